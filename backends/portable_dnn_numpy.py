@@ -1,0 +1,66 @@
+"""The NumPy backend: the reference, on the CPU, always there."""
+
+from collections.abc import Iterator
+
+import array_api_compat.numpy as xp
+import numpy as np
+import psutil
+
+from portable_dnn.backend import Array, Check, HostArray, Namespace, Step
+
+name = "numpy"
+
+
+def checks() -> Iterator[Check]:
+    """Climb the ladder: NumPy is a dependency, so one rung."""
+    yield Check("numpy-import", "ok", f"NumPy {np.__version__}")
+
+
+def devices() -> tuple[str, ...]:
+    """Return the one device there is."""
+    return ("cpu",)
+
+
+def free_memory(device: str) -> int | None:
+    """Memory that the operating system can give without swapping, in bytes."""
+    return int(psutil.virtual_memory().available)
+
+
+def synchronize(device: str) -> None:
+    """Return at once: NumPy has finished when it returns."""
+
+
+def namespace() -> Namespace:
+    """Return the array-API namespace."""
+    return xp
+
+
+def owns(array: object) -> bool:
+    """Whether an array is a NumPy array."""
+    return isinstance(array, np.ndarray)
+
+
+def device_of(array: Array) -> str:
+    """Name the device of an array."""
+    return "cpu"
+
+
+def from_host(array: HostArray, device: str) -> Array:
+    """Return the array itself: it is where it should be."""
+    return array
+
+
+def to_host(array: Array) -> HostArray:
+    """Return the array itself."""
+    return np.asarray(array)
+
+
+def compile(step: Step) -> Step:
+    """Return the step itself: NumPy runs what is written."""
+    return step
+
+
+def versions() -> dict[str, str]:
+    """Return NumPy's version and the BLAS it was built with, which decides the last bits."""
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    return {"numpy": np.__version__, "numpy BLAS": f"{blas['name']} {blas['version']}"}

@@ -1,0 +1,106 @@
+"""The door: the one place where the arrays of a call are checked against each other.
+
+One rule holds for mixed input: all arrays of a call are of one library, on one device, of one
+floating dtype; nothing is moved or cast silently. Labels alone may have any real dtype, because
+0 and 1 are exact in all of them.
+"""
+
+from collections.abc import Mapping
+
+import array_api_compat
+
+from portable_dnn.backend import Array, Namespace
+from portable_dnn.devices import backend_of, device_of
+from portable_dnn.errors import DeviceError, DTypeError, SettingError
+
+__all__ = ["check_float_dtype", "common_namespace", "dtype_name"]
+
+
+def common_namespace(
+    arrays: Mapping[str, Array], labels: Mapping[str, Array] | None = None
+) -> Namespace:
+    """Return the namespace that all arrays share.
+
+    Parameters
+    ----------
+    arrays : mapping of str to array
+        The arrays of a call under the names a user knows them by; floating, one dtype.
+    labels : mapping of str to array, optional
+        Further arrays, on the same device, whose dtype may be any real one.
+
+    Returns
+    -------
+    namespace
+        As `array_api_compat` gives it.
+
+    Raises
+    ------
+    DTypeError
+        If something is not an array, is not floating, or two floating dtypes meet.
+    DeviceError
+        If two arrays are of different libraries or on different devices; both are named.
+    """
+    everything = {**arrays, **(labels or {})}
+    first = next(iter(everything))
+    backend_of(everything[first], first)
+    xp = array_api_compat.array_namespace(everything[first])
+    device = array_api_compat.device(everything[first])
+    for name, array in everything.items():
+        backend_of(array, name)
+        same_library = array_api_compat.array_namespace(array) is xp
+        if not (same_library and array_api_compat.device(array) == device):
+            raise DeviceError(
+                f"{first} is on {device_of(everything[first])} but {name} is on "
+                f"{device_of(array)}; put both on one device with place()"
+            )
+    for name, array in arrays.items():
+        if not xp.isdtype(array.dtype, "real floating"):
+            raise DTypeError(
+                f"{name} has dtype {dtype_name(array)}; the network computes in floats: scale "
+                'pictures with scale_pixels(), cast others with place(…, dtype="float64")'
+            )
+        if array.dtype != arrays[first].dtype:
+            raise DTypeError(
+                f"{first} has dtype {dtype_name(arrays[first])} but {name} has {dtype_name(array)}; "
+                "nothing is cast silently: cast one with place(…, dtype=…)"
+            )
+    return xp
+
+
+def check_float_dtype(dtype: str) -> str:
+    """Check the name of a dtype to compute in.
+
+    Parameters
+    ----------
+    dtype : str
+        "float64" or "float32".
+
+    Returns
+    -------
+    str
+        The same.
+
+    Raises
+    ------
+    SettingError
+        For any other.
+    """
+    if dtype not in ("float64", "float32"):
+        raise SettingError(f"unknown dtype {dtype!r}; use float64 or float32")
+    return dtype
+
+
+def dtype_name(array: Array) -> str:
+    """Name an array's dtype as the standard does.
+
+    Parameters
+    ----------
+    array : array
+        Of any library.
+
+    Returns
+    -------
+    str
+        Such as "float64".
+    """
+    return str(array.dtype).rpartition(".")[2]

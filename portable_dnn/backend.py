@@ -1,0 +1,114 @@
+"""The contract between the library and an array library: all that differs from one to the next.
+
+A backend is a module (or any object) with the members of `Backend`. It answers questions and
+moves arrays; it does no mathematics. It is found through the entry-point group
+`portable_dnn.backends`, and importing it must not import the array library: that happens in its
+functions, when somebody asks for that library.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeAlias
+
+import numpy.typing as npt
+
+__all__ = [
+    "Array",
+    "Backend",
+    "Check",
+    "HostArray",
+    "Measurements",
+    "Namespace",
+    "Parameters",
+    "Step",
+]
+
+Array: TypeAlias = Any
+"""An array of any library that keeps to the Python array API standard.
+
+There is no static type that NumPy's, CuPy's and the others' arrays share.
+"""
+
+Namespace: TypeAlias = Any
+"""The module with a library's array functions, as `array_api_compat` gives it."""
+
+HostArray: TypeAlias = npt.NDArray[Any]
+"""A NumPy array: what is read from files, drawn at random, shown and saved."""
+
+Parameters: TypeAlias = Mapping[str, Array]
+"""`W1, b1 … WL, bL`: W of shape (n_l, n_{l-1}), b of shape (n_l, 1)."""
+
+Measurements: TypeAlias = dict[str, Array]
+"""What a step measured: names to 0-d arrays, still on the device."""
+
+Step: TypeAlias = Callable[[dict[str, Array], Array, Array], tuple[Measurements, dict[str, Array]]]
+"""A training step, `(parameters, X, Y) -> (measurements, parameters)`, without side effects."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rung of the ladder from "nothing installed" to "this backend computes".
+
+    Attributes
+    ----------
+    name : str
+        A fixed identifier, such as `cuda-driver`, for scripts.
+    status : {"ok", "warning", "failed"}
+        A backend can run here if no check failed.
+    detail : str
+        What was found, a sentence without a full stop.
+    remedy : str
+        What to do about it (a command where there is one); empty if nothing is to be done.
+    """
+
+    name: str
+    status: Literal["ok", "warning", "failed"]
+    detail: str
+    remedy: str = ""
+
+
+class Backend(Protocol):
+    """What the library asks of an array library."""
+
+    @property
+    def name(self) -> str:
+        """The backend's name, the first part of a device string."""
+
+    def checks(self) -> Iterator[Check]:
+        """Climb the ladder, cheapest rung first, and stop after the first that failed.
+
+        Yields
+        ------
+        Check
+            One rung. Nothing is tried before it is asked for.
+        """
+
+    def devices(self) -> tuple[str, ...]:
+        """Devices of this machine, the default one first, such as `("cuda:0", "cuda:1")`."""
+
+    def free_memory(self, device: str) -> int | None:
+        """Free memory of a device in bytes, or None where it has none of its own."""
+
+    def synchronize(self, device: str) -> None:
+        """Return when everything started on a device is done."""
+
+    def namespace(self) -> Namespace:
+        """Return the array-API namespace."""
+
+    def owns(self, array: object) -> bool:
+        """Whether an array is of this library; answered without importing it."""
+
+    def device_of(self, array: Array) -> str:
+        """Name the device an array of this library lies on, as `devices` spells it."""
+
+    def from_host(self, array: HostArray, device: str) -> Array:
+        """Copy a NumPy array to a device, dtype and shape kept."""
+
+    def to_host(self, array: Array) -> HostArray:
+        """Copy an array of this library to a NumPy array, dtype and shape kept."""
+
+    def compile(self, step: Step) -> Step:
+        """Return a function with the same results as `step`, faster if the library knows how."""
+
+    def versions(self) -> dict[str, str]:
+        """Versions of the library and its parts, and the settings that change its numbers."""

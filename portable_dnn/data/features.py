@@ -1,0 +1,68 @@
+"""From pictures to the network's input: flattened on the host as bytes, scaled where they lie."""
+
+from portable_dnn.arrays import check_float_dtype, common_namespace, dtype_name
+from portable_dnn.backend import Array, HostArray
+from portable_dnn.errors import DTypeError, ShapeError
+
+__all__ = ["PIXEL_SCALE", "flatten_images", "scale_pixels"]
+
+PIXEL_SCALE = 255.0
+"""The greatest pixel value, by which bytes are divided."""
+
+
+def flatten_images(images: HostArray) -> HostArray:
+    """Turn pictures into columns.
+
+    Parameters
+    ----------
+    images : numpy.ndarray
+        (m, height, width, channels), any dtype.
+
+    Returns
+    -------
+    numpy.ndarray
+        (height · width · channels, m), a column a picture, a view where possible.
+
+    Raises
+    ------
+    ShapeError
+        If the rank is not 4.
+    """
+    if images.ndim != 4:
+        raise ShapeError(
+            f"pictures have shape {images.shape}; (m, height, width, channels) would be right"
+        )
+    return images.reshape(images.shape[0], -1).T
+
+
+def scale_pixels(X: Array, dtype: str = "float64") -> Array:
+    """Turn pixels into floats from 0 to 1, on the device where they are.
+
+    Parameters
+    ----------
+    X : array
+        uint8, which is divided by 255; or floating, taken to be scaled already and only cast.
+    dtype : {"float64", "float32"}
+        The dtype to compute in.
+
+    Returns
+    -------
+    array
+        Same shape.
+
+    Raises
+    ------
+    DTypeError
+        If X is neither.
+    SettingError
+        If the dtype is unknown.
+    """
+    xp = common_namespace({}, {"X": X})
+    target = getattr(xp, check_float_dtype(dtype))
+    if X.dtype == xp.uint8:
+        return xp.astype(X, target) / PIXEL_SCALE
+    if xp.isdtype(X.dtype, "real floating"):
+        return xp.astype(X, target, copy=False)
+    raise DTypeError(
+        f"pixels have dtype {dtype_name(X)}; uint8 (0 to 255) or floats (0 to 1) would be right"
+    )

@@ -1,0 +1,58 @@
+"""The errors of this library: each is one sentence that says what was wrong, where, and what helps.
+
+Every class derives from `PortableDnnError`, which the command line turns into one line and exit
+code 2, and from the built-in class that a caller who has never heard of this library would catch.
+"""
+
+__all__ = [
+    "BackendError",
+    "DTypeError",
+    "DataError",
+    "DeviceError",
+    "DivergenceError",
+    "ModelFileError",
+    "OutputError",
+    "PortableDnnError",
+    "SettingError",
+    "ShapeError",
+]
+
+
+class PortableDnnError(Exception):
+    """Base class: whatever this library raises about its input is one of these."""
+
+
+class ShapeError(PortableDnnError, ValueError):
+    """An array's shape does not fit the others; the message names the layer."""
+
+
+class DTypeError(PortableDnnError, TypeError):
+    """An array's type or dtype is not one the network computes with."""
+
+
+class SettingError(PortableDnnError, ValueError):
+    """A setting (layer sizes, learning rate, a name) is outside what is allowed."""
+
+
+class DeviceError(PortableDnnError, RuntimeError):
+    """A device is unknown or unusable, or two arrays lie on different ones."""
+
+
+class BackendError(PortableDnnError, RuntimeError):
+    """A backend plug-in is unknown or could not be loaded."""
+
+
+class DataError(PortableDnnError, ValueError):
+    """A data file, a folder of pictures or a picture cannot be used."""
+
+
+class ModelFileError(PortableDnnError, ValueError):
+    """A model file cannot be used."""
+
+
+class OutputError(PortableDnnError, OSError):
+    """A result cannot be written where it was asked for."""
+
+
+class DivergenceError(PortableDnnError, ArithmeticError):
+    """Training stopped because the cost was no longer a finite number."""

@@ -1,0 +1,83 @@
+"""What happened in a training run, as plain numbers."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["History", "Record"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """The state of the network at one iteration, before its update.
+
+    Attributes
+    ----------
+    iteration : int
+        Number of updates made before.
+    cost : float
+        Cross-entropy, in nats.
+    dead_share : tuple of float or None
+        For each hidden layer, the share of ReLU units off for every sample (0 to 1); None where
+        the activation cannot die.
+    gradient_norm : mapping of str to float
+        Frobenius norm of the gradient of `W1, b1 … WL, bL`.
+    """
+
+    iteration: int
+    cost: float
+    dead_share: tuple[float | None, ...]
+    gradient_norm: Mapping[str, float]
+
+
+@dataclass
+class History:
+    """The records of a run, column by column.
+
+    Attributes
+    ----------
+    start_hash : str
+        `parameters_hash` of the start parameters: equal hashes, same start, on any backend.
+    iteration, cost, dead_share, gradient_norm : list
+        The fields of each `Record`.
+    final_cost : float
+        The cost after the last update; NaN while the run is going on.
+    """
+
+    start_hash: str
+    iteration: list[int] = field(default_factory=list)
+    cost: list[float] = field(default_factory=list)
+    dead_share: list[tuple[float | None, ...]] = field(default_factory=list)
+    gradient_norm: list[Mapping[str, float]] = field(default_factory=list)
+    final_cost: float = math.nan
+
+    def append(self, record: Record) -> None:
+        """Add a record.
+
+        Parameters
+        ----------
+        record : Record
+            The next one.
+        """
+        self.iteration.append(record.iteration)
+        self.cost.append(record.cost)
+        self.dead_share.append(record.dead_share)
+        self.gradient_norm.append(record.gradient_norm)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the history as lists and dicts, ready for JSON.
+
+        Returns
+        -------
+        dict of str to object
+            The attributes by name.
+        """
+        return {
+            "start_hash": self.start_hash,
+            "iteration": list(self.iteration),
+            "cost": list(self.cost),
+            "dead_share": [list(shares) for shares in self.dead_share],
+            "gradient_norm": [dict(norms) for norms in self.gradient_norm],
+            "final_cost": self.final_cost,
+        }

@@ -1,0 +1,179 @@
+"""The stack of layers, forward and backward: hidden layers of any activation, a sigmoid output."""
+
+from collections.abc import Mapping, Sequence
+
+from portable_dnn.activations import ACTIVATIONS, Hidden, hidden_activations
+from portable_dnn.arrays import common_namespace
+from portable_dnn.backend import Array, Namespace, Parameters
+from portable_dnn.errors import ShapeError
+from portable_dnn.layers import (
+    LayerCache,
+    linear_activation_backward,
+    linear_activation_forward,
+    linear_backward,
+)
+from portable_dnn.losses import cost_gradient
+from portable_dnn.shapes import check_input, check_labels, check_parameters
+
+__all__ = ["L_model_backward", "L_model_forward", "check_network"]
+
+OUTPUT = ACTIVATIONS["sigmoid"]
+
+
+def check_network(
+    X: Array, parameters: Parameters, Y: Array | None = None
+) -> tuple[Namespace, tuple[int, ...]]:
+    """Check at the door that input, labels and parameters fit each other.
+
+    Parameters
+    ----------
+    X : array
+        Input, (n_x, m).
+    parameters : mapping of str to array
+        `W1, b1 … WL, bL`.
+    Y : array, optional
+        Labels, (n_L, m).
+
+    Returns
+    -------
+    xp : namespace
+        The one that all arrays share.
+    layer_dims : tuple of int
+        `n_0 … n_L`.
+
+    Raises
+    ------
+    ShapeError, DTypeError, DeviceError
+        If they do not; the message names the layer or the two devices.
+    """
+    xp = common_namespace({"X": X, **parameters}, {} if Y is None else {"Y": Y})
+    dims = check_parameters(parameters)
+    check_input(X, dims[0])
+    if Y is not None:
+        check_labels(Y, dims[-1], X.shape[1])
+    return xp, dims
+
+
+def L_model_forward(
+    X: Array, parameters: Parameters, hidden: Hidden = "relu", *, xp: Namespace | None = None
+) -> tuple[Array, list[LayerCache]]:
+    """Run the network: hidden layers, then a sigmoid output.
+
+    Parameters
+    ----------
+    X : array
+        Input, (n_x, m), a column a sample.
+    parameters : mapping of str to array
+        `W1, b1 … WL, bL`.
+    hidden : str, Activation or sequence of these
+        Activation of all hidden layers, or one for each.
+    xp : namespace, optional
+        The arrays' namespace, if the caller has checked them.
+
+    Returns
+    -------
+    AL : array
+        Probabilities of class 1, (n_L, m).
+    caches : list of LayerCache
+        `((A_prev, W, b), Z)` of each layer; `caches[-1].activation` are the logits.
+
+    Raises
+    ------
+    SettingError
+        If an activation is unknown.
+    ShapeError, DTypeError, DeviceError
+        If the arrays do not fit each other; the message names the layer.
+    """
+    if xp is None:
+        xp, _ = check_network(X, parameters)
+    L = len(parameters) // 2
+    A = X
+    caches: list[LayerCache] = []
+    for layer, g in enumerate((*hidden_activations(hidden, L - 1), OUTPUT), start=1):
+        A, cache = linear_activation_forward(
+            A, parameters[f"W{layer}"], parameters[f"b{layer}"], g, xp=xp
+        )
+        caches.append(cache)
+    return A, caches
+
+
+def L_model_backward(
+    AL: Array,
+    Y: Array,
+    caches: Sequence[LayerCache | tuple[tuple[Array, Array, Array], Array]],
+    hidden: Hidden = "relu",
+    *,
+    input_gradient: bool = False,
+    xp: Namespace | None = None,
+) -> dict[str, Array]:
+    """Derivatives of the cross-entropy cost by everything in the network.
+
+    Parameters
+    ----------
+    AL : array
+        Probabilities, (n_L, m), as `L_model_forward` returned them.
+    Y : array
+        Labels 0 or 1, (n_L, m), any real dtype.
+    caches : sequence of LayerCache or tuple
+        As `L_model_forward` returned them.
+    hidden : str, Activation or sequence of these
+        What `L_model_forward` was given.
+    input_gradient : bool
+        Whether `dA0`, the derivative by X, is wanted too: a third of the work.
+    xp : namespace, optional
+        The arrays' namespace, if the caller has checked them.
+
+    Returns
+    -------
+    dict of str to array
+        `dW1, db1 … dWL, dbL`, derivatives of the cost (a mean over the samples), and
+        `dA1 … dA{L-1}`, where `dA{l}` is the derivative by the output of layer l and not divided
+        by m, as the course has it.
+
+    Raises
+    ------
+    SettingError
+        If an activation is unknown.
+    ShapeError, DTypeError, DeviceError
+        If the arrays do not fit each other.
+    """
+    L = len(caches)
+    if xp is None:
+        xp = _check_caches(AL, Y, caches)
+    activations = hidden_activations(hidden, L - 1)
+    grads: dict[str, Array] = {}
+    dA_prev, grads[f"dW{L}"], grads[f"db{L}"] = linear_backward(
+        cost_gradient(AL, Y, xp=xp), caches[-1][0], input_gradient=L > 1 or input_gradient, xp=xp
+    )
+    for layer in range(L - 1, 0, -1):
+        grads[f"dA{layer}"] = dA_prev
+        dA_prev, grads[f"dW{layer}"], grads[f"db{layer}"] = linear_activation_backward(
+            dA_prev,
+            caches[layer - 1],
+            activations[layer - 1],
+            input_gradient=layer > 1 or input_gradient,
+            xp=xp,
+        )
+    if input_gradient:
+        grads["dA0"] = dA_prev
+    return grads
+
+
+def _check_caches(
+    AL: Array,
+    Y: Array,
+    caches: Sequence[LayerCache | tuple[tuple[Array, Array, Array], Array]],
+) -> Namespace:
+    """Check that caches are those of a network whose output is AL."""
+    if not caches:
+        raise ShapeError("there are no caches; give those that L_model_forward returned")
+    parameters: dict[str, Array] = {}
+    inputs: Mapping[str, Array] = {f"A{i}": linear[0] for i, (linear, _) in enumerate(caches)}
+    for layer, ((_, W, b), _) in enumerate(caches, start=1):
+        parameters[f"W{layer}"], parameters[f"b{layer}"] = W, b
+    xp = common_namespace({"AL": AL, **inputs, **parameters}, {"Y": Y})
+    dims = check_parameters(parameters)
+    for layer, (name, A) in enumerate(inputs.items(), start=1):
+        check_input(A, dims[layer - 1], name, f"W{layer}")
+    check_labels(Y, *AL.shape)
+    return xp

@@ -1,0 +1,335 @@
+"""The training loop: full-batch gradient descent, the same on every backend."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from portable_dnn.activations import Hidden, hidden_activations
+from portable_dnn.arrays import dtype_name
+from portable_dnn.backend import Array, Measurements, Namespace, Parameters, Step
+from portable_dnn.devices import backend_of, device_of, place
+from portable_dnn.errors import DataError, DivergenceError, SettingError
+from portable_dnn.history import History, Record
+from portable_dnn.initializers import (
+    initialize_parameters,
+    initialize_parameters_deep,
+    parameters_hash,
+)
+from portable_dnn.network import check_network
+from portable_dnn.optimizers import check_learning_rate
+from portable_dnn.step import make_step
+
+__all__ = ["L_layer_model", "Progress", "TrainedNetwork", "train", "two_layer_model"]
+
+
+class Progress(NamedTuple):
+    """Where a run stands after an update.
+
+    Attributes
+    ----------
+    iteration : int
+        Number of updates made before this one, from 0.
+    record : Record or None
+        What was measured in this iteration, if it was one to be recorded.
+    parameters : dict of str to array
+        The parameters after the update, on the device.
+    """
+
+    iteration: int
+    record: Record | None
+    parameters: dict[str, Array]
+
+
+class TrainedNetwork(NamedTuple):
+    """What a run gives back.
+
+    Attributes
+    ----------
+    parameters : dict of str to array
+        `W1, b1 … WL, bL`, on the device of X.
+    history : History
+        What happened.
+    """
+
+    parameters: dict[str, Array]
+    history: History
+
+
+def train(
+    X: Array,
+    Y: Array,
+    parameters: Parameters,
+    *,
+    hidden: Hidden = "relu",
+    learning_rate: float = 0.0075,
+    num_iterations: int = 2500,
+    record_every: int = 100,
+    callback: Callable[[Progress], object] | None = None,
+) -> TrainedNetwork:
+    """Train a network from given start parameters.
+
+    Parameters
+    ----------
+    X : array
+        Input, (n_x, m), floating; its library, device and dtype decide where and in what precision
+        the run computes.
+    Y : array
+        Labels 0 or 1, (n_L, m), any real dtype.
+    parameters : mapping of str to array
+        Start parameters, on the device and in the dtype of X; not changed.
+    hidden : str, Activation or sequence of these
+        Activation of all hidden layers, or one for each.
+    learning_rate : float
+        α, above 0.
+    num_iterations : int
+        Number of updates.
+    record_every : int
+        Iterations 0, `record_every`, 2 · `record_every` … are measured and recorded; only then
+        does the host wait for the device.
+    callback : callable, optional
+        Called with a `Progress` after every update.
+
+    Returns
+    -------
+    TrainedNetwork
+        `(parameters, history)`.
+
+    Raises
+    ------
+    DivergenceError
+        If the cost is not a finite number at a recorded iteration or at the end; the message
+        names the first iteration at which it was not, and what to try.
+    SettingError
+        If a setting is outside what is allowed.
+    DataError
+        If a label is neither 0 nor 1.
+    ShapeError, DTypeError, DeviceError
+        If the arrays do not fit each other.
+    """
+    xp, dims = check_network(X, parameters, Y)
+    activations = hidden_activations(hidden, len(dims) - 2)
+    learning_rate = check_learning_rate(learning_rate)
+    _check_count(num_iterations, "number of iterations")
+    _check_count(record_every, "interval between records")
+    _check_labels_binary(Y, xp)
+    Y = xp.astype(Y, X.dtype, copy=False)
+    compile_step = backend_of(X).compile
+    recorded, plain = (
+        compile_step(make_step(activations, learning_rate, measured=measured, xp=xp))
+        for measured in (True, False)
+    )
+    explain = partial(_diverged, recorded, X=X, Y=Y, learning_rate=learning_rate)
+    start = dict(parameters)
+    current, good, good_iteration = start, start, 0
+    history = History(parameters_hash(start))
+    for iteration, measurements, current in _iterate(
+        recorded, plain, start, X, Y, num_iterations=num_iterations, record_every=record_every
+    ):
+        record = _to_record(iteration, measurements, len(activations)) if measurements else None
+        if record is not None:
+            if not math.isfinite(record.cost):
+                raise explain(good, good_iteration)
+            history.append(record)
+            good, good_iteration = current, iteration + 1
+        if callback is not None:
+            callback(Progress(iteration, record, current))
+    history.final_cost = float(recorded(current, X, Y)[0]["cost"])
+    if not math.isfinite(history.final_cost):
+        raise explain(good, good_iteration)
+    return TrainedNetwork(current, history)
+
+
+def _iterate(
+    recorded: Step,
+    plain: Step,
+    parameters: dict[str, Array],
+    X: Array,
+    Y: Array,
+    *,
+    num_iterations: int,
+    record_every: int,
+) -> Iterator[tuple[int, Measurements, dict[str, Array]]]:
+    """Run the steps one after the other, measuring those that are to be recorded."""
+    for iteration in range(num_iterations):
+        step = recorded if iteration % record_every == 0 else plain
+        measurements, parameters = step(parameters, X, Y)
+        yield iteration, measurements, parameters
+
+
+def _to_record(iteration: int, measurements: Measurements, hidden_layers: int) -> Record:
+    """Fetch a step's measurements from the device."""
+    numbers = {name: float(value) for name, value in measurements.items()}
+    return Record(
+        iteration,
+        numbers["cost"],
+        tuple(numbers.get(f"dead_share/{i}") for i in range(1, hidden_layers + 1)),
+        {
+            name.removeprefix("gradient_norm/"): number
+            for name, number in numbers.items()
+            if name.startswith("gradient_norm/")
+        },
+    )
+
+
+def _diverged(
+    step: Step,
+    parameters: dict[str, Array],
+    iteration: int,
+    *,
+    X: Array,
+    Y: Array,
+    learning_rate: float,
+) -> DivergenceError:
+    """Repeat the run from its last good record to find the first iteration that went wrong.
+
+    The run is deterministic, so looking again costs less than looking every time.
+    """
+    measurements, parameters = step(parameters, X, Y)
+    while math.isfinite(cost := float(measurements["cost"])):
+        iteration += 1
+        measurements, parameters = step(parameters, X, Y)
+    if iteration == 0:
+        advice = "before any update, so X or the start parameters hold NaN, infinity or huge values"
+    else:
+        advice = (
+            f"try a smaller learning rate than {learning_rate:g} (a tenth, say), or another "
+            "initialization"
+        )
+    return DivergenceError(f"the cost became {cost} at iteration {iteration}: {advice}")
+
+
+def _check_count(value: int, what: str) -> None:
+    """Check a positive whole number."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
+        raise SettingError(f"the {what} is {value!r}; a whole number of at least 1 is right")
+
+
+def _check_labels_binary(Y: Array, xp: Namespace) -> None:
+    """Check labels, where they lie."""
+    if not bool(xp.all((Y == 0) | (Y == 1))):
+        raise DataError("Y has values other than 0 and 1; class 1 is 1, the other class is 0")
+
+
+def L_layer_model(
+    X: Array,
+    Y: Array,
+    layers_dims: Sequence[int],
+    learning_rate: float = 0.0075,
+    num_iterations: int = 3000,
+    print_cost: bool = False,
+    *,
+    hidden: Hidden = "relu",
+    initialization: str = "lecun",
+    seed: int = 1,
+) -> tuple[dict[str, Array], list[float]]:
+    """Train a deep network, as the course's function of this name does.
+
+    Parameters
+    ----------
+    X : array
+        Input, (n_x, m), floating.
+    Y : array
+        Labels 0 or 1, (n_L, m).
+    layers_dims : sequence of int
+        `n_0 … n_L`: input features, units of each hidden layer, outputs.
+    learning_rate, num_iterations
+        As for `train`.
+    print_cost : bool
+        Whether to print the cost every 100 iterations.
+    hidden : str, Activation or sequence of these
+        Activation of all hidden layers, or one for each.
+    initialization, seed
+        As for `initialize_parameters_deep`.
+
+    Returns
+    -------
+    parameters : dict of str to array
+        `W1, b1 … WL, bL`, on the device and in the dtype of X.
+    costs : list of float
+        The cost every 100 iterations, from iteration 0.
+
+    Raises
+    ------
+    SettingError, DataError, ShapeError, DTypeError, DeviceError, DivergenceError
+        As for `train`.
+    """
+    start = initialize_parameters_deep(layers_dims, method=initialization, seed=seed)
+    return _model(X, Y, start, learning_rate, num_iterations, print_cost, hidden)
+
+
+def two_layer_model(
+    X: Array,
+    Y: Array,
+    layers_dims: Sequence[int],
+    learning_rate: float = 0.0075,
+    num_iterations: int = 3000,
+    print_cost: bool = False,
+    *,
+    hidden: Hidden = "relu",
+    initialization: str = "small",
+    seed: int = 1,
+) -> tuple[dict[str, Array], list[float]]:
+    """Train a network with one hidden layer, as the course's function of this name does.
+
+    Parameters
+    ----------
+    X : array
+        Input, (n_x, m), floating.
+    Y : array
+        Labels 0 or 1, (n_y, m).
+    layers_dims : (n_x, n_h, n_y)
+        Input features, hidden units, outputs.
+    learning_rate, num_iterations, print_cost, hidden
+        As for `L_layer_model`.
+    initialization, seed
+        As for `initialize_parameters`.
+
+    Returns
+    -------
+    parameters : dict of str to array
+        `W1, b1, W2, b2`, on the device and in the dtype of X.
+    costs : list of float
+        The cost every 100 iterations, from iteration 0.
+
+    Raises
+    ------
+    SettingError, DataError, ShapeError, DTypeError, DeviceError, DivergenceError
+        As for `train`.
+    """
+    if len(layers_dims) != 3:
+        raise SettingError(
+            f"layer sizes {list(layers_dims)}: (n_x, n_h, n_y) would be right for two layers; "
+            "L_layer_model takes any number"
+        )
+    n_x, n_h, n_y = layers_dims
+    start = initialize_parameters(n_x, n_h, n_y, method=initialization, seed=seed)
+    return _model(X, Y, start, learning_rate, num_iterations, print_cost, hidden)
+
+
+def _model(
+    X: Array,
+    Y: Array,
+    start: Parameters,
+    learning_rate: float,
+    num_iterations: int,
+    print_cost: bool,
+    hidden: Hidden,
+) -> tuple[dict[str, Array], list[float]]:
+    """Place the start where X is, and train."""
+    parameters = place(start, device_of(X), dtype=dtype_name(X))
+
+    def show(progress: Progress) -> None:
+        if progress.record is not None:
+            print(f"Cost after iteration {progress.iteration}: {progress.record.cost}")  # noqa: T201
+
+    trained = train(
+        X,
+        Y,
+        parameters,
+        hidden=hidden,
+        learning_rate=learning_rate,
+        num_iterations=num_iterations,
+        callback=show if print_cost else None,
+    )
+    return trained.parameters, trained.history.cost
