@@ -61,8 +61,8 @@ def common_namespace(
             )
         if array.dtype != arrays[first].dtype:
             raise DTypeError(
-                f"{first} has dtype {dtype_name(arrays[first])} but {name} has {dtype_name(array)}; "
-                "nothing is cast silently: cast one with place(…, dtype=…)"
+                f"{first} has dtype {dtype_name(arrays[first])} but {name} has "
+                f"{dtype_name(array)}; nothing is cast silently: use place(…, dtype=…)"
             )
     return xp
 

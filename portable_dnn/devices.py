@@ -15,7 +15,7 @@ from portable_dnn.backend import Array, Backend
 from portable_dnn.errors import BackendError, DeviceError, DTypeError
 from portable_dnn.registry import backend_names, first_failure, get_backend, owner_of
 
-__all__ = ["Device", "backend_of", "choose_device", "device_of", "place", "to_host"]
+__all__ = ["Device", "backend_of", "choose_device", "device_of", "location_of", "place", "to_host"]
 
 ENVIRONMENT_VARIABLE = "PORTABLE_DNN_DEVICE"
 HOST = "numpy"
@@ -228,6 +228,27 @@ def device_of(x: Any) -> str:
 
     Raises
     ------
+    DeviceError, DTypeError
+        As for `location_of`.
+    """
+    return str(location_of(x))
+
+
+def location_of(x: Any) -> Device:
+    """Return the device of `device_of`, ready to place other arrays beside these.
+
+    Parameters
+    ----------
+    x : array or mapping of str to array
+        Arrays of any registered backend.
+
+    Returns
+    -------
+    Device
+        Usable without a check: it holds an array.
+
+    Raises
+    ------
     DeviceError
         If the arrays of a dict lie on different devices; the message names two of them.
     DTypeError
@@ -235,10 +256,10 @@ def device_of(x: Any) -> str:
     """
     if not isinstance(x, Mapping):
         owner = backend_of(x)
-        return f"{owner.name}:{owner.device_of(x)}"
+        return Device(owner, owner.device_of(x), "where the data are")
     if not x:
         raise DTypeError("an empty dict lies on no device; give one with arrays in it")
-    places = {key: device_of(value) for key, value in x.items()}
+    places = {key: location_of(value) for key, value in x.items()}
     (first, there), *others = places.items()
     for key, elsewhere in others:
         if elsewhere != there:

@@ -10,7 +10,6 @@ __all__ = [
     "DataError",
     "DeviceError",
     "DivergenceError",
-    "ModelFileError",
     "OutputError",
     "PortableDnnError",
     "SettingError",
@@ -43,11 +42,7 @@ class BackendError(PortableDnnError, RuntimeError):
 
 
 class DataError(PortableDnnError, ValueError):
-    """A data file, a folder of pictures or a picture cannot be used."""
-
-
-class ModelFileError(PortableDnnError, ValueError):
-    """A model file cannot be used."""
+    """A data file, a model file, a folder of pictures, a picture or a label cannot be used."""
 
 
 class OutputError(PortableDnnError, OSError):

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["History", "Record"]
+from portable_dnn.backend import Measurements
+
+__all__ = ["History", "Record", "to_record"]
 
 
 @dataclass(frozen=True)
@@ -81,3 +83,31 @@ class History:
             "gradient_norm": [dict(norms) for norms in self.gradient_norm],
             "final_cost": self.final_cost,
         }
+
+
+def to_record(iteration: int, measurements: Measurements, hidden_layers: int) -> Record:
+    """Fetch a step's measurements from the device.
+
+    Parameters
+    ----------
+    iteration : int
+        The step's number.
+    measurements : dict of str to array
+        As `diagnostics.measure` returned them.
+    hidden_layers : int
+        How many the network has.
+
+    Returns
+    -------
+    Record
+        The same as Python's numbers.
+    """
+    numbers = {name: float(value) for name, value in measurements.items()}
+
+    prefix = "gradient_norm/"
+    return Record(
+        iteration,
+        numbers["cost"],
+        tuple(numbers.get(f"dead_share/{layer}") for layer in range(1, hidden_layers + 1)),
+        {name.removeprefix(prefix): n for name, n in numbers.items() if name.startswith(prefix)},
+    )

@@ -1,21 +1,22 @@
 """The training loop: full-batch gradient descent, the same on every backend."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+import warnings
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from portable_dnn.activations import Hidden, hidden_activations
 from portable_dnn.arrays import dtype_name
-from portable_dnn.backend import Array, Measurements, Namespace, Parameters, Step
-from portable_dnn.devices import backend_of, device_of, place
+from portable_dnn.backend import Array, Namespace, Parameters
+from portable_dnn.devices import backend_of, location_of, place
 from portable_dnn.errors import DataError, DivergenceError, SettingError
-from portable_dnn.history import History, Record
+from portable_dnn.history import History, Record, to_record
 from portable_dnn.initializers import (
     initialize_parameters,
     initialize_parameters_deep,
     parameters_hash,
 )
+from portable_dnn.loop import Steps, first_not_finite, iterate
 from portable_dnn.network import check_network
 from portable_dnn.optimizers import check_learning_rate
 from portable_dnn.step import make_step
@@ -115,87 +116,54 @@ def train(
     _check_labels_binary(Y, xp)
     Y = xp.astype(Y, X.dtype, copy=False)
     compile_step = backend_of(X).compile
-    recorded, plain = (
+    measured, plain = (
         compile_step(make_step(activations, learning_rate, measured=measured, xp=xp))
         for measured in (True, False)
     )
-    explain = partial(_diverged, recorded, X=X, Y=Y, learning_rate=learning_rate)
-    start = dict(parameters)
-    current, good, good_iteration = start, start, 0
-    history = History(parameters_hash(start))
-    for iteration, measurements, current in _iterate(
-        recorded, plain, start, X, Y, num_iterations=num_iterations, record_every=record_every
-    ):
-        record = _to_record(iteration, measurements, len(activations)) if measurements else None
-        if record is not None:
-            if not math.isfinite(record.cost):
-                raise explain(good, good_iteration)
-            history.append(record)
-            good, good_iteration = current, iteration + 1
-        if callback is not None:
-            callback(Progress(iteration, record, current))
-    history.final_cost = float(recorded(current, X, Y)[0]["cost"])
-    if not math.isfinite(history.final_cost):
-        raise explain(good, good_iteration)
-    return TrainedNetwork(current, history)
+    steps = Steps(measured, plain, X, Y)
+    with warnings.catch_warnings():
+        # What NumPy warns of on the way to a cost that is not finite, the error says better.
+        warnings.filterwarnings("ignore", "overflow|invalid value", RuntimeWarning)
+        return _run(steps, dict(parameters), num_iterations, record_every, callback)
 
 
-def _iterate(
-    recorded: Step,
-    plain: Step,
+def _run(
+    steps: Steps,
     parameters: dict[str, Array],
-    X: Array,
-    Y: Array,
-    *,
     num_iterations: int,
     record_every: int,
-) -> Iterator[tuple[int, Measurements, dict[str, Array]]]:
-    """Run the steps one after the other, measuring those that are to be recorded."""
-    for iteration in range(num_iterations):
-        step = recorded if iteration % record_every == 0 else plain
-        measurements, parameters = step(parameters, X, Y)
-        yield iteration, measurements, parameters
-
-
-def _to_record(iteration: int, measurements: Measurements, hidden_layers: int) -> Record:
-    """Fetch a step's measurements from the device."""
-    numbers = {name: float(value) for name, value in measurements.items()}
-    return Record(
-        iteration,
-        numbers["cost"],
-        tuple(numbers.get(f"dead_share/{i}") for i in range(1, hidden_layers + 1)),
-        {
-            name.removeprefix("gradient_norm/"): number
-            for name, number in numbers.items()
-            if name.startswith("gradient_norm/")
-        },
-    )
+    callback: Callable[[Progress], object] | None,
+) -> TrainedNetwork:
+    """Run the loop, keeping the history and an eye on the cost."""
+    history = History(parameters_hash(parameters))
+    hidden_layers = len(parameters) // 2 - 1
+    good, good_iteration = parameters, 0
+    for iteration, measurements, after in iterate(steps, parameters, num_iterations, record_every):
+        record = to_record(iteration, measurements, hidden_layers) if measurements else None
+        if record is not None:
+            if not math.isfinite(record.cost):
+                raise _diverged(steps, good, good_iteration, iteration)
+            history.append(record)
+            good, good_iteration = after, iteration + 1
+        if callback is not None:
+            callback(Progress(iteration, record, after))
+        parameters = after
+    measurements, _ = steps.measured(parameters, steps.X, steps.Y)
+    history.final_cost = float(measurements["cost"])
+    if not math.isfinite(history.final_cost):
+        raise _diverged(steps, good, good_iteration, num_iterations)
+    return TrainedNetwork(parameters, history)
 
 
 def _diverged(
-    step: Step,
-    parameters: dict[str, Array],
-    iteration: int,
-    *,
-    X: Array,
-    Y: Array,
-    learning_rate: float,
+    steps: Steps, good: dict[str, Array], good_iteration: int, found: int
 ) -> DivergenceError:
-    """Repeat the run from its last good record to find the first iteration that went wrong.
-
-    The run is deterministic, so looking again costs less than looking every time.
-    """
-    measurements, parameters = step(parameters, X, Y)
-    while math.isfinite(cost := float(measurements["cost"])):
-        iteration += 1
-        measurements, parameters = step(parameters, X, Y)
+    """Say where the cost stopped being finite, and what to try."""
+    iteration, cost = first_not_finite(steps, good, good_iteration, found)
     if iteration == 0:
         advice = "before any update, so X or the start parameters hold NaN, infinity or huge values"
     else:
-        advice = (
-            f"try a smaller learning rate than {learning_rate:g} (a tenth, say), or another "
-            "initialization"
-        )
+        advice = "try a smaller learning rate (a tenth, say) or another initialization"
     return DivergenceError(f"the cost became {cost} at iteration {iteration}: {advice}")
 
 
@@ -317,7 +285,7 @@ def _model(
     hidden: Hidden,
 ) -> tuple[dict[str, Array], list[float]]:
     """Place the start where X is, and train."""
-    parameters = place(start, device_of(X), dtype=dtype_name(X))
+    parameters = place(start, location_of(X), dtype=dtype_name(X))
 
     def show(progress: Progress) -> None:
         if progress.record is not None:

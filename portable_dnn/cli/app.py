@@ -1,0 +1,67 @@
+"""The commands put together, and errors turned into one line and exit code 2."""
+
+import warnings
+
+import typer
+
+from portable_dnn.cli.data import data
+from portable_dnn.cli.devices import devices
+from portable_dnn.cli.doctor import doctor
+from portable_dnn.cli.evaluate import evaluate
+from portable_dnn.cli.predict import predict
+from portable_dnn.cli.summary import summary
+from portable_dnn.cli.sweep import sweep
+from portable_dnn.cli.train import train
+from portable_dnn.errors import PortableDnnError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="portable-dnn",
+    help="Train, evaluate and use a deep neural network; the same numbers on every array library.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # a bug's traceback should be a plain one, to be reported
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (train, evaluate, predict, sweep, summary, devices, doctor):
+    app.command()(command)
+app.add_typer(data, name="data")
+
+
+def main() -> None:
+    """Run the command line.
+
+    Raises
+    ------
+    SystemExit
+        Always, in Python's way of ending a program: 0 if all went well, 1 if `doctor` found
+        something missing, 2 for bad input, with one sentence on the standard error.
+    """
+    warnings.showwarning = _show_warning
+    try:
+        app()
+    except PortableDnnError as error:
+        fail(str(error))
+
+
+def fail(sentence: str) -> None:
+    """End the program because of bad input.
+
+    Parameters
+    ----------
+    sentence : str
+        What was wrong, where, and what would be right.
+
+    Raises
+    ------
+    SystemExit
+        With exit code 2.
+    """
+    typer.echo(f"portable-dnn: error: {sentence}", err=True)
+    raise SystemExit(2)
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """Show a warning as one line, without the source line that raised it."""
+    typer.echo(f"portable-dnn: warning: {message}", err=True)

@@ -1,0 +1,143 @@
+"""What a person sees: a live bar and drawn tables in a terminal, plain lines anywhere else."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["Output"]
+
+
+class Output:
+    """The standard output, as a terminal or as plain lines.
+
+    Parameters
+    ----------
+    quiet : bool
+        Results only, as plain lines, even in a terminal.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(highlight=False, soft_wrap=True)
+        self.quiet = quiet
+        self.live = self._console.is_terminal and not quiet
+
+    def line(self, text: str = "") -> None:
+        """Print a line of the result.
+
+        Parameters
+        ----------
+        text : str
+            As it is; nothing in it is markup.
+        """
+        self._console.print(Text(text))
+
+    def detail(self, text: str) -> None:
+        """Print a line about the way to the result, unless quiet.
+
+        Parameters
+        ----------
+        text : str
+            As it is; nothing in it is markup.
+        """
+        if not self.quiet:
+            self.line(text)
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print a table; columns are right-aligned but the first.
+
+        Parameters
+        ----------
+        columns : sequence of str
+            Headings.
+        rows : sequence of sequence of str
+            As many cells as columns.
+        """
+        if self.live:
+            table = Table()
+            for i, column in enumerate(columns):
+                table.add_column(column, justify="right" if i else "left")
+            for row in rows:
+                table.add_row(*(Text(cell) for cell in row))
+            self._console.print(table)
+            return
+        widths = [max(len(row[i]) for row in (columns, *rows)) for i in range(len(columns))]
+        for row in (columns, *rows):
+            cells = [
+                cell.rjust(width) if i else cell.ljust(width)
+                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ]
+            self.line("  ".join(cells).rstrip())
+
+    @contextmanager
+    def progress(self, total: int) -> Iterator["Bar"]:
+        """Show a bar with iteration, cost and time left while something runs, in a terminal.
+
+        Parameters
+        ----------
+        total : int
+            Number of iterations.
+
+        Yields
+        ------
+        Bar
+            To be moved.
+        """
+        if not self.live:
+            yield Bar()
+            return
+        with Progress(
+            TextColumn("iteration"),
+            MofNCompleteColumn(),
+            BarColumn(),
+            TextColumn("{task.fields[cost]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+        ) as progress:
+            yield Bar(progress, progress.add_task("", total=total, cost="cost -"))
+
+
+class Bar:
+    """A progress bar, or nothing at all.
+
+    Parameters
+    ----------
+    progress : rich.progress.Progress, optional
+        Where the bar is drawn.
+    task : rich.progress.TaskID, optional
+        Which of its bars.
+    """
+
+    def __init__(self, progress: Progress | None = None, task: TaskID | None = None) -> None:
+        self._progress = progress
+        self._task = task
+
+    def move(self, done: int, cost: float | None = None) -> None:
+        """Show how far it is.
+
+        Parameters
+        ----------
+        done : int
+            Number of iterations done.
+        cost : float, optional
+            The last cost, if there is a new one.
+        """
+        if self._progress is None or self._task is None:
+            return
+        self._progress.update(self._task, completed=done)
+        if cost is not None:
+            self._progress.update(self._task, cost=f"cost {cost:.6f}")

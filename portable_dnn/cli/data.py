@@ -1,0 +1,86 @@
+"""`portable-dnn data`: make, import and describe data sets."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from portable_dnn.cli.console import Output
+from portable_dnn.cli.options import SeedOption
+from portable_dnn.data.dataset import DataSet
+from portable_dnn.files import check_writable
+
+__all__ = ["data"]
+
+data = typer.Typer(
+    help="Make, import and describe data sets.", no_args_is_help=True, rich_markup_mode=None
+)
+
+OutOption = Annotated[Path, typer.Option("--out", metavar="DATA.h5", help="Write to this file.")]
+
+
+@data.command("import")
+def import_(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A folder with one subfolder a class.")
+    ],
+    out: OutOption,
+    size: Annotated[int, typer.Option("--size", help="Height and width to stretch to.")] = 64,
+    test_share: Annotated[
+        float, typer.Option("--test-share", help="Share of each class kept for testing.")
+    ] = 0.2,
+    seed: SeedOption = 1,
+) -> None:
+    """Turn folders of pictures, one a class, into a data set."""
+    from portable_dnn.data import import_folder, write_dataset
+
+    check_writable(out)
+    dataset = import_folder(folder, size=size, test_share=test_share, seed=seed)
+    write_dataset(dataset, out)
+    _describe(dataset)
+    Output().line(f"written to {out}")
+
+
+@data.command()
+def info(
+    file: Annotated[Path, typer.Argument(metavar="DATA.h5", help="The file to describe.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
+) -> None:
+    """Describe a data set."""
+    from portable_dnn.data import describe_dataset, read_dataset
+
+    dataset = read_dataset(file)
+    if as_json:
+        Output().line(json.dumps(describe_dataset(dataset), indent=1))
+    else:
+        _describe(dataset)
+
+
+@data.command()
+def make(out: OutOption, seed: SeedOption = 1) -> None:
+    """Write the built-in pictures to a file."""
+    from portable_dnn.data import builtin_dataset, write_dataset
+
+    check_writable(out)
+    dataset = builtin_dataset(seed)
+    write_dataset(dataset, out)
+    _describe(dataset)
+    Output().line(f"written to {out}")
+
+
+def _describe(dataset: DataSet) -> None:
+    """Print a data set's parts, a line each."""
+    output = Output()
+    output.line(f"source   {dataset.source}")
+    for name, part in (("training", dataset.train), ("test", dataset.test)):
+        if part is None:
+            output.line(f"{name:8} none")
+            continue
+        m, height, width, _ = part.images.shape
+        classes = ", ".join(
+            f"{int((part.labels == label).sum())} {class_name}"
+            for label, class_name in enumerate(dataset.class_names)
+        )
+        output.line(f"{name:8} {m} pictures of {height} x {width}, {part.images.dtype}: {classes}")
+    output.line(f"sha256   {dataset.fingerprint()}")

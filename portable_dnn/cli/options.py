@@ -1,0 +1,140 @@
+"""The options that several commands share, and their way from text to settings."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from portable_dnn.data.dataset import DataSet
+from portable_dnn.errors import SettingError
+
+__all__ = [
+    "DataArgument",
+    "DeviceOption",
+    "DtypeOption",
+    "HiddenOption",
+    "IterationsOption",
+    "QuietOption",
+    "SeedOption",
+    "TestOption",
+    "load_data",
+    "parse_layers",
+    "parse_names",
+]
+
+DataArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[DATA.h5]",
+        help="HDF5 file with the course's keys; without it, the built-in pictures.",
+        show_default=False,
+    ),
+]
+TestOption = Annotated[
+    Path | None,
+    typer.Option("--test", metavar="TEST.h5", help="HDF5 file with the test set, if apart."),
+]
+HiddenOption = Annotated[
+    str,
+    typer.Option(
+        "--hidden",
+        metavar="NAMES",
+        help="Activation of the hidden layers, one for all or one for each: relu, leaky_relu, "
+        "leaky_relu:SLOPE, tanh, sigmoid.",
+    ),
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the start parameters.")]
+IterationsOption = Annotated[
+    int, typer.Option("--iterations", help="Number of updates, each over all pictures.")
+]
+DtypeOption = Annotated[
+    str,
+    typer.Option(
+        "--dtype", metavar="float64|float32", help="float64: the same numbers; float32: faster."
+    ),
+]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="DEVICE",
+        help="auto, cpu, cuda, cuda:N, a backend or backend:device; see 'portable-dnn devices'. "
+        "Default: $PORTABLE_DNN_DEVICE, else auto.",
+        show_default=False,
+    ),
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")]
+
+
+def parse_layers(text: str) -> tuple[int, ...]:
+    """Read the sizes of the hidden layers.
+
+    Parameters
+    ----------
+    text : str
+        Such as "20,7,5"; empty for none, which is logistic regression.
+
+    Returns
+    -------
+    tuple of int
+
+    Raises
+    ------
+    SettingError
+        If a part is not a positive whole number.
+    """
+    sizes = []
+    for place, part in enumerate(text.split(",") if text.strip() else (), start=1):
+        if not (part.strip().isascii() and part.strip().isdigit() and int(part) > 0):
+            raise SettingError(
+                f"layers {text!r}: part {place} is {part.strip()!r}; positive whole numbers "
+                "separated by commas would be right, such as 20,7,5"
+            )
+        sizes.append(int(part))
+    return tuple(sizes)
+
+
+def parse_names(text: str) -> tuple[str, ...]:
+    """Split names at commas.
+
+    Parameters
+    ----------
+    text : str
+        Such as "relu" or "relu,tanh,relu".
+
+    Returns
+    -------
+    tuple of str
+    """
+    return tuple(part.strip() for part in text.split(","))
+
+
+def load_data(path: Path | None, test: Path | None = None) -> DataSet:
+    """Read the data set that was named, or draw the built-in one.
+
+    Parameters
+    ----------
+    path : Path or None
+        An HDF5 file; None for the built-in pictures.
+    test : Path or None
+        An HDF5 file with the test set, if it is apart.
+
+    Returns
+    -------
+    DataSet
+
+    Raises
+    ------
+    DataError
+        If a file cannot be used.
+    SettingError
+        If only a test set is named.
+    """
+    # Imported here, so that `--help` waits for neither h5py nor the drawing.
+    from portable_dnn.data import builtin_dataset, read_dataset
+
+    if path is not None:
+        return read_dataset(path, test)
+    if test is not None:
+        raise SettingError("--test needs a data file to go with it: portable-dnn train DATA.h5")
+    return builtin_dataset()

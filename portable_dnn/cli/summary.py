@@ -1,0 +1,35 @@
+"""`portable-dnn summary`: the shapes in a network."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from portable_dnn.cli.console import Output
+from portable_dnn.cli.options import parse_layers
+from portable_dnn.shapes import summary as summary_table
+
+__all__ = ["summary"]
+
+
+def summary(
+    model: Annotated[
+        Path | None,
+        typer.Argument(metavar="[MODEL.h5]", help="A model of 'train --out'.", show_default=False),
+    ] = None,
+    layers: Annotated[
+        str, typer.Option("--layers", metavar="SIZES", help="Units of the hidden layers.")
+    ] = "20,7,5",
+    features: Annotated[
+        int, typer.Option("--features", help="Input features; 64 x 64 x 3 by default.")
+    ] = 12288,
+    samples: Annotated[int, typer.Option("--samples", help="Number of pictures.")] = 209,
+) -> None:
+    """Print, for each layer, the shapes of W, b, Z and A and the number of parameters."""
+    if model is None:
+        dims: tuple[int, ...] = (features, *parse_layers(layers), 1)
+    else:
+        from portable_dnn.store import load_model
+
+        dims = load_model(model).layer_dims
+    Output().line(summary_table(dims, samples))

@@ -1,0 +1,142 @@
+"""`portable-dnn train`: the main job."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from portable_dnn.cli.console import Output
+from portable_dnn.cli.options import (
+    DataArgument,
+    DeviceOption,
+    DtypeOption,
+    HiddenOption,
+    IterationsOption,
+    QuietOption,
+    SeedOption,
+    TestOption,
+    load_data,
+    parse_layers,
+    parse_names,
+)
+from portable_dnn.data.dataset import DataSet
+from portable_dnn.devices import Device, choose_device
+from portable_dnn.experiment import Experiment, Settings, run
+from portable_dnn.files import check_writable
+from portable_dnn.initializers import INITIALIZATIONS
+from portable_dnn.training import Progress
+
+__all__ = ["train"]
+
+
+def train(
+    data: DataArgument = None,
+    test: TestOption = None,
+    layers: Annotated[
+        str, typer.Option("--layers", metavar="SIZES", help="Units of the hidden layers.")
+    ] = "20,7,5",
+    hidden: HiddenOption = "relu",
+    init: Annotated[
+        str, typer.Option("--init", metavar="|".join(INITIALIZATIONS), help="Start parameters.")
+    ] = "lecun",
+    seed: SeedOption = 1,
+    learning_rate: Annotated[
+        float, typer.Option("--learning-rate", help="Step length of gradient descent.")
+    ] = 0.0075,
+    iterations: IterationsOption = 2500,
+    dtype: DtypeOption = "float64",
+    device: DeviceOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="MODEL.h5", help="Save the model here.")
+    ] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option("--history", metavar="HISTORY.json", help="Save costs and diagnostics here."),
+    ] = None,
+    plots: Annotated[
+        Path | None,
+        typer.Option("--plots", metavar="DIR", help="Draw pictures of the run into this folder."),
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Train a network on labelled pictures and say how well it does.
+
+    Without DATA.h5 it trains on the built-in pictures. The defaults are the published run of the
+    course: layers 20-7-5-1, learning rate 0.0075, 2500 iterations, float64.
+    """
+    from portable_dnn.reports import check_plot_folder, draw_plots, write_history
+    from portable_dnn.store import save_model
+
+    settings = Settings(
+        layers=parse_layers(layers),
+        hidden=parse_names(hidden),
+        initialization=init,
+        seed=seed,
+        learning_rate=learning_rate,
+        iterations=iterations,
+        dtype=dtype,
+    )
+    settings.check()
+    for path in (out, history):
+        if path is not None:
+            check_writable(path)
+    if plots is not None:
+        check_plot_folder(plots)
+    pictures = load_data(data, test)
+    target = choose_device(device)
+
+    output = Output(quiet=quiet)
+    experiment = _run(output, pictures, settings, target)
+    _show_result(output, experiment)
+    if out is not None:
+        save_model(experiment.model, out)
+        output.line(f"model    {out}")
+    if history is not None:
+        write_history(experiment, shlex.join(["portable-dnn", *sys.argv[1:]]), history)
+        output.line(f"history  {history}")
+    if plots is not None:
+        for path in draw_plots(experiment, pictures, plots):
+            output.line(f"picture  {path}")
+    if out is None:
+        output.detail("the model is not kept; to keep it, add --out model.h5")
+
+
+def _run(output: Output, pictures: DataSet, settings: Settings, device: Device) -> Experiment:
+    """Train, showing where it stands."""
+    _show_start(output, pictures, settings, device)
+    with output.progress(settings.iterations) as bar:
+
+        def show(progress: Progress) -> None:
+            record = progress.record
+            if record is not None:
+                output.detail(f"cost after iteration {record.iteration:4d}: {record.cost:.6f}")
+            bar.move(progress.iteration + 1, None if record is None else record.cost)
+
+        return run(pictures, settings, device, callback=show)
+
+
+def _show_start(output: Output, pictures: DataSet, settings: Settings, device: Device) -> None:
+    """Say what is about to happen."""
+    counts = [
+        f"{len(part.labels)} {name}"
+        for name, part in (("training", pictures.train), ("test", pictures.test))
+        if part is not None
+    ]
+    output.detail(
+        f"data     {pictures.source}: {' and '.join(counts)} pictures, "
+        f"classes {' and '.join(pictures.class_names)}"
+    )
+    output.detail(f"device   {device} ({device.why})")
+
+
+def _show_result(output: Output, experiment: Experiment) -> None:
+    """Say how it went."""
+    rows = [
+        (name, str(e.pictures), str(e.wrong), f"{e.accuracy:.4f}", f"{e.cost:.6f}")
+        for name, e in (("training", experiment.training), ("test", experiment.test))
+        if e is not None
+    ]
+    output.table(("pictures", "number", "wrong", "accuracy", "cost"), rows)
+    output.line(f"trained in {experiment.seconds:.1f} s on {experiment.model.provenance['device']}")

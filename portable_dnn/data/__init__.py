@@ -1,0 +1,19 @@
+"""Data sets: the built-in pictures, HDF5 files and folders of pictures."""
+
+from portable_dnn.data.builtin import builtin_dataset
+from portable_dnn.data.dataset import DataSet, ImageSet
+from portable_dnn.data.folder import import_folder
+from portable_dnn.data.hdf5 import describe_dataset, read_dataset, write_dataset
+from portable_dnn.data.pictures import picture_files, read_picture
+
+__all__ = [
+    "DataSet",
+    "ImageSet",
+    "builtin_dataset",
+    "describe_dataset",
+    "import_folder",
+    "picture_files",
+    "read_dataset",
+    "read_picture",
+    "write_dataset",
+]

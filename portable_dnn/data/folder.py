@@ -1,0 +1,104 @@
+"""Making a data set from a folder of pictures, one subfolder a class."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from portable_dnn.data.dataset import DataSet, ImageSet
+from portable_dnn.data.pictures import picture_files, read_picture
+from portable_dnn.data.randomness import random_stream
+from portable_dnn.errors import DataError
+from portable_dnn.paths import entries, existing_folder, leads_out
+
+__all__ = ["import_folder"]
+
+_NEGATIONS = ("non-", "not-", "no-")
+
+
+def import_folder(
+    folder: str | Path, size: int = 64, test_share: float = 0.2, seed: int = 1
+) -> DataSet:
+    """Read two subfolders of pictures as the two classes of a data set.
+
+    Class 0 is the first subfolder by name, but one that is called "non-", "not-" or "no-" and the
+    other's name is class 0 always. Each class is shuffled and split by itself, so that both sets
+    have the classes in the same proportion; class 0 comes first in each set.
+
+    Parameters
+    ----------
+    folder : str or Path
+        A folder with exactly two subfolders; hidden ones, links that lead out
+        of it and files beside them are ignored.
+    size : int, default 64
+        Height and width that every picture is brought to, see `read_picture`.
+    test_share : float, default 0.2
+        The share of each class that goes to the test set, rounded to whole pictures: 0 or more and
+        less than 1. With 0, there is no test set.
+    seed : int, default 1
+        Seed of the shuffle, from 0 to 2**32 - 1.
+
+    Returns
+    -------
+    DataSet
+        Pictures uint8, (m, size, size, 3).
+
+    Raises
+    ------
+    DataError
+        If the folder or one of its pictures cannot be used, a number is out of its range, or a
+        class would be left without a training picture. One bad picture refuses the whole folder.
+    """
+    folder = Path(folder)
+    if size < 1:
+        raise DataError(f"pictures cannot be resized to {size} x {size}; use a size of at least 1")
+    if not 0.0 <= test_share < 1.0:
+        raise DataError(f"the test share is {test_share}; it must be 0 or more and less than 1")
+    classes = _class_folders(folder)
+    random = random_stream(seed)
+    splits = [_split(picture_files(part), part, test_share, random) for part in classes]
+    train, test = ([split[side] for split in splits] for side in (0, 1))
+    return DataSet(
+        train=_read_set(train, size),
+        test=_read_set(test, size) if any(test) else None,
+        class_names=tuple(part.name for part in classes),
+        source=str(folder),
+    )
+
+
+def _class_folders(folder: Path) -> tuple[Path, Path]:
+    """Find the folder of class 0 and that of class 1."""
+    existing_folder(folder, "a folder with one subfolder a class")
+    found = [part for part in entries(folder) if part.is_dir() and not leads_out(part, folder)]
+    if len(found) != 2:
+        names = ", ".join(part.name for part in found) or "none"
+        raise DataError(
+            f"the folder {folder} must have exactly two subfolders, one a class; found "
+            f"{len(found)}: {names}"
+        )
+    first, second = found
+    if second.name.lower() in {prefix + first.name.lower() for prefix in _NEGATIONS}:
+        return second, first
+    return first, second
+
+
+def _split(
+    files: list[Path], folder: Path, test_share: float, random: np.random.RandomState
+) -> tuple[list[Path], list[Path]]:
+    """Shuffle one class's files and split them into training and test files."""
+    tests = round(len(files) * test_share)
+    if tests == len(files):
+        raise DataError(
+            f"the folder {folder} has {len(files)} pictures, and with a test share of {test_share} "
+            "none is left to train on; add pictures or lower the share"
+        )
+    shuffled = [files[i] for i in random.permutation(len(files))]
+    return shuffled[tests:], shuffled[:tests]
+
+
+def _read_set(classes: list[list[Path]], size: int) -> ImageSet:
+    """Read the files of class 0, then those of class 1."""
+    files = [file for part in classes for file in part]
+    images: NDArray[np.uint8] = np.stack([read_picture(file, size) for file in files])
+    labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(part) for part in classes])
+    return ImageSet(images, labels)

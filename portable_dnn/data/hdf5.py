@@ -1,0 +1,281 @@
+"""Reading and writing data sets as HDF5 files with the course's keys.
+
+A file from a stranger is checked before anything in it is read: which links it holds, what its
+arrays are declared to be, and whether they fit in memory.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from portable_dnn.data.dataset import DataSet, ImageSet
+from portable_dnn.errors import DataError
+from portable_dnn.files import write_atomically
+from portable_dnn.hdf5 import check_memory, open_array, opened, read_array
+
+__all__ = ["describe_dataset", "read_dataset", "write_dataset"]
+
+_NAMES_KEY = "list_classes"
+_MOST_LISTED = 8
+_DEFAULT_NAMES = ("0", "1")
+
+
+def read_dataset(path: str | Path, test_path: str | Path | None = None) -> DataSet:
+    """Read pictures and labels from an HDF5 file with the course's keys.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file with ``train_set_x`` and ``train_set_y``, with ``test_set_x`` and ``test_set_y``, or
+        with all four. Pictures are (m, height, width, 3): integers from 0 to 255, or floating
+        point from 0 to 1. Labels are (m,) or (1, m) and hold 0 and 1 only, in any number type.
+        ``list_classes`` holds the names of class 0 and class 1; without it they are "0" and "1".
+    test_path : str or Path, optional
+        A second file to take the test set from; one in `path` is then ignored.
+
+    Returns
+    -------
+    DataSet
+        Integer pictures as uint8, others in their own floating-point dtype; labels int64, (m,).
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read, its content is not as above, it leads to other files, it declares
+        more data than memory is free, or the two sets do not fit together.
+    """
+    path = Path(path)
+    if test_path is None:
+        dataset = _read_file(path, ("train", "test"))
+    else:
+        test_path = Path(test_path)
+        dataset = _join(_read_file(path, ("train",)), _read_file(test_path, ("test",)))
+    _check_sizes_agree(dataset)
+    return dataset
+
+
+def write_dataset(dataset: DataSet, path: str | Path) -> None:
+    """Write a data set to an HDF5 file with the course's keys; the same data give the same bytes.
+
+    Parameters
+    ----------
+    dataset : DataSet
+        At least one of its two sets must be there.
+    path : str or Path
+        The file to create or replace; it is replaced only once the new one is whole.
+
+    Raises
+    ------
+    DataError
+        If the data set holds neither a training nor a test set.
+    OutputError
+        If the file cannot be written.
+    """
+    if dataset.train is None and dataset.test is None:
+        raise DataError("this data set holds neither training nor test pictures; nothing to write")
+    with write_atomically(path) as temporary, h5py.File(temporary, "w") as file:
+        for name, part in (("train", dataset.train), ("test", dataset.test)):
+            if part is not None:
+                # Without times, which would differ from one writing to the next.
+                file.create_dataset(f"{name}_set_x", data=part.images, track_times=False)
+                file.create_dataset(f"{name}_set_y", data=part.labels, track_times=False)
+        names = [name.encode() for name in dataset.class_names]
+        width = max(map(len, names), default=0) or 1
+        file.create_dataset(_NAMES_KEY, data=np.array(names, dtype=f"S{width}"), track_times=False)
+
+
+def describe_dataset(dataset: DataSet) -> dict[str, object]:
+    """Describe a data set in plain values that JSON can hold.
+
+    Parameters
+    ----------
+    dataset : DataSet
+        What to describe.
+
+    Returns
+    -------
+    dict
+        ``source``, ``class_names`` (list), ``fingerprint``, and ``train`` and ``test``: None, or a
+        dict of ``pictures`` (how many), ``height``, ``width``, ``dtype`` and ``classes``, a list of
+        ``{"label": 0 or 1, "name": str, "pictures": int}``.
+    """
+    return {
+        "source": dataset.source,
+        "class_names": list(dataset.class_names),
+        "fingerprint": dataset.fingerprint(),
+        "train": _describe_set(dataset.train, dataset.class_names),
+        "test": _describe_set(dataset.test, dataset.class_names),
+    }
+
+
+def _describe_set(part: ImageSet | None, names: tuple[str, ...]) -> dict[str, object] | None:
+    """Describe one of the two sets, as `describe_dataset` says."""
+    if part is None:
+        return None
+    classes = [
+        {"label": label, "name": name, "pictures": int((part.labels == label).sum())}
+        for label, name in enumerate(names)
+    ]
+    return {
+        "pictures": len(part.labels),
+        "height": part.images.shape[1],
+        "width": part.images.shape[2],
+        "dtype": str(part.images.dtype),
+        "classes": classes,
+    }
+
+
+def _join(first: DataSet, second: DataSet) -> DataSet:
+    """Take the training set of one file and the test set of another, whose classes must agree."""
+    if first.class_names != second.class_names:
+        raise DataError(
+            f"the class names differ: {first.source} has {_listed(first.class_names)}, but "
+            f"{second.source} has {_listed(second.class_names)}; give files of the same classes"
+        )
+    source = f"{first.source} and {second.source}"
+    return DataSet(first.train, second.test, first.class_names, source)
+
+
+def _check_sizes_agree(dataset: DataSet) -> None:
+    """Refuse test pictures of another height or width than the training pictures."""
+    if dataset.train is None or dataset.test is None:
+        return
+    train, test = dataset.train.images.shape[1:3], dataset.test.images.shape[1:3]
+    if train != test:
+        raise DataError(
+            f"{dataset.source}: the training pictures are {_by(train)} pixels, but the test "
+            f"pictures are {_by(test)}; both must have the same size"
+        )
+
+
+def _read_file(path: Path, wanted: tuple[str, ...]) -> DataSet:
+    """Read the wanted sets that a file holds; at least one must be there."""
+    with opened(path, "an HDF5 data file") as file:
+        return _read_open_file(file, path, wanted)
+
+
+def _read_open_file(file: h5py.File, path: Path, wanted: tuple[str, ...]) -> DataSet:
+    """Check everything in a file from its declarations, then read the wanted sets."""
+    # Of the links themselves: `key in file` follows them, and is false where one leads nowhere.
+    links = set(file)
+    keys = {name: (f"{name}_set_x", f"{name}_set_y") for name in wanted}
+    present = {name: pair for name, pair in keys.items() if not links.isdisjoint(pair)}
+    for pair in present.values():
+        for key, other in (pair, pair[::-1]):
+            if key not in links:
+                raise DataError(f"{path} has {other} but no {key}; a set needs both")
+    if not present:
+        needed = _listed(key for pair in keys.values() for key in pair)
+        raise DataError(
+            f"{path} holds no such data set: expected the keys {needed}; found "
+            f"{_listed(sorted(links)) or 'none'}"
+        )
+    arrays = {key: open_array(file, key, path) for pair in present.values() for key in pair}
+    names = open_array(file, _NAMES_KEY, path) if _NAMES_KEY in links else None
+    for x_key, y_key in present.values():
+        _check_declared(arrays[x_key], arrays[y_key], path)
+    check_memory([*arrays.values(), *([] if names is None else [names])], path)
+    sets = {
+        name: ImageSet(
+            images=_checked_images(read_array(arrays[x_key]), x_key, path),
+            labels=_checked_labels(read_array(arrays[y_key]), y_key, path),
+        )
+        for name, (x_key, y_key) in present.items()
+    }
+    return DataSet(
+        train=sets.get("train"),
+        test=sets.get("test"),
+        class_names=_DEFAULT_NAMES if names is None else _class_names(names, path),
+        source=str(path),
+    )
+
+
+def _check_declared(x: h5py.Dataset, y: h5py.Dataset, path: Path) -> None:
+    """Check shapes and dtypes of pictures and labels before they are read."""
+    x_key, y_key = (array.name.lstrip("/") for array in (x, y))
+    for array, key in ((x, x_key), (y, y_key)):
+        if array.shape is None:
+            raise DataError(f"{path}: {key} is empty; it must hold at least one picture's data")
+        if array.dtype.kind not in "buif":
+            raise DataError(f"{path}: {key} has dtype {array.dtype}; it must hold numbers")
+    if x.dtype.kind == "b":
+        raise DataError(f"{path}: {x_key} has dtype bool; pictures hold 0 to 255, or floats 0 to 1")
+    if len(x.shape) != 4 or x.shape[3] != 3:
+        raise DataError(
+            f"{path}: {x_key} has shape {x.shape}; pictures must be (m, height, width, 3)"
+        )
+    if len(y.shape) not in (1, 2) or (len(y.shape) == 2 and y.shape[0] != 1):
+        raise DataError(f"{path}: {y_key} has shape {y.shape}; labels must be (m,) or (1, m)")
+    for array, key in ((x, x_key), (y, y_key)):
+        if 0 in array.shape:
+            raise DataError(
+                f"{path}: {key} is empty (shape {array.shape}); at least one picture is needed"
+            )
+    if x.shape[0] != y.shape[-1]:
+        raise DataError(
+            f"{path}: {x_key} has {x.shape[0]} pictures, but {y_key} has {y.shape[-1]} labels; "
+            "every picture needs one"
+        )
+
+
+def _checked_images(images: NDArray[Any], key: str, path: Path) -> NDArray[Any]:
+    """Give integer pictures as uint8 and leave floating-point ones, if all values are in range."""
+    if images.dtype == np.uint8:
+        return images
+    whole = images.dtype.kind in "iu"
+    highest = 255 if whole else 1
+    # Written so that NaN fails as well.
+    wrong = ~((images >= 0) & (images <= highest))
+    if wrong.any():
+        place, value = _first(images, wrong)
+        kind = "whole" if whole else "floating-point"
+        raise DataError(
+            f"{path}: {key}{place} is {value}; {kind} pictures must lie from 0 to {highest}"
+        )
+    return images.astype(np.uint8 if whole else images.dtype.newbyteorder("="), copy=False)
+
+
+def _checked_labels(labels: NDArray[Any], key: str, path: Path) -> NDArray[np.int64]:
+    """Give labels as a flat int64 array, if all are 0 or 1."""
+    wrong = ~((labels == 0) | (labels == 1))
+    if wrong.any():
+        place, value = _first(labels, wrong)
+        raise DataError(f"{path}: {key}{place} is {value}; labels must be 0 or 1")
+    return labels.reshape(-1).astype(np.int64)
+
+
+def _first(values: NDArray[Any], wrong: NDArray[np.bool_]) -> tuple[list[int], object]:
+    """Find the first wrong value and its index."""
+    place = np.unravel_index(int(wrong.argmax()), wrong.shape)
+    return [int(i) for i in place], values[place].item()
+
+
+def _class_names(array: h5py.Dataset, path: Path) -> tuple[str, str]:
+    """Read the two classes' names, stored as bytes or text of a fixed or variable length."""
+    text = array.dtype.kind == "S" or h5py.check_string_dtype(array.dtype) is not None
+    if array.shape != (2,) or not text:
+        raise DataError(
+            f"{path}: {_NAMES_KEY} has shape {array.shape} and dtype {array.dtype}; it must hold "
+            "two names, of class 0 and class 1"
+        )
+    try:
+        first, second = (bytes(name).decode() for name in read_array(array))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: {_NAMES_KEY} is not UTF-8 text") from error
+    return first, second
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Join names to a list for people; a long one is cut off."""
+    names = list(names)
+    rest = len(names) - _MOST_LISTED
+    return ", ".join(names[:_MOST_LISTED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _by(size: tuple[int, ...]) -> str:
+    """Write a height and a width."""
+    return " x ".join(map(str, size))

@@ -1,0 +1,134 @@
+"""Reading picture files, one by one or listed from a folder.
+
+Pillow is imported only when a picture is read: it is not needed to train.
+"""
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from portable_dnn.errors import DataError
+from portable_dnn.paths import entries, existing_file, existing_folder, leads_out
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["picture_files", "read_picture"]
+
+# Only these decoders are ever run: the exotic ones are where Pillow's holes have been.
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
+_EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+_READABLE = "JPEG, PNG, WebP or BMP"
+# Larger than any camera's picture; at 4 bytes a pixel, a fifth of a gigabyte.
+_MOST_PIXELS = 50_000_000
+
+
+def read_picture(path: str | Path, size: int | tuple[int, int]) -> NDArray[np.uint8]:
+    """Read one picture and bring it to a size.
+
+    The picture is turned upright (EXIF), laid on white where it is transparent, converted to RGB
+    and resampled with Pillow's Lanczos filter. It is stretched to the size, not cropped, as in the
+    course: a picture that is not square is distorted.
+
+    Parameters
+    ----------
+    path : str or Path
+        A JPEG, PNG, WebP or BMP file of at most 50 million pixels.
+    size : int or (int, int)
+        Height and width, or one number for both.
+
+    Returns
+    -------
+    ndarray of uint8, (height, width, 3)
+
+    Raises
+    ------
+    DataError
+        If the file is missing, is no such picture, is damaged or has too many pixels, or if `size`
+        is not positive.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    height, width = (size, size) if isinstance(size, int) else size
+    if height < 1 or width < 1:
+        raise DataError(f"a picture cannot be resized to {height} x {width}; use at least 1 x 1")
+    path = existing_file(path, f"a {_READABLE} picture")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # oddities in the file's metadata do no harm
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=_FORMATS) as picture:
+                _check_pixels(picture, path)
+                upright = _upright_rgb(picture)
+                resized = upright.resize((width, height), Image.Resampling.LANCZOS)
+    except UnidentifiedImageError as error:
+        raise DataError(f"{path} is not a {_READABLE} picture") from error
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise DataError(f"{path} has {_too_many()}") from error
+    # Pillow's decoders report damage as any of these, by format and place.
+    except (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path} is a damaged picture: {error}") from error
+    return np.asarray(resized, dtype=np.uint8)
+
+
+def picture_files(path: str | Path) -> list[Path]:
+    """List the pictures in a folder, by their extensions, sorted by name.
+
+    Subfolders are not entered; hidden files and links that lead out of the folder are left out.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder.
+
+    Returns
+    -------
+    list of Path
+        At least one file.
+
+    Raises
+    ------
+    DataError
+        If the folder is missing, is not a folder, cannot be listed or holds no picture.
+    """
+    path = existing_folder(path, "a folder of pictures")
+    files = [
+        entry
+        for entry in entries(path)
+        if entry.suffix.lower() in _EXTENSIONS and entry.is_file() and not leads_out(entry, path)
+    ]
+    if not files:
+        raise DataError(f"the folder {path} holds no {_READABLE} pictures")
+    return files
+
+
+def _check_pixels(picture: "Image", path: Path) -> None:
+    """Refuse, from its header alone, a picture that would fill the memory when decoded."""
+    if picture.width * picture.height > _MOST_PIXELS:
+        raise DataError(f"{path} has {picture.width} x {picture.height} pixels, {_too_many()}")
+
+
+def _too_many() -> str:
+    """Say what the limit is."""
+    return f"more than the {_MOST_PIXELS // 10**6} million pixels that are read; make it smaller"
+
+
+def _upright_rgb(picture: "Image") -> "Image":
+    """Decode a picture, turn it as its EXIF data say and lay it on white."""
+    from PIL import Image, ImageOps
+
+    upright = ImageOps.exif_transpose(picture)
+    if upright.mode.startswith("I;16") or upright.mode == "I":
+        # Pillow's own conversion would cut 16-bit grey values off at 255.
+        grey = np.asarray(upright, dtype=np.int64) // 257
+        return Image.fromarray(grey.clip(0, 255).astype(np.uint8)).convert("RGB")
+    if not upright.has_transparency_data:
+        return upright.convert("RGB")
+    colours = upright.convert("RGBA")
+    white = Image.new("RGBA", colours.size, (255, 255, 255, 255))
+    return Image.alpha_composite(white, colours).convert("RGB")

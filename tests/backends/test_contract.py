@@ -1,0 +1,167 @@
+"""What every backend must do, whichever it is: the contract, by inspection and by use."""
+
+import inspect
+import typing
+
+import numpy as np
+import pytest
+
+from portable_dnn.backend import Backend, Check
+from portable_dnn.registry import backend_names, contract_members, first_failure, get_backend
+
+DTYPES = ("float32", "float64", "int8", "int32", "int64", "uint8", "bool")
+SHAPES = ((), (1,), (0, 3), (2, 3), (4, 1), (2, 3, 4))
+
+
+@pytest.fixture
+def backend(default_device: str) -> Backend:
+    """Every backend that can run here; the others are reported as skipped with the reason."""
+    return get_backend(default_device.partition(":")[0])
+
+
+@pytest.mark.parametrize("member", [m for m in contract_members() if m != "name"])
+@pytest.mark.parametrize("name", backend_names())
+def test_signatures_are_the_contracts(name, member):
+    wanted, got = getattr(Backend, member), getattr(get_backend(name), member)
+    expected = list(inspect.signature(wanted).parameters.values())[1:]  # without self
+    found = list(inspect.signature(got).parameters.values())
+    assert [(p.name, p.kind, p.default) for p in found] == [
+        (p.name, p.kind, p.default) for p in expected
+    ]
+    assert typing.get_type_hints(got) == typing.get_type_hints(wanted)
+
+
+@pytest.mark.parametrize("name", backend_names())
+def test_the_name_is_the_entry_points(name):
+    assert get_backend(name).name == name
+
+
+@pytest.mark.parametrize("name", backend_names())
+def test_the_ladder_stops_after_the_first_failure_and_can_be_climbed_again(name):
+    climbed = list(get_backend(name).checks())
+    assert climbed
+    assert [c.name for c in get_backend(name).checks()] == [c.name for c in climbed]
+    assert len({c.name for c in climbed}) == len(climbed)
+    assert not [c for c in climbed[:-1] if c.status == "failed"]
+    for check in climbed:
+        assert isinstance(check, Check)
+        assert check.status in ("ok", "warning", "failed")
+        assert_a_sentence(check.detail)
+        assert check.remedy or check.status != "failed"
+
+
+@pytest.mark.parametrize("name", backend_names())
+def test_the_first_failure_is_told(name):
+    failure = first_failure(get_backend(name))
+    assert failure is None or (failure.detail and failure.remedy)
+
+
+def assert_a_sentence(text):
+    assert text
+    assert text == text.strip()
+    assert "\n" not in text
+    assert not text.endswith(".")
+
+
+def test_there_are_devices_of_different_names(backend):
+    devices = backend.devices()
+    assert devices
+    assert len(set(devices)) == len(devices)
+
+
+def test_strict_has_three_devices():
+    pytest.importorskip("array_api_strict", reason="array-api-strict is not installed")
+    assert get_backend("strict").devices() == ("cpu", "device1", "device2")
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_arrays_go_to_every_device_and_back_unchanged(backend, dtype, shape):
+    array = np.arange(int(np.prod(shape))).reshape(shape).astype(dtype)
+    xp = backend.namespace()
+    for device in backend.devices():
+        there = backend.from_host(array, device)
+        assert there.shape == shape
+        assert there.dtype == getattr(xp, dtype)
+        assert backend.owns(there)
+        assert backend.device_of(there) == device
+        back = backend.to_host(there)
+        assert isinstance(back, np.ndarray)
+        assert back.dtype == array.dtype
+        assert back.shape == shape
+        np.testing.assert_array_equal(back, array)
+
+
+def test_floats_keep_every_bit(backend, random):
+    array = random.randn(5, 7)
+    array[0, :4] = np.inf, -0.0, np.nan, 5e-324
+    for device in backend.devices():
+        assert backend.to_host(backend.from_host(array, device)).tobytes() == array.tobytes()
+
+
+def test_views_are_copied_as_they_look(backend, random):
+    array = random.randn(6, 8)
+    for view in (array.T, array[::2, ::-1], np.asfortranarray(array)):
+        for device in backend.devices():
+            there = backend.from_host(view, device)
+            np.testing.assert_array_equal(backend.to_host(there), view)
+
+
+def test_results_are_on_the_operands_device(backend):
+    for device in backend.devices():
+        x = backend.from_host(np.arange(6.0).reshape(2, 3), device)
+        assert backend.device_of(x @ x.T + 1.0) == device
+
+
+def test_other_things_are_not_owned(backend):
+    others = [n for n in backend_names() if n != backend.name and not first_failure(get_backend(n))]
+    foreign = [get_backend(n).from_host(np.zeros(2), get_backend(n).devices()[0]) for n in others]
+    for thing in (None, 1.0, [1.0], "cupy", *foreign):
+        assert not backend.owns(thing)
+
+
+def test_free_memory_is_a_number_of_bytes_or_none(backend):
+    for device in backend.devices():
+        free = backend.free_memory(device)
+        assert free is None or (type(free) is int and free > 0)
+
+
+def test_synchronize_returns(backend):
+    for device in backend.devices():
+        assert backend.synchronize(device) is None
+
+
+def test_the_namespace_has_the_standards_functions(backend):
+    xp = backend.namespace()
+    for function in (
+        "asarray",
+        "matmul",
+        "where",
+        "exp",
+        "sum",
+        "astype",
+        "isfinite",
+        "zeros_like",
+    ):
+        assert callable(getattr(xp, function))
+
+
+def test_a_compiled_step_has_the_same_results(backend):
+    device = backend.devices()[0]
+    parameters = {"W1": backend.from_host(np.ones((1, 2)), device)}
+    X = backend.from_host(np.arange(6.0).reshape(2, 3), device)
+
+    def step(parameters, X, Y):
+        Z = parameters["W1"] @ X
+        return {"cost": backend.namespace().sum(Z - Y)}, {"W1": parameters["W1"] + 1.0}
+
+    expected, got = step(parameters, X, X[:1, :]), backend.compile(step)(parameters, X, X[:1, :])
+    assert float(got[0]["cost"]) == float(expected[0]["cost"])
+    np.testing.assert_array_equal(backend.to_host(got[1]["W1"]), [[2.0, 2.0]])
+    np.testing.assert_array_equal(backend.to_host(parameters["W1"]), [[1.0, 1.0]])
+
+
+def test_versions_are_texts(backend):
+    versions = backend.versions()
+    assert versions
+    assert all(type(k) is str and type(v) is str and k and v for k, v in versions.items())
