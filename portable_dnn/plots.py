@@ -12,6 +12,7 @@ __all__ = ["cost_curve", "first_layer", "mislabelled"]
 
 _MOST_SHOWN = 24
 _COLUMNS = 6
+_UNIT_COLUMNS = 10
 
 
 def cost_curve(iterations: Sequence[int], costs: Sequence[float], title: str) -> Figure:
@@ -64,7 +65,7 @@ def mislabelled(
     predictions = (probabilities > 0.5).astype(int)
     wrong = np.flatnonzero(predictions != labels)
     shown = wrong[np.argsort(-np.abs(probabilities[wrong] - 0.5), kind="stable")][:_MOST_SHOWN]
-    figure, grid = _grid(len(shown), 1.75, 2.35)
+    figure, grid = _grid(len(shown), 1.75, 2.15)
     title = f"{len(wrong)} of {len(labels)} test pictures mislabelled"
     if len(shown) < len(wrong):
         title += f", the {len(shown)} most certain of them"
@@ -98,9 +99,9 @@ def first_layer(W1: HostArray, start: HostArray, image_shape: tuple[int, int, in
     """
     shown = W1[:_MOST_SHOWN]
     change = shown - start[:_MOST_SHOWN]
-    columns = min(len(shown), _COLUMNS)
+    columns = min(len(shown), _UNIT_COLUMNS)
     rows = -(-len(shown) // columns)
-    figure = Figure(figsize=(1.25 * columns + 0.3, 2.75 * rows + 0.5), layout="constrained")
+    figure = Figure(figsize=(max(1.25 * columns, 4.5), 2.7 * rows + 0.4), layout="constrained")
     figure.suptitle("rows of W1 (above) and their change in training (below)", fontsize=10)
     grid = figure.subplots(2 * rows, columns, squeeze=False)
     for axes in grid.flat:

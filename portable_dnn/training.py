@@ -124,7 +124,7 @@ def train(
     with warnings.catch_warnings():
         # What NumPy warns of on the way to a cost that is not finite, the error says better.
         warnings.filterwarnings("ignore", "overflow|invalid value", RuntimeWarning)
-        return _run(steps, dict(parameters), num_iterations, record_every, callback)
+        return _run(steps, dict(parameters), num_iterations, record_every, learning_rate, callback)
 
 
 def _run(
@@ -132,6 +132,7 @@ def _run(
     parameters: dict[str, Array],
     num_iterations: int,
     record_every: int,
+    learning_rate: float,
     callback: Callable[[Progress], object] | None,
 ) -> TrainedNetwork:
     """Run the loop, keeping the history and an eye on the cost."""
@@ -142,7 +143,9 @@ def _run(
         record = to_record(iteration, measurements, hidden_layers) if measurements else None
         if record is not None:
             if not math.isfinite(record.cost):
-                raise _diverged(steps, good, good_iteration, iteration)
+                raise _diverged(
+                    *first_not_finite(steps, good, good_iteration, iteration), learning_rate
+                )
             history.append(record)
             good, good_iteration = after, iteration + 1
         if callback is not None:
@@ -151,19 +154,21 @@ def _run(
     measurements, _ = steps.measured(parameters, steps.X, steps.Y)
     history.final_cost = float(measurements["cost"])
     if not math.isfinite(history.final_cost):
-        raise _diverged(steps, good, good_iteration, num_iterations)
+        raise _diverged(
+            *first_not_finite(steps, good, good_iteration, num_iterations), learning_rate
+        )
     return TrainedNetwork(parameters, history)
 
 
-def _diverged(
-    steps: Steps, good: dict[str, Array], good_iteration: int, found: int
-) -> DivergenceError:
+def _diverged(iteration: int, cost: float, learning_rate: float) -> DivergenceError:
     """Say where the cost stopped being finite, and what to try."""
-    iteration, cost = first_not_finite(steps, good, good_iteration, found)
     if iteration == 0:
         advice = "before any update, so X or the start parameters hold NaN, infinity or huge values"
     else:
-        advice = "try a smaller learning rate (a tenth, say) or another initialization"
+        advice = (
+            f"try a smaller learning rate than {learning_rate:g} (a tenth, say), or another "
+            "initialization"
+        )
     return DivergenceError(f"the cost became {cost} at iteration {iteration}: {advice}")
 
 

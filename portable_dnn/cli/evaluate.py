@@ -7,6 +7,7 @@ import typer
 
 from portable_dnn.cli.console import Output
 from portable_dnn.cli.options import DeviceOption, load_data
+from portable_dnn.cli.results import show_evaluations
 from portable_dnn.devices import choose_device
 from portable_dnn.experiment import evaluate as evaluate_model
 
@@ -32,10 +33,10 @@ def evaluate(
     output = Output()
     loaded = load_model(model, choose_device(device))
     pictures = load_data(data)
-    rows = []
-    for name, part in (("training", pictures.train), ("test", pictures.test)):
-        if part is not None:
-            e = evaluate_model(part, loaded)
-            rows.append((name, str(e.pictures), str(e.wrong), f"{e.accuracy:.4f}", f"{e.cost:.6f}"))
+    evaluations = {
+        name: evaluate_model(part, loaded)
+        for name, part in (("training", pictures.train), ("test", pictures.test))
+        if part is not None
+    }
     output.line(f"{model} on {pictures.source}")
-    output.table(("pictures", "number", "wrong", "accuracy", "cost"), rows)
+    show_evaluations(output, evaluations)

@@ -21,6 +21,7 @@ from portable_dnn.cli.options import (
     parse_layers,
     parse_names,
 )
+from portable_dnn.cli.results import show_evaluations
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.devices import Device, choose_device
 from portable_dnn.experiment import Experiment, Settings, run
@@ -89,6 +90,7 @@ def train(
 
     output = Output(quiet=quiet)
     experiment = _run(output, pictures, settings, target)
+    output.detail(f"start    sha256 {experiment.history.start_hash}")
     _show_result(output, experiment)
     if out is not None:
         save_model(experiment.model, out)
@@ -129,14 +131,14 @@ def _show_start(output: Output, pictures: DataSet, settings: Settings, device: D
         f"classes {' and '.join(pictures.class_names)}"
     )
     output.detail(f"device   {device} ({device.why})")
+    sizes = "-".join(map(str, settings.layers or ("no hidden layers",)))
+    output.detail(
+        f"network  {sizes}-1, {','.join(settings.hidden)}, {settings.initialization} from seed "
+        f"{settings.seed}, learning rate {settings.learning_rate:g}, {settings.dtype}"
+    )
 
 
 def _show_result(output: Output, experiment: Experiment) -> None:
     """Say how it went."""
-    rows = [
-        (name, str(e.pictures), str(e.wrong), f"{e.accuracy:.4f}", f"{e.cost:.6f}")
-        for name, e in (("training", experiment.training), ("test", experiment.test))
-        if e is not None
-    ]
-    output.table(("pictures", "number", "wrong", "accuracy", "cost"), rows)
+    show_evaluations(output, {"training": experiment.training, "test": experiment.test})
     output.line(f"trained in {experiment.seconds:.1f} s on {experiment.model.provenance['device']}")
