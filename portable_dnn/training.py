@@ -113,8 +113,8 @@ def train(
     learning_rate = check_learning_rate(learning_rate)
     _check_count(num_iterations, "number of iterations")
     _check_count(record_every, "interval between records")
-    _check_labels_binary(Y, xp)
     Y = xp.astype(Y, X.dtype, copy=False)
+    _check_labels_binary(Y, xp)
     compile_step = backend_of(X).compile
     measured, plain = (
         compile_step(make_step(activations, learning_rate, measured=measured, xp=xp))
@@ -143,9 +143,8 @@ def _run(
         record = to_record(iteration, measurements, hidden_layers) if measurements else None
         if record is not None:
             if not math.isfinite(record.cost):
-                raise _diverged(
-                    *first_not_finite(steps, good, good_iteration, iteration), learning_rate
-                )
+                bad, cost = first_not_finite(steps, good, good_iteration, iteration)
+                raise _diverged(bad, cost, learning_rate)
             history.append(record)
             good, good_iteration = after, iteration + 1
         if callback is not None:
@@ -154,9 +153,8 @@ def _run(
     measurements, _ = steps.measured(parameters, steps.X, steps.Y)
     history.final_cost = float(measurements["cost"])
     if not math.isfinite(history.final_cost):
-        raise _diverged(
-            *first_not_finite(steps, good, good_iteration, num_iterations), learning_rate
-        )
+        bad, cost = first_not_finite(steps, good, good_iteration, num_iterations)
+        raise _diverged(bad, cost, learning_rate)
     return TrainedNetwork(parameters, history)
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import portable_dnn
 from portable_dnn import device_of, place, to_host
 from portable_dnn.activations import get_activation, hidden_activations
-from portable_dnn.errors import DTypeError, SettingError
+from portable_dnn.errors import DTypeError, SettingError, ShapeError
 
 NAMES = ["sigmoid", "tanh", "relu", "leaky_relu"]
 MODERATE = np.concatenate([np.linspace(-40, 40, 161), [-0.3, 1e-9, -1e-9, 0.0, -0.0]])
@@ -127,6 +127,13 @@ def test_any_shape_and_nothing_is_mutated(name, device, dtype):
         assert to_host(A).shape == to_host(dZ).shape == shape
         assert device_of(A) == device_of(dZ) == device
         np.testing.assert_array_equal(to_host(Z), before)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_derivatives_of_another_shape_are_refused(name, default_device):
+    Z = place(np.ones((3, 4)), default_device)
+    with pytest.raises(ShapeError, match=r"dA has shape \(3, 1\)"):
+        public(name)[1](place(np.ones((3, 1)), default_device), Z)
 
 
 def test_integers_are_refused(default_device):

@@ -148,6 +148,10 @@ def test_errors_at_the_door(default_device, make_network):
         L_model_backward(AL, net.Y, [])
     with pytest.raises(ShapeError, match=r"Y has shape \(1, 5\), but there are 5 samples and 2"):
         L_model_backward(AL, net.Y[:1, :], caches)
+    for shape in ((2, 4), (1, 5), (5,)):
+        wrong = place(np.full(shape, 0.5), default_device)
+        with pytest.raises(ShapeError, match="AL has shape"):
+            L_model_backward(wrong, wrong, caches)
     with pytest.raises(SettingError, match="2 hidden activations"):
         L_model_forward(net.X, net.parameters, ["relu", "relu"])
     with pytest.raises(SettingError, match="unknown activation 'elu'"):
