@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import psutil
 from numpy.typing import NDArray
 
 from portable_dnn.errors import DataError
+from portable_dnn.memory import check_fits
 from portable_dnn.paths import existing_file
 
 __all__ = ["check_memory", "open_array", "opened", "read_array"]
@@ -107,12 +107,7 @@ def check_memory(arrays: Iterable[h5py.Dataset], path: Path) -> None:
         for length in array.shape or ():
             count *= int(length)
         declared += count * int(array.dtype.itemsize)
-    available = int(psutil.virtual_memory().available)
-    if declared > available:
-        raise DataError(
-            f"{path} declares {_bytes(declared)} of data, but only {_bytes(available)} of memory "
-            "are free; use fewer or smaller pictures"
-        )
+    check_fits(declared, f"{path} declares")
 
 
 def read_array(array: h5py.Dataset) -> NDArray[Any]:
@@ -143,10 +138,3 @@ def _unreadable(path: Path, error: Exception) -> str:
     if "truncated" in text:
         return f"{path} is truncated: its end is missing; copy or download it again"
     return f"{path} is a damaged HDF5 file: {text}"
-
-
-def _bytes(count: int) -> str:
-    """Write a number of bytes in MB, or in GB from 1 GB on."""
-    if count < 10**9:
-        return f"{count / 10**6:.1f} MB"
-    return f"{count / 10**9:,.1f} GB"

@@ -9,6 +9,7 @@ from portable_dnn.data.dataset import DataSet, ImageSet
 from portable_dnn.data.pictures import picture_files, read_picture
 from portable_dnn.data.randomness import random_stream
 from portable_dnn.errors import DataError
+from portable_dnn.memory import check_fits
 from portable_dnn.paths import entries, existing_folder, leads_out
 
 __all__ = ["import_folder"]
@@ -50,14 +51,14 @@ def import_folder(
         class would be left without a training picture. One bad picture refuses the whole folder.
     """
     folder = Path(folder)
-    if size < 1:
-        raise DataError(f"pictures cannot be resized to {size} x {size}; use a size of at least 1")
     if not 0.0 <= test_share < 1.0:
         raise DataError(f"the test share is {test_share}; it must be 0 or more and less than 1")
     classes = _class_folders(folder)
     random = random_stream(seed)
     splits = [_split(picture_files(part), part, test_share, random) for part in classes]
     train, test = ([split[side] for split in splits] for side in (0, 1))
+    pictures = sum(len(files) for split in splits for files in split)
+    check_fits(3 * size * size * pictures, f"{pictures} pictures of {size} x {size} make")
     return DataSet(
         train=_read_set(train, size),
         test=_read_set(test, size) if any(test) else None,

@@ -48,13 +48,16 @@ def read_picture(path: str | Path, size: int | tuple[int, int]) -> NDArray[np.ui
     ------
     DataError
         If the file is missing, is no such picture, is damaged or has too many pixels, or if `size`
-        is not positive.
+        is not positive or larger than that.
     """
     from PIL import Image, UnidentifiedImageError
 
     height, width = (size, size) if isinstance(size, int) else size
-    if height < 1 or width < 1:
-        raise DataError(f"a picture cannot be resized to {height} x {width}; use at least 1 x 1")
+    if height < 1 or width < 1 or height * width > _MOST_PIXELS:
+        raise DataError(
+            f"a picture cannot be resized to {height} x {width}; use at least 1 x 1 and at most "
+            f"{_MOST_PIXELS // 10**6} million pixels"
+        )
     path = existing_file(path, f"a {_READABLE} picture")
     try:
         with warnings.catch_warnings():

@@ -164,11 +164,11 @@ def test_nothing_left_to_train_on(tmp_path):
 
 
 def test_bad_size(folder):
-    refused(
-        "pictures cannot be resized to 0 x 0; use a size of at least 1",
-        folder,
-        size=0,
-    )
+    refused("cannot be resized to 0 x 0; use at least 1 x 1", folder, size=0)
+
+
+def test_pictures_that_do_not_fit_in_memory_are_refused_before_one_is_read(folder):
+    refused("pictures of 1000000 x 1000000 make", folder, size=1_000_000)
 
 
 def test_bad_seed(folder):

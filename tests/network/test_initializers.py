@@ -1,5 +1,8 @@
 """Start parameters: the exact numbers, their spread, and what is refused."""
 
+import hashlib
+import struct
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -140,3 +143,15 @@ def test_hash_sees_one_bit_a_name_a_shape_and_a_dtype():
         {**start, "b1": start["b1"].astype(np.int64)},
     ]
     assert len({parameters_hash(p) for p in [start, *others]}) == 5
+
+
+def test_hash_is_what_its_description_says():
+    # It stands in logs and files, so it must not change from one version to the next.
+    b1, W1 = [[0.5]], [[1.0, -2.0]]
+    text = b"W1 float64 (1, 2)\n" + struct.pack("<2d", *W1[0])
+    text += b"b1 float64 (1, 1)\n" + struct.pack("<d", *b1[0])
+    expected = hashlib.sha256(text).hexdigest()
+    assert parameters_hash({"b1": np.array(b1), "W1": np.array(W1)}) == expected
+    W2 = np.array([[1.0, 2.0], [3.0, 4.0]])
+    text = b"W2 float64 (2, 2)\n" + struct.pack("<4d", 1, 2, 3, 4)  # row after row
+    assert parameters_hash({"W2": W2}) == hashlib.sha256(text).hexdigest()

@@ -1,0 +1,37 @@
+"""Refusing what does not fit in memory before any of it is allocated."""
+
+import psutil
+
+from portable_dnn.errors import DataError
+
+__all__ = ["check_fits"]
+
+
+def check_fits(needed: int, what: str) -> None:
+    """Refuse data that need more memory than is free.
+
+    Parameters
+    ----------
+    needed : int
+        Bytes.
+    what : str
+        What needs them, as the subject of the message: "data.h5 declares".
+
+    Raises
+    ------
+    DataError
+        If they are not there.
+    """
+    available = int(psutil.virtual_memory().available)
+    if needed > available:
+        raise DataError(
+            f"{what} {_bytes(needed)} of data, but only {_bytes(available)} of memory are free; "
+            "use fewer or smaller pictures"
+        )
+
+
+def _bytes(count: int) -> str:
+    """Write a number of bytes in MB, or in GB from 1 GB on."""
+    if count < 10**9:
+        return f"{count / 10**6:.1f} MB"
+    return f"{count / 10**9:,.1f} GB"

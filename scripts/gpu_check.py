@@ -1,0 +1,173 @@
+"""Check the CuPy backend on a machine with a CUDA GPU, and keep the result as JSON.
+
+    python scripts/gpu_check.py --out benchmarks/results/gpu_check.json
+
+Climbs the doctor's ladder, runs every test that computes on the GPU, and trains the published run
+in float64 and float32. It needs no network and no installation: it works from a bare checkout with
+the dependencies at hand; pure-Python ones may lie as wheels in a folder (`--wheels`). The result
+says what ran, on which device, with which versions. Without a usable GPU it ends with exit code 1
+and writes nothing.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import tomllib
+import zipfile
+from pathlib import Path
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA_VARIABLE = "PORTABLE_DNN_DATA"
+
+
+def main() -> int:
+    """Run the check; return the exit code."""
+    options = read_options()
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        environment = bare_checkout(scratch, options.wheels)
+        ladder = json.loads(command(environment, "doctor", "--backend", options.backend, "--json"))
+        if not ladder["usable"]:
+            failed = ladder["checks"][-1]
+            print(f"cannot run: {failed['detail']} ({failed['name']}); next: {ladder['next']}")
+            return 1
+        result = {
+            "backend": options.backend,
+            "ladder": ladder["checks"],
+            "tests": run_tests(environment, options, scratch),
+            "runs": [run_published(environment, options, d, scratch) for d in options.dtypes],
+        }
+    tests_pass = result["tests"]["exit_code"] == 0 and result["tests"]["passed"] > 0
+    result["passed"] = tests_pass and all(
+        run["as_published"] is not False for run in result["runs"]
+    )
+    options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"{'passed' if result['passed'] else 'FAILED'}; the result is in {options.out}")
+    return 0 if result["passed"] else 1
+
+
+def read_options() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--out", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument("--backend", default="cupy", help="another backend, to try this script")
+    parser.add_argument("--wheels", type=Path, help="folder with wheels of pure-Python packages")
+    parser.add_argument("--tests", nargs="*", default=["tests"], help="what pytest runs")
+    parser.add_argument("--iterations", type=int, default=2500, help="fewer, to try this script")
+    parser.add_argument("--dtypes", nargs="*", default=["float64", "float32"])
+    return parser.parse_args()
+
+
+def bare_checkout(scratch: Path, wheels: Path | None) -> dict[str, str]:
+    """Make this checkout importable and its backends discoverable, without installing it.
+
+    Backends are found through entry points, which live in the metadata that an installation
+    writes; the same metadata are made here from pyproject.toml.
+    """
+    site = scratch / "site"
+    site.mkdir()
+    for wheel in sorted(wheels.glob("*.whl")) if wheels else ():
+        zipfile.ZipFile(wheel).extractall(site)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    info = site / f"portable_dnn-{project['version']}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: portable-dnn\nVersion: {project['version']}\n"
+    )
+    lines = []
+    for group, entries in project["entry-points"].items():
+        lines += [f"[{group}]", *(f"{name} = {value}" for name, value in entries.items()), ""]
+    (info / "entry_points.txt").write_text("\n".join(lines))
+    paths = [site, ROOT, ROOT / "backends", os.environ.get("PYTHONPATH", "")]
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(str(path) for path in paths if path != ""),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def command(environment: dict[str, str], *arguments: str) -> str:
+    """Run `portable-dnn` and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "portable_dnn", *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    return done.stdout
+
+
+def run_tests(
+    environment: dict[str, str], options: argparse.Namespace, scratch: Path
+) -> dict[str, object]:
+    """Run the tests that compute on the backend."""
+    report = scratch / "tests.xml"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", *options.tests),
+            *("--backend", options.backend, f"--junit-xml={report}", "-p", "no:cacheprovider"),
+        ],
+        cwd=ROOT,
+        env=environment,
+        check=False,
+    )
+    if not report.exists():
+        return {"exit_code": done.returncode, "passed": 0, "failed": 0, "skipped": 0}
+    suite = next(ElementTree.parse(report).iter("testsuite"))
+    count = {name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")}
+    bad = count["failures"] + count["errors"]
+    return {
+        "exit_code": done.returncode,
+        "passed": count["tests"] - bad - count["skipped"],
+        "failed": bad,
+        "skipped": count["skipped"],
+    }
+
+
+def run_published(
+    environment: dict[str, str], options: argparse.Namespace, dtype: str, scratch: Path
+) -> dict[str, object]:
+    """Train with the published settings, on the real data if they are at hand."""
+    folder = Path(os.environ.get(DATA_VARIABLE) or ROOT.parent / "shared" / "data")
+    files = [folder / f"{part}_catvnoncat.h5" for part in ("train", "test")]
+    real = all(file.is_file() for file in files)
+    data = [str(files[0]), "--test", str(files[1])] if real else []
+    history = scratch / f"history-{dtype}.json"
+    output = command(
+        environment,
+        *("train", *data, "--device", options.backend, "--dtype", dtype),
+        *("--iterations", str(options.iterations), "--history", str(history)),
+    )
+    print(output)
+    content = json.loads(history.read_text(encoding="utf-8"))
+    published = json.loads((ROOT / "tests/network/published_costs.json").read_text("utf-8"))
+    comparable = real and dtype == "float64" and options.iterations == published["iterations"]
+    same = [f"{c:.6f}" for c in content["cost"]] == [
+        f"{c:.6f}" for c in published["cost_every_100"]
+    ]
+    return {
+        "data": "the course's" if real else "built-in pictures",
+        "as_published": same if comparable else None,
+        **{name: content[name] for name in KEPT},
+    }
+
+
+KEPT = (
+    "device",
+    "dtype",
+    "start_hash",
+    "cost",
+    "final_cost",
+    "training",
+    "test",
+    "seconds",
+    "versions",
+)
+
+if __name__ == "__main__":
+    raise SystemExit(main())
