@@ -36,8 +36,8 @@ def namespace() -> Namespace:
 
 
 def owns(array: object) -> bool:
-    """Whether an array is a NumPy array."""
-    return isinstance(array, np.ndarray)
+    """Whether an array is a NumPy array, or a scalar such as its reductions give."""
+    return isinstance(array, np.ndarray | np.generic)
 
 
 def device_of(array: Array) -> str:

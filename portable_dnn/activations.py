@@ -14,6 +14,7 @@ from typing import TypeAlias
 from portable_dnn.arrays import common_namespace
 from portable_dnn.backend import Array, Namespace
 from portable_dnn.errors import SettingError
+from portable_dnn.shapes import check_same_shape
 
 __all__ = [
     "ACTIVATIONS",
@@ -71,7 +72,7 @@ def sigmoid_backward(dA: Array, cache: Array, *, xp: Namespace | None = None) ->
     array
         `dZ`, shape and dtype of `Z`.
     """
-    xp = xp or common_namespace({"dA": dA, "cache": cache})
+    xp = xp or _check_backward(dA, cache)
     # Not A (1 − A): where A rounds to 1, σ(−Z) still has all its digits.
     e = xp.exp(-xp.abs(cache))
     return dA * (e / ((1.0 + e) * (1.0 + e)))
@@ -99,7 +100,7 @@ def tanh(Z: Array, *, xp: Namespace | None = None) -> tuple[Array, Array]:
 
 
 def tanh_backward(dA: Array, cache: Array, *, xp: Namespace | None = None) -> Array:
-    """Derivative through tanh, dA · (1 − tanh² Z).
+    """Derivative through tanh, dA · (1 − tanh² Z) = dA · 4 e^−2|Z| / (1 + e^−2|Z|)².
 
     Parameters
     ----------
@@ -115,9 +116,11 @@ def tanh_backward(dA: Array, cache: Array, *, xp: Namespace | None = None) -> Ar
     array
         `dZ`, shape and dtype of `Z`.
     """
-    xp = xp or common_namespace({"dA": dA, "cache": cache})
-    A = xp.tanh(cache)
-    return dA * (1.0 - A * A)
+    xp = xp or _check_backward(dA, cache)
+    # Not 1 − A²: where A rounds to 1, this still has all its digits.
+    e = xp.exp(-xp.abs(cache))
+    e = e * e
+    return dA * (4.0 * e / ((1.0 + e) * (1.0 + e)))
 
 
 def relu(Z: Array, *, xp: Namespace | None = None) -> tuple[Array, Array]:
@@ -158,7 +161,7 @@ def relu_backward(dA: Array, cache: Array, *, xp: Namespace | None = None) -> Ar
     array
         `dZ`, shape and dtype of `Z`.
     """
-    xp = xp or common_namespace({"dA": dA, "cache": cache})
+    xp = xp or _check_backward(dA, cache)
     return dA * xp.astype(cache > 0, dA.dtype)
 
 
@@ -208,8 +211,15 @@ def leaky_relu_backward(
     array
         `dZ`, shape and dtype of `Z`.
     """
-    xp = xp or common_namespace({"dA": dA, "cache": cache})
+    xp = xp or _check_backward(dA, cache)
     return xp.where(cache > 0, dA, slope * dA)
+
+
+def _check_backward(dA: Array, cache: Array) -> Namespace:
+    """Check at the door that a derivative belongs to a cache."""
+    xp = common_namespace({"dA": dA, "cache": cache})
+    check_same_shape(dA, cache.shape, "dA", "the cache")
+    return xp
 
 
 @dataclass(frozen=True)
@@ -268,7 +278,7 @@ def get_activation(name: str | Activation) -> Activation:
         return name
     if name in ACTIVATIONS:
         return ACTIVATIONS[name]
-    kind, _, setting = name.partition(":")
+    kind, _, setting = str(name).partition(":")
     if kind == "leaky_relu":
         return _leaky(name, setting)
     raise SettingError(

@@ -191,7 +191,7 @@ _DTYPES = (
 
 
 def to_host(x: Any) -> Any:
-    """Copy an array, or each array of a parameter dict, to NumPy.
+    """Bring an array, or each array of a parameter dict, to NumPy; one that is there is not copied.
 
     Parameters
     ----------

@@ -82,4 +82,7 @@ def gradient_norm(gradient: Array, *, xp: Namespace) -> Array:
     array
         0-d, in the dtype of `gradient`.
     """
-    return xp.sqrt(xp.sum(gradient * gradient))
+    # Scaled, so that squares neither overflow nor vanish before the norm itself does.
+    peak = xp.max(xp.abs(gradient))
+    scaled = gradient / xp.where(peak > 0.0, peak, 1.0)
+    return peak * xp.sqrt(xp.sum(scaled * scaled))

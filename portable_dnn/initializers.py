@@ -35,7 +35,7 @@ INITIALIZATIONS: Mapping[str, Callable[[HostArray, int, int], HostArray]] = Mapp
         "lecun": lambda draws, n_in, n_out: draws / math.sqrt(n_in),
         "xavier": lambda draws, n_in, n_out: draws * math.sqrt(2.0 / (n_in + n_out)),
         "he": lambda draws, n_in, n_out: draws * math.sqrt(2.0 / n_in),
-        "zeros": lambda draws, n_in, n_out: draws * 0.0,
+        "zeros": lambda draws, n_in, n_out: np.zeros_like(draws),
     }
 )
 

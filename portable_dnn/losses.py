@@ -69,7 +69,10 @@ def compute_cost_from_logits(ZL: Array, Y: Array, *, xp: Namespace | None = None
     Y = xp.astype(Y, ZL.dtype, copy=False)
     # Where the answer is right the first two terms cancel exactly, being 0 or Z − Z.
     losses = xp.maximum(ZL, 0.0) - ZL * Y + xp.log1p(xp.exp(-xp.abs(ZL)))
-    return xp.sum(losses / ZL.shape[1])
+    # The mean of shares of the largest loss is at most 1, so the mean of losses cannot overflow.
+    largest = xp.max(losses)
+    scale = xp.where(xp.isfinite(largest) & (largest > 0.0), largest, 1.0)
+    return scale * (xp.sum(losses / scale) / ZL.shape[1])
 
 
 def cost_gradient(AL: Array, Y: Array, *, xp: Namespace | None = None) -> Array:

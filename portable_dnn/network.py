@@ -13,7 +13,7 @@ from portable_dnn.layers import (
     linear_backward,
 )
 from portable_dnn.losses import cost_gradient
-from portable_dnn.shapes import check_input, check_labels, check_parameters
+from portable_dnn.shapes import check_input, check_labels, check_parameters, check_same_shape
 
 __all__ = ["L_model_backward", "L_model_forward", "check_network"]
 
@@ -171,9 +171,15 @@ def _check_caches(
     inputs: Mapping[str, Array] = {f"A{i}": linear[0] for i, (linear, _) in enumerate(caches)}
     for layer, ((_, W, b), _) in enumerate(caches, start=1):
         parameters[f"W{layer}"], parameters[f"b{layer}"] = W, b
-    xp = common_namespace({"AL": AL, **inputs, **parameters}, {"Y": Y})
+    outputs = {f"Z{i}": Z for i, (_, Z) in enumerate(caches, start=1)}
+    xp = common_namespace({"AL": AL, **inputs, **outputs, **parameters}, {"Y": Y})
     dims = check_parameters(parameters)
     for layer, (name, A) in enumerate(inputs.items(), start=1):
         check_input(A, dims[layer - 1], name, f"W{layer}")
-    check_labels(Y, *AL.shape)
+    m = caches[0][0][0].shape[1]
+    for layer, ((A, _, _), Z) in enumerate(caches, start=1):
+        check_same_shape(A, (dims[layer - 1], m), f"A{layer - 1}", "layers of one batch")
+        check_same_shape(Z, (dims[layer], m), f"Z{layer}", f"the output of layer {layer}")
+    check_same_shape(AL, (dims[-1], m), "AL", "the output of the last layer")
+    check_labels(Y, dims[-1], m)
     return xp

@@ -28,10 +28,14 @@ def check_learning_rate(learning_rate: float) -> float:
     SettingError
         If it is not a finite number above 0.
     """
-    rate = float(learning_rate)
+    try:
+        rate = float(learning_rate)
+    except (TypeError, ValueError):
+        rate = math.nan
     if not (math.isfinite(rate) and rate > 0):
         raise SettingError(
-            f"the learning rate is {learning_rate}; a number above 0 would be right, such as 0.0075"
+            f"the learning rate is {learning_rate!r}; a number above 0 would be right, "
+            "such as 0.0075"
         )
     return rate
 

@@ -3,7 +3,7 @@
 from portable_dnn.activations import Hidden
 from portable_dnn.arrays import common_namespace
 from portable_dnn.backend import Array, Parameters
-from portable_dnn.errors import DTypeError
+from portable_dnn.errors import DTypeError, ShapeError
 from portable_dnn.network import L_model_forward, check_network
 from portable_dnn.shapes import check_labels
 
@@ -82,7 +82,11 @@ def accuracy(predictions: Array, Y: Array) -> float:
     xp = common_namespace({}, {"predictions": predictions, "Y": Y})
     if xp.isdtype(predictions.dtype, "real floating"):
         raise DTypeError("predictions are floats; give the classes that predict() returns")
-    check_labels(Y, *(int(size) for size in predictions.shape))
-    right = xp.astype(predictions == xp.astype(Y, predictions.dtype), xp.float32)
-    # A sum of at most 2^24 ones is exact in float32.
-    return float(xp.sum(right)) / int(right.size)
+    if predictions.ndim != 2 or 0 in predictions.shape:
+        raise ShapeError(
+            f"predictions have shape {tuple(predictions.shape)}; (n_L, m) would be right, a column "
+            "a sample"
+        )
+    check_labels(Y, *predictions.shape)
+    right = xp.astype(predictions, Y.dtype) == Y
+    return int(xp.count_nonzero(right)) / int(predictions.size)

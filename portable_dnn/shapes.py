@@ -1,6 +1,6 @@
 """Shapes of a network: what fits what, checked once at the door with errors that name the layer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -38,9 +38,9 @@ def check_layer_dims(layer_dims: Sequence[int]) -> tuple[int, ...]:
     SettingError
         If there are fewer than two, or one is not a positive whole number.
     """
-    if len(layer_dims) < 2:
+    if not isinstance(layer_dims, Iterable) or len(layer_dims) < 2:
         raise SettingError(
-            f"layer sizes {list(layer_dims)}: at least the number of features and the number of "
+            f"layer sizes {layer_dims!r}: at least the number of features and the number of "
             "outputs are needed"
         )
     for layer, size in enumerate(layer_dims):

@@ -34,7 +34,7 @@ class Progress(NamedTuple):
     record : Record or None
         What was measured in this iteration, if it was one to be recorded.
     parameters : dict of str to array
-        The parameters after the update, on the device.
+        The parameters after the update, on the device; to be looked at, not changed.
     """
 
     iteration: int
