@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 from portable_dnn.activations import Activation
 from portable_dnn.backend import Array, Measurements, Namespace, Parameters
+from portable_dnn.first_layer import FirstLayer
 from portable_dnn.layers import LayerCache
 from portable_dnn.losses import compute_cost_from_logits
+from portable_dnn.norms import gradient_norm
 
-__all__ = ["dead_share", "gradient_norm", "measure"]
+__all__ = ["dead_share", "measure"]
 
 
 def measure(
@@ -17,6 +19,7 @@ def measure(
     activations: Sequence[Activation],
     *,
     xp: Namespace,
+    first: FirstLayer,
 ) -> Measurements:
     """Measure a step; nothing leaves the device.
 
@@ -32,6 +35,8 @@ def measure(
         Those of the hidden layers.
     xp : namespace
         The arrays' namespace.
+    first : FirstLayer
+        How the run holds layer 1.
 
     Returns
     -------
@@ -43,10 +48,11 @@ def measure(
     for layer, g in enumerate(activations, start=1):
         if g.rectifies:
             measured[f"dead_share/{layer}"] = dead_share(caches[layer - 1].activation, xp=xp)
-    for layer in range(1, len(caches) + 1):
+    norms = first.gradient_norms(grads, caches[0].linear, xp=xp)
+    for layer in range(2, len(caches) + 1):
         for name in (f"W{layer}", f"b{layer}"):
-            measured[f"gradient_norm/{name}"] = gradient_norm(grads[f"d{name}"], xp=xp)
-    return measured
+            norms[name] = gradient_norm(grads[f"d{name}"], xp=xp)
+    return measured | {f"gradient_norm/{name}": norm for name, norm in norms.items()}
 
 
 def dead_share(Z: Array, *, xp: Namespace) -> Array:
@@ -65,24 +71,3 @@ def dead_share(Z: Array, *, xp: Namespace) -> Array:
         0-d, from 0 to 1, in the dtype of `Z`.
     """
     return xp.mean(xp.astype(xp.all(Z <= 0, axis=1), Z.dtype))
-
-
-def gradient_norm(gradient: Array, *, xp: Namespace) -> Array:
-    """Frobenius norm of a gradient.
-
-    Parameters
-    ----------
-    gradient : array
-        Any shape, floating.
-    xp : namespace
-        The array's namespace.
-
-    Returns
-    -------
-    array
-        0-d, in the dtype of `gradient`.
-    """
-    # Scaled, so that squares neither overflow nor vanish before the norm itself does.
-    peak = xp.max(xp.abs(gradient))
-    scaled = gradient / xp.where(peak > 0.0, peak, 1.0)
-    return peak * xp.sqrt(xp.sum(scaled * scaled))

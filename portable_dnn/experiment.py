@@ -19,6 +19,7 @@ from portable_dnn.model import Model, model_input
 from portable_dnn.network import L_model_forward
 from portable_dnn.optimizers import check_learning_rate
 from portable_dnn.shapes import check_layer_dims
+from portable_dnn.span import check_compress
 from portable_dnn.training import Progress, train
 from portable_dnn.versions import versions
 
@@ -45,6 +46,8 @@ class Settings:
         Number of updates.
     dtype : {"float64", "float32"}
         The dtype to compute in.
+    compress : {"auto", "on", "off"}
+        Whether to train layer 1 in the span of the pictures; see `train`.
     """
 
     layers: tuple[int, ...] = (20, 7, 5)
@@ -54,6 +57,7 @@ class Settings:
     learning_rate: float = 0.0075
     iterations: int = 2500
     dtype: str = "float64"
+    compress: str = "auto"
 
     @property
     def activations(self) -> tuple[str, ...]:
@@ -71,6 +75,7 @@ class Settings:
         _ = self.activations
         check_float_dtype(self.dtype)
         check_learning_rate(self.learning_rate)
+        check_compress(self.compress)
 
 
 @dataclass(frozen=True)
@@ -180,6 +185,7 @@ def run(
         hidden=settings.activations,
         learning_rate=settings.learning_rate,
         num_iterations=settings.iterations,
+        compress=settings.compress,
         callback=callback,
     )
     seconds = time.perf_counter() - began

@@ -41,6 +41,8 @@ class History:
     ----------
     start_hash : str
         `parameters_hash` of the start parameters: equal hashes, same start, on any backend.
+    compressed : bool
+        Whether layer 1 was trained in the span of the samples.
     iteration, cost, dead_share, gradient_norm : list
         The fields of each `Record`.
     final_cost : float
@@ -48,6 +50,7 @@ class History:
     """
 
     start_hash: str
+    compressed: bool = False
     iteration: list[int] = field(default_factory=list)
     cost: list[float] = field(default_factory=list)
     dead_share: list[tuple[float | None, ...]] = field(default_factory=list)
@@ -77,6 +80,7 @@ class History:
         """
         return {
             "start_hash": self.start_hash,
+            "compressed": self.compressed,
             "iteration": list(self.iteration),
             "cost": list(self.cost),
             "dead_share": [list(shares) for shares in self.dead_share],

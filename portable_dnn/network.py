@@ -6,12 +6,8 @@ from portable_dnn.activations import ACTIVATIONS, Hidden, hidden_activations
 from portable_dnn.arrays import common_namespace
 from portable_dnn.backend import Array, Namespace, Parameters
 from portable_dnn.errors import ShapeError
-from portable_dnn.layers import (
-    LayerCache,
-    linear_activation_backward,
-    linear_activation_forward,
-    linear_backward,
-)
+from portable_dnn.first_layer import WEIGHTS, FirstLayer
+from portable_dnn.layers import LayerCache, linear_activation_forward, linear_backward
 from portable_dnn.losses import cost_gradient
 from portable_dnn.shapes import check_input, check_labels, check_parameters, check_same_shape
 
@@ -55,7 +51,12 @@ def check_network(
 
 
 def L_model_forward(
-    X: Array, parameters: Parameters, hidden: Hidden = "relu", *, xp: Namespace | None = None
+    X: Array,
+    parameters: Parameters,
+    hidden: Hidden = "relu",
+    *,
+    xp: Namespace | None = None,
+    first: FirstLayer = WEIGHTS,
 ) -> tuple[Array, list[LayerCache]]:
     """Run the network: hidden layers, then a sigmoid output.
 
@@ -69,6 +70,8 @@ def L_model_forward(
         Activation of all hidden layers, or one for each.
     xp : namespace, optional
         The arrays' namespace, if the caller has checked them.
+    first : FirstLayer
+        How X and the parameters hold layer 1; without `xp`, only by its weights.
 
     Returns
     -------
@@ -87,11 +90,13 @@ def L_model_forward(
     if xp is None:
         xp, _ = check_network(X, parameters)
     L = len(parameters) // 2
-    A = X
-    caches: list[LayerCache] = []
-    for layer, g in enumerate((*hidden_activations(hidden, L - 1), OUTPUT), start=1):
+    activations = (*hidden_activations(hidden, L - 1), OUTPUT)
+    Z, linear_cache = first.forward(X, parameters, xp=xp)
+    A, activation_cache = activations[0].forward(Z, xp=xp)
+    caches = [LayerCache(linear_cache, activation_cache)]
+    for layer in range(2, L + 1):
         A, cache = linear_activation_forward(
-            A, parameters[f"W{layer}"], parameters[f"b{layer}"], g, xp=xp
+            A, parameters[f"W{layer}"], parameters[f"b{layer}"], activations[layer - 1], xp=xp
         )
         caches.append(cache)
     return A, caches
@@ -105,6 +110,7 @@ def L_model_backward(
     *,
     input_gradient: bool = False,
     xp: Namespace | None = None,
+    first: FirstLayer = WEIGHTS,
 ) -> dict[str, Array]:
     """Derivatives of the cross-entropy cost by everything in the network.
 
@@ -122,6 +128,8 @@ def L_model_backward(
         Whether `dA0`, the derivative by X, is wanted too: a third of the work.
     xp : namespace, optional
         The arrays' namespace, if the caller has checked them.
+    first : FirstLayer
+        What `L_model_forward` was given.
 
     Returns
     -------
@@ -142,20 +150,15 @@ def L_model_backward(
         xp = _check_caches(AL, Y, caches)
     activations = hidden_activations(hidden, L - 1)
     grads: dict[str, Array] = {}
-    dA_prev, grads[f"dW{L}"], grads[f"db{L}"] = linear_backward(
-        cost_gradient(AL, Y, xp=xp), caches[-1][0], input_gradient=L > 1 or input_gradient, xp=xp
-    )
-    for layer in range(L - 1, 0, -1):
-        grads[f"dA{layer}"] = dA_prev
-        dA_prev, grads[f"dW{layer}"], grads[f"db{layer}"] = linear_activation_backward(
-            dA_prev,
-            caches[layer - 1],
-            activations[layer - 1],
-            input_gradient=layer > 1 or input_gradient,
-            xp=xp,
-        )
+    dZ = cost_gradient(AL, Y, xp=xp)
+    for layer in range(L, 1, -1):
+        dA, dW, db = linear_backward(dZ, caches[layer - 1][0], xp=xp)
+        grads[f"dW{layer}"], grads[f"db{layer}"], grads[f"dA{layer - 1}"] = dW, db, dA
+        dZ = activations[layer - 2].backward(dA, caches[layer - 2][1], xp=xp)
+    dA0, first_grads = first.backward(dZ, caches[0][0], input_gradient=input_gradient, xp=xp)
+    grads.update(first_grads)
     if input_gradient:
-        grads["dA0"] = dA_prev
+        grads["dA0"] = dA0
     return grads
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from portable_dnn.activations import Activation
 from portable_dnn.backend import Array, Measurements, Namespace, Step
 from portable_dnn.diagnostics import measure
+from portable_dnn.first_layer import WEIGHTS, FirstLayer
 from portable_dnn.network import L_model_backward, L_model_forward
 from portable_dnn.optimizers import update_parameters
 
@@ -17,6 +18,7 @@ def make_step(
     *,
     measured: bool,
     xp: Namespace,
+    first: FirstLayer = WEIGHTS,
 ) -> Step:
     """Make the step of a training run: forward, backward, update.
 
@@ -31,6 +33,8 @@ def make_step(
         only at iterations that are recorded: what nobody looks at is not computed.
     xp : namespace
         That of the arrays the step will be given. They are checked by the caller, once a run.
+    first : FirstLayer
+        How the run holds layer 1, in X and in the parameters.
 
     Returns
     -------
@@ -44,9 +48,11 @@ def make_step(
     def step(
         parameters: dict[str, Array], X: Array, Y: Array
     ) -> tuple[Measurements, dict[str, Array]]:
-        AL, caches = L_model_forward(X, parameters, activations, xp=xp)
-        grads = L_model_backward(AL, Y, caches, activations, xp=xp)
-        measurements = measure(Y, caches, grads, activations, xp=xp) if measured else {}
+        AL, caches = L_model_forward(X, parameters, activations, xp=xp, first=first)
+        grads = L_model_backward(AL, Y, caches, activations, xp=xp, first=first)
+        measurements = (
+            measure(Y, caches, grads, activations, xp=xp, first=first) if measured else {}
+        )
         return measurements, update_parameters(parameters, grads, learning_rate, xp=xp)
 
     return step

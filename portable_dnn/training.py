@@ -3,13 +3,16 @@
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
+from portable_dnn import span
 from portable_dnn.activations import Hidden, hidden_activations
 from portable_dnn.arrays import dtype_name
 from portable_dnn.backend import Array, Namespace, Parameters
-from portable_dnn.devices import backend_of, location_of, place
+from portable_dnn.devices import location_of, place
 from portable_dnn.errors import DataError, DivergenceError, SettingError
+from portable_dnn.first_layer import hold
 from portable_dnn.history import History, Record, to_record
 from portable_dnn.initializers import (
     initialize_parameters,
@@ -24,7 +27,8 @@ from portable_dnn.step import make_step
 __all__ = ["L_layer_model", "Progress", "TrainedNetwork", "train", "two_layer_model"]
 
 
-class Progress(NamedTuple):
+@dataclass(slots=True)
+class Progress:
     """Where a run stands after an update.
 
     Attributes
@@ -33,13 +37,17 @@ class Progress(NamedTuple):
         Number of updates made before this one, from 0.
     record : Record or None
         What was measured in this iteration, if it was one to be recorded.
-    parameters : dict of str to array
-        The parameters after the update, on the device; to be looked at, not changed.
     """
 
     iteration: int
     record: Record | None
-    parameters: dict[str, Array]
+    _state: dict[str, Array]
+    _parameters_of: Callable[[dict[str, Array]], dict[str, Array]]
+
+    @property
+    def parameters(self) -> dict[str, Array]:
+        """The parameters after the update, on the device; worked out when asked for."""
+        return self._parameters_of(self._state)
 
 
 class TrainedNetwork(NamedTuple):
@@ -66,6 +74,7 @@ def train(
     learning_rate: float = 0.0075,
     num_iterations: int = 2500,
     record_every: int = 100,
+    compress: str = "auto",
     callback: Callable[[Progress], object] | None = None,
 ) -> TrainedNetwork:
     """Train a network from given start parameters.
@@ -88,6 +97,9 @@ def train(
     record_every : int
         Iterations 0, `record_every`, 2 · `record_every` … are measured and recorded; only then
         does the host wait for the device.
+    compress : {"auto", "on", "off"}
+        Whether to train layer 1 in the span of the samples (see `span`): the same numbers up to
+        rounding, and many times faster with more features than samples. "auto" does where it pays.
     callback : callable, optional
         Called with a `Progress` after every update.
 
@@ -115,47 +127,60 @@ def train(
     _check_count(record_every, "interval between records")
     Y = xp.astype(Y, X.dtype, copy=False)
     _check_labels_binary(Y, xp)
-    compile_step = backend_of(X).compile
+    device = location_of(X)
+    compressed = span.choose(compress, X, parameters, num_iterations, device)
+    held = span.hold(X, parameters, xp=xp) if compressed else hold(X, parameters)
+    history = History(parameters_hash(parameters), compressed)
     measured, plain = (
-        compile_step(make_step(activations, learning_rate, measured=measured, xp=xp))
+        device.backend.compile(
+            make_step(activations, learning_rate, measured=measured, xp=xp, first=held.first)
+        )
         for measured in (True, False)
     )
-    steps = Steps(measured, plain, X, Y)
+    run = _Run(Steps(measured, plain, held.data, Y), held.parameters_of, learning_rate, history)
     with warnings.catch_warnings():
         # What NumPy warns of on the way to a cost that is not finite, the error says better.
         warnings.filterwarnings("ignore", "overflow|invalid value", RuntimeWarning)
-        return _run(steps, dict(parameters), num_iterations, record_every, learning_rate, callback)
+        return _run(run, held.state, num_iterations, record_every, callback)
+
+
+class _Run(NamedTuple):
+    """What stays the same during a run, and its history."""
+
+    steps: Steps
+    parameters_of: Callable[[dict[str, Array]], dict[str, Array]]
+    learning_rate: float
+    history: History
 
 
 def _run(
-    steps: Steps,
-    parameters: dict[str, Array],
+    run: _Run,
+    state: dict[str, Array],
     num_iterations: int,
     record_every: int,
-    learning_rate: float,
     callback: Callable[[Progress], object] | None,
 ) -> TrainedNetwork:
     """Run the loop, keeping the history and an eye on the cost."""
-    history = History(parameters_hash(parameters))
-    hidden_layers = len(parameters) // 2 - 1
-    good, good_iteration = parameters, 0
-    for iteration, measurements, after in iterate(steps, parameters, num_iterations, record_every):
+    steps, history = run.steps, run.history
+    hidden_layers = len(state) // 2 - 1
+    good, good_iteration = state, 0
+    for iteration, measurements, after in iterate(steps, state, num_iterations, record_every):
         record = to_record(iteration, measurements, hidden_layers) if measurements else None
         if record is not None:
             if not math.isfinite(record.cost):
                 bad, cost = first_not_finite(steps, good, good_iteration, iteration)
-                raise _diverged(bad, cost, learning_rate)
+                raise _diverged(bad, cost, run.learning_rate)
             history.append(record)
             good, good_iteration = after, iteration + 1
         if callback is not None:
-            callback(Progress(iteration, record, after))
-        parameters = after
-    measurements, _ = steps.measured(parameters, steps.X, steps.Y)
+            callback(Progress(iteration, record, after, run.parameters_of))
+        state = after
+    measurements, _ = steps.measured(state, steps.X, steps.Y)
     history.final_cost = float(measurements["cost"])
     if not math.isfinite(history.final_cost):
         bad, cost = first_not_finite(steps, good, good_iteration, num_iterations)
-        raise _diverged(bad, cost, learning_rate)
-    return TrainedNetwork(parameters, history)
+        raise _diverged(bad, cost, run.learning_rate)
+    return TrainedNetwork(run.parameters_of(state), history)
 
 
 def _diverged(iteration: int, cost: float, learning_rate: float) -> DivergenceError:

@@ -9,6 +9,7 @@ import typer
 
 from portable_dnn.cli.console import Output
 from portable_dnn.cli.options import (
+    CompressOption,
     DataArgument,
     DeviceOption,
     DtypeOption,
@@ -48,6 +49,7 @@ def sweep(
     seed: SeedOption = 1,
     iterations: IterationsOption = 2500,
     dtype: DtypeOption = "float64",
+    compress: CompressOption = "auto",
     device: DeviceOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="MODEL.h5", help="Save the best model here.")
@@ -61,7 +63,9 @@ def sweep(
     """
     from portable_dnn.store import save_model
 
-    base = Settings(hidden=parse_names(hidden), seed=seed, iterations=iterations, dtype=dtype)
+    base = Settings(
+        hidden=parse_names(hidden), seed=seed, iterations=iterations, dtype=dtype, compress=compress
+    )
     grid = [
         replace(base, learning_rate=rate, layers=parse_layers(sizes), initialization=start)
         for rate, sizes, start in product(

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from portable_dnn import span
 from portable_dnn.cli.console import Output
 from portable_dnn.cli.options import (
+    CompressOption,
     DataArgument,
     DeviceOption,
     DtypeOption,
@@ -48,6 +50,7 @@ def train(
     ] = 0.0075,
     iterations: IterationsOption = 2500,
     dtype: DtypeOption = "float64",
+    compress: CompressOption = "auto",
     device: DeviceOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="MODEL.h5", help="Save the model here.")
@@ -78,6 +81,7 @@ def train(
         learning_rate=learning_rate,
         iterations=iterations,
         dtype=dtype,
+        compress=compress,
     )
     settings.check()
     for path in (out, history):
@@ -91,6 +95,8 @@ def train(
     output = Output(quiet=quiet)
     experiment = _run(output, pictures, settings, target)
     output.detail(f"start    sha256 {experiment.history.start_hash}")
+    if experiment.history.compressed:
+        output.detail(f"span     {_saving(experiment)}")
     _show_result(output, experiment)
     if out is not None:
         save_model(experiment.model, out)
@@ -135,6 +141,17 @@ def _show_start(output: Output, pictures: DataSet, settings: Settings, device: D
     output.detail(
         f"network  {sizes}-1, {','.join(settings.hidden)}, {settings.initialization} from seed "
         f"{settings.seed}, learning rate {settings.learning_rate:g}, {settings.dtype}"
+    )
+
+
+def _saving(experiment: Experiment) -> str:
+    """Say what training in the span of the pictures saved."""
+    n_x, n_1 = experiment.model.layer_dims[:2]
+    m = experiment.training.pictures
+    work = span.work(n_x, m, n_1, experiment.model.provenance["settings"]["iterations"])
+    return (
+        f"layer 1 was trained in {m} coordinates instead of {n_x}, exactly: "
+        f"{work.span / 1e9:.1f} instead of {work.plain / 1e9:.1f} Gflop"
     )
 
 

@@ -1,0 +1,216 @@
+"""Exact compression of a wide input: training layer 1 in the span of the samples.
+
+Gradient descent changes W1 by −(α/m) dZ1 Xᵀ, so after any number of steps W1 = W1₀ + C Xᵀ with
+coefficients C of shape (n_1, m), and b1 = b1₀ + the row sums of C. Of X the network needs only
+Z1 = W1 X + b1, and a step changes that by −(α/m) dZ1 K, with K = Xᵀ X + 1 1ᵀ (the ones are b1's
+part). With m samples of n features, m < n, one (n_1, m)(m, m) product replaces two with n:
+
+    Z1 ← Z1 − (α/m) dZ1 K        C ← C − (α/m) dZ1
+
+The numbers are those of the plain step up to rounding. The idea is old for linear models with more
+features than samples (Hastie & Tibshirani 2004, *Efficient quadratic regularization for expression
+arrays*); it holds for every update that commutes with a rotation of the input (gradient descent,
+momentum, L2), and not for Adam.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import array_api_compat
+
+from portable_dnn.backend import Array, Namespace, Parameters
+from portable_dnn.devices import Device
+from portable_dnn.errors import SettingError
+from portable_dnn.first_layer import FirstLayer, Held
+from portable_dnn.norms import gradient_norm
+
+__all__ = ["COMPRESS", "SPAN", "Work", "check_compress", "choose", "hold", "work"]
+
+COMPRESS = ("auto", "on", "off")
+_BLOCK = 1024  # features a block: small beside X, large enough for a fast product
+
+
+def _forward(K: Array, parameters: Parameters, *, xp: Namespace) -> tuple[Array, Array]:
+    """Z1 is a parameter here; nothing is to be computed."""
+    return parameters["Z1"], K
+
+
+def _backward(
+    dZ1: Array, K: Array, *, input_gradient: bool, xp: Namespace
+) -> tuple[Array | None, dict[str, Array]]:
+    """What Z1 and C move along; the derivative by X is not to be had in the span."""
+    dC1 = dZ1 / dZ1.shape[1]
+    return None, {"dZ1": xp.matmul(dC1, K), "dC1": dC1}
+
+
+def _gradient_norms(grads: Parameters, K: Array, *, xp: Namespace) -> dict[str, Array]:
+    """Norms of dW1 = dC1 Xᵀ, whose square is Σ (dC1 XᵀX) ∘ dC1, and of db1, the row sums of dC1."""
+    dC1 = grads["dC1"]
+    square = xp.sum(xp.matmul(dC1, K - 1.0) * dC1)
+    return {
+        "W1": xp.sqrt(xp.maximum(square, 0.0)),
+        "b1": gradient_norm(xp.sum(dC1, axis=1), xp=xp),
+    }
+
+
+SPAN = FirstLayer(_forward, _backward, _gradient_norms)
+"""Layer 1 held by Z1 and C1, with K in the place of X."""
+
+
+def hold(X: Array, parameters: Parameters, *, xp: Namespace) -> Held:
+    """Hold layer 1 in the span of the samples.
+
+    K and W1 X are summed in float64 where the device has it, and rounded to the dtype of X once.
+
+    Parameters
+    ----------
+    X : array
+        Input, (n_x, m), floating.
+    parameters : mapping of str to array
+        `W1, b1 … WL, bL`.
+    xp : namespace
+        The arrays' namespace.
+
+    Returns
+    -------
+    Held
+        With K, (m, m), as data, and `Z1` (n_1, m), `C1` (n_1, m), `W2, b2 … WL, bL` as state.
+    """
+    wide = _widest(X, xp)
+    m = X.shape[1]
+    K = xp.ones((m, m), dtype=wide, device=array_api_compat.device(X))
+    Z1 = xp.astype(parameters["b1"], wide)
+    for start in range(0, X.shape[0], _BLOCK):
+        stop = min(start + _BLOCK, X.shape[0])
+        block = xp.astype(X[start:stop, :], wide, copy=False)
+        weights = xp.astype(parameters["W1"][:, start:stop], wide, copy=False)
+        K += xp.matmul(block.T, block)  # in place where the library can: K may be large
+        Z1 = Z1 + xp.matmul(weights, block)
+    Z1 = xp.astype(Z1, X.dtype, copy=False)
+    rest = {name: array for name, array in parameters.items() if name not in ("W1", "b1")}
+    return Held(
+        SPAN,
+        xp.astype(K, X.dtype, copy=False),
+        {"Z1": Z1, "C1": xp.zeros_like(Z1), **rest},
+        partial(_leave, X, parameters["W1"], parameters["b1"], xp=xp),
+    )
+
+
+def _widest(X: Array, xp: Namespace) -> Any:
+    """Return float64, or the dtype of X on a device that has none wider."""
+    device = array_api_compat.device(X)
+    floats = xp.__array_namespace_info__().dtypes(device=device, kind="real floating")
+    return floats.get("float64", X.dtype)
+
+
+def _leave(X: Array, W1: Array, b1: Array, state: Parameters, *, xp: Namespace) -> dict[str, Array]:
+    """Turn a state of the run back into `W1, b1 … WL, bL`."""
+    C1 = state["C1"]
+    rest = {name: array for name, array in state.items() if name not in ("Z1", "C1")}
+    W1 = W1 + xp.matmul(C1, X.T)
+    return {"W1": W1, "b1": b1 + xp.sum(C1, axis=1, keepdims=True), **rest}
+
+
+class Work(NamedTuple):
+    """Floating-point operations in layer 1's products over a whole run.
+
+    Attributes
+    ----------
+    plain, span : int
+        With the weights, and in the span with the way in and out.
+    """
+
+    plain: int
+    span: int
+
+
+def work(n_x: int, m: int, n_1: int, num_iterations: int) -> Work:
+    """Count the work of both ways, the cost model of `choose`.
+
+    A product (a, b)(b, c) is 2 a b c operations. Plain, a step makes two of n_1 · n_x · m; in the
+    span one of n_1 · m². The way in is m² · n_x for K (symmetric: half of it is computed) and
+    n_1 · n_x · m for Z1, the way out n_1 · n_x · m.
+
+    Parameters
+    ----------
+    n_x, m, n_1 : int
+        Features, samples, units in layer 1.
+    num_iterations : int
+        Steps.
+
+    Returns
+    -------
+    Work
+    """
+    wide = 2 * n_1 * n_x * m
+    return Work(2 * num_iterations * wide, 2 * num_iterations * n_1 * m**2 + m**2 * n_x + 2 * wide)
+
+
+def check_compress(compress: str) -> str:
+    """Check the name of a choice.
+
+    Parameters
+    ----------
+    compress : str
+        "auto", "on" or "off".
+
+    Returns
+    -------
+    str
+        The same.
+
+    Raises
+    ------
+    SettingError
+        For any other.
+    """
+    if compress not in COMPRESS:
+        raise SettingError(f"unknown compression {compress!r}; use {', '.join(COMPRESS)}")
+    return compress
+
+
+def choose(
+    compress: str,
+    X: Array,
+    parameters: Parameters,
+    num_iterations: int,
+    device: Device,
+) -> bool:
+    """Decide whether to train in the span.
+
+    Parameters
+    ----------
+    compress : {"auto", "on", "off"}
+        "auto" takes the span where there are fewer samples than features, the run is long enough
+        for it to be less work, and there is memory for it.
+    X, parameters
+        As for `hold`.
+    num_iterations : int
+        Length of the run.
+    device : Device
+        Where X lies.
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    SettingError
+        If `compress` is something else, or is "on" and there is no memory for K.
+    """
+    if check_compress(compress) == "off":
+        return False
+    n_x, m = X.shape
+    needed = 2 * 8 * m * m  # K and the product that is added to it, in float64
+    free = device.backend.free_memory(device.name)
+    fits = free is None or needed <= free
+    if compress == "on":
+        if not fits:
+            raise SettingError(
+                f"compression needs {needed / 2**30:.1f} GiB for the products of {m} samples with "
+                f"each other, but only {(free or 0) / 2**30:.1f} GiB are free; use compress 'auto'"
+            )
+        return True
+    counted = work(n_x, m, parameters["W1"].shape[0], num_iterations)
+    return m < n_x and counted.span < counted.plain and fits
