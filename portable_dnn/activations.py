@@ -257,6 +257,12 @@ Hidden: TypeAlias = str | Activation | Sequence[str | Activation]
 """The activation of all hidden layers, or one for each."""
 
 
+class _Resolved(tuple[Activation, ...]):
+    """Activations that have been looked up."""
+
+    __slots__ = ()
+
+
 def get_activation(name: str | Activation) -> Activation:
     """Look an activation up by name.
 
@@ -322,9 +328,11 @@ def hidden_activations(hidden: Hidden, count: int) -> tuple[Activation, ...]:
     SettingError
         If an activation is unknown, or a sequence has another length.
     """
+    if type(hidden) is _Resolved and len(hidden) == count:
+        return hidden  # looked up before: a training step asks every time
     if isinstance(hidden, str | Activation):
-        return (get_activation(hidden),) * count
-    found = tuple(get_activation(name) for name in hidden)
+        return _Resolved((get_activation(hidden),) * count)
+    found = _Resolved(get_activation(name) for name in hidden)
     if len(found) != count:
         raise SettingError(
             f"{len(found)} hidden activations ({', '.join(a.name for a in found)}) for {count} "

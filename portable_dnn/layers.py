@@ -82,7 +82,7 @@ def linear_forward(
         xp = common_namespace({"A": A, "W": W, "b": b})
         check_layer(W, b)
         check_input(A, W.shape[1], "A", "W")
-    return xp.matmul(W, A) + b, LinearCache(A, W, b)
+    return W @ A + b, LinearCache(A, W, b)
 
 
 def linear_activation_forward(
@@ -173,9 +173,9 @@ def linear_backward(
     if xp is None:
         xp = _check_backward({"dZ": dZ}, A_prev, W, b)
     m = A_prev.shape[1]
-    dW = xp.matmul(dZ, A_prev.T) / m
+    dW = dZ @ A_prev.T / m
     db = xp.sum(dZ, axis=1, keepdims=True) / m
-    dA_prev = xp.matmul(W.T, dZ) if input_gradient else None
+    dA_prev = W.T @ dZ if input_gradient else None
     return dA_prev, dW, db
 
 

@@ -40,13 +40,13 @@ def _backward(
 ) -> tuple[Array | None, dict[str, Array]]:
     """What Z1 and C move along; the derivative by X is not to be had in the span."""
     dC1 = dZ1 / dZ1.shape[1]
-    return None, {"dZ1": xp.matmul(dC1, K), "dC1": dC1}
+    return None, {"dZ1": dC1 @ K, "dC1": dC1}
 
 
 def _gradient_norms(grads: Parameters, K: Array, *, xp: Namespace) -> dict[str, Array]:
     """Norms of dW1 = dC1 Xᵀ, whose square is Σ (dC1 XᵀX) ∘ dC1, and of db1, the row sums of dC1."""
     dC1 = grads["dC1"]
-    square = xp.sum(xp.matmul(dC1, K - 1.0) * dC1)
+    square = xp.sum((dC1 @ (K - 1.0)) * dC1)
     return {
         "W1": xp.sqrt(xp.maximum(square, 0.0)),
         "b1": gradient_norm(xp.sum(dC1, axis=1), xp=xp),
@@ -84,8 +84,8 @@ def hold(X: Array, parameters: Parameters, *, xp: Namespace) -> Held:
         stop = min(start + _BLOCK, X.shape[0])
         block = xp.astype(X[start:stop, :], wide, copy=False)
         weights = xp.astype(parameters["W1"][:, start:stop], wide, copy=False)
-        K += xp.matmul(block.T, block)  # in place where the library can: K may be large
-        Z1 = Z1 + xp.matmul(weights, block)
+        K += block.T @ block  # in place where the library can: K may be large
+        Z1 = Z1 + weights @ block
     Z1 = xp.astype(Z1, X.dtype, copy=False)
     rest = {name: array for name, array in parameters.items() if name not in ("W1", "b1")}
     return Held(
@@ -107,7 +107,7 @@ def _leave(X: Array, W1: Array, b1: Array, state: Parameters, *, xp: Namespace) 
     """Turn a state of the run back into `W1, b1 … WL, bL`."""
     C1 = state["C1"]
     rest = {name: array for name, array in state.items() if name not in ("Z1", "C1")}
-    W1 = W1 + xp.matmul(C1, X.T)
+    W1 = W1 + C1 @ X.T
     return {"W1": W1, "b1": b1 + xp.sum(C1, axis=1, keepdims=True), **rest}
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from portable_dnn.activations import Activation
+from portable_dnn.activations import Activation, hidden_activations
 from portable_dnn.backend import Array, Measurements, Namespace, Step
 from portable_dnn.diagnostics import measure
 from portable_dnn.first_layer import WEIGHTS, FirstLayer
@@ -43,7 +43,7 @@ def make_step(
         compiled, and run in lockstep on two backends. The measurements are those of
         `diagnostics.measure`, still on the device, or empty.
     """
-    activations = tuple(activations)
+    activations = hidden_activations(activations, len(activations))
 
     def step(
         parameters: dict[str, Array], X: Array, Y: Array
