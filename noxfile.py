@@ -93,15 +93,9 @@ def packaging(session: nox.Session) -> None:
         session.run("python", "-m", "build", "--outdir", folder, silent=True)
         (wheel,) = Path(folder).glob("*.whl")
         session.install(str(wheel))
-        session.chdir(folder)
-        session.run("portable-dnn", "devices")
-        session.run(
-            "portable-dnn",
-            "train",
-            "--iterations=20",
-            "--out=model.h5",
-            "--history=history.json",
-            "--plots=pictures",
-        )
-        session.run("portable-dnn", "evaluate", "model.h5")
-        session.run("portable-dnn", "predict", "model.h5", "pictures")
+        with session.chdir(folder):
+            session.run("portable-dnn", "devices")
+            outputs = ("--out=model.h5", "--history=history.json", "--plots=pictures")
+            session.run("portable-dnn", "train", "--iterations=20", *outputs)
+            session.run("portable-dnn", "evaluate", "model.h5")
+            session.run("portable-dnn", "predict", "model.h5", "pictures")

@@ -1,5 +1,8 @@
 """A deep neural network that gives the same numbers on every array library."""
 
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
 from portable_dnn.activations import (
     leaky_relu,
     leaky_relu_backward,
@@ -10,8 +13,8 @@ from portable_dnn.activations import (
     tanh,
     tanh_backward,
 )
-from portable_dnn.data.features import flatten_images, scale_pixels
 from portable_dnn.devices import choose_device, device_of, place, to_host
+from portable_dnn.errors import PortableDnnError
 from portable_dnn.gradient_check import gradient_check
 from portable_dnn.initializers import (
     initialize_parameters,
@@ -27,14 +30,21 @@ from portable_dnn.layers import (
 from portable_dnn.losses import compute_cost, compute_cost_from_logits
 from portable_dnn.network import L_model_backward, L_model_forward
 from portable_dnn.optimizers import update_parameters
+from portable_dnn.pixels import flatten_images, scale_pixels
 from portable_dnn.prediction import accuracy, predict, predict_probabilities
-from portable_dnn.shapes import summary
+from portable_dnn.shapes import summary, summary_table
 from portable_dnn.training import L_layer_model, train, two_layer_model
+
+if TYPE_CHECKING:
+    from portable_dnn.store import load_model, save_model
+
+__version__ = version("portable_dnn")
 
 __all__ = [
     "L_layer_model",
     "L_model_backward",
     "L_model_forward",
+    "PortableDnnError",
     "accuracy",
     "choose_device",
     "compute_cost",
@@ -50,16 +60,19 @@ __all__ = [
     "linear_activation_forward",
     "linear_backward",
     "linear_forward",
+    "load_model",
     "parameters_hash",
     "place",
     "predict",
     "predict_probabilities",
     "relu",
     "relu_backward",
+    "save_model",
     "scale_pixels",
     "sigmoid",
     "sigmoid_backward",
     "summary",
+    "summary_table",
     "tanh",
     "tanh_backward",
     "to_host",
@@ -67,3 +80,12 @@ __all__ = [
     "two_layer_model",
     "update_parameters",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the model file's functions when they are asked for: they bring h5py."""
+    if name in ("load_model", "save_model"):
+        from portable_dnn import store
+
+        return getattr(store, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

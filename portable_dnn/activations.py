@@ -5,7 +5,7 @@ are elementwise, take arrays of any library and shape, and keep the dtype. Nothi
 or turns into NaN for any finite `Z`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -162,7 +162,7 @@ def relu_backward(dA: Array, cache: Array, *, xp: Namespace | None = None) -> Ar
         `dZ`, shape and dtype of `Z`.
     """
     xp = xp or _check_backward(dA, cache)
-    return dA * xp.astype(cache > 0, dA.dtype)
+    return xp.where(cache > 0, dA, 0.0)
 
 
 def leaky_relu(
@@ -175,7 +175,7 @@ def leaky_relu(
     Z : array
         Any shape, floating.
     slope : float
-        Slope of the negative side.
+        Slope of the negative side; a Python number, so that it cannot promote the dtype.
     xp : namespace, optional
         The array's namespace, if the caller has looked it up.
 
@@ -187,7 +187,7 @@ def leaky_relu(
         `Z`, for `leaky_relu_backward`.
     """
     xp = xp or common_namespace({"Z": Z})
-    return xp.where(Z > 0, Z, slope * Z), Z
+    return xp.where(Z > 0, Z, float(slope) * Z), Z
 
 
 def leaky_relu_backward(
@@ -212,7 +212,7 @@ def leaky_relu_backward(
         `dZ`, shape and dtype of `Z`.
     """
     xp = xp or _check_backward(dA, cache)
-    return xp.where(cache > 0, dA, slope * dA)
+    return xp.where(cache > 0, dA, float(slope) * dA)
 
 
 def _check_backward(dA: Array, cache: Array) -> Namespace:
@@ -282,7 +282,7 @@ def get_activation(name: str | Activation) -> Activation:
     """
     if isinstance(name, Activation):
         return name
-    if name in ACTIVATIONS:
+    if isinstance(name, str) and name in ACTIVATIONS:
         return ACTIVATIONS[name]
     kind, _, setting = str(name).partition(":")
     if kind == "leaky_relu":
@@ -332,6 +332,10 @@ def hidden_activations(hidden: Hidden, count: int) -> tuple[Activation, ...]:
         return hidden  # looked up before: a training step asks every time
     if isinstance(hidden, str | Activation):
         return _Resolved((get_activation(hidden),) * count)
+    if not isinstance(hidden, Iterable):
+        raise SettingError(
+            f"the hidden activation is {hidden!r}; a name such as 'relu', or a list, would be right"
+        )
     found = _Resolved(get_activation(name) for name in hidden)
     if len(found) != count:
         raise SettingError(

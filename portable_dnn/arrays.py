@@ -53,8 +53,13 @@ def common_namespace(
                 f"{first} is on {device_of(everything[first])} but {name} is on "
                 f"{device_of(array)}; put both on one device with place()"
             )
+    for name, array in (labels or {}).items():
+        if not _is_real(array, xp):
+            raise DTypeError(
+                f"{name} has dtype {dtype_name(array)}; numbers would be right, such as 0 and 1"
+            )
     for name, array in arrays.items():
-        if not xp.isdtype(array.dtype, "real floating"):
+        if not _is_real(array, xp, "real floating"):
             raise DTypeError(
                 f"{name} has dtype {dtype_name(array)}; the network computes in floats: scale "
                 'pictures with scale_pixels(), cast others with place(…, dtype="float64")'
@@ -65,6 +70,16 @@ def common_namespace(
                 f"{dtype_name(array)}; nothing is cast silently: use place(…, dtype=…)"
             )
     return xp
+
+
+def _is_real(
+    array: Array, xp: Namespace, kind: str | tuple[str, ...] = ("bool", "integral", "real floating")
+) -> bool:
+    """Whether an array holds real numbers; NumPy has dtypes that the standard has no word for."""
+    try:
+        return bool(xp.isdtype(array.dtype, kind))
+    except (TypeError, ValueError):
+        return False
 
 
 def check_float_dtype(dtype: str) -> str:

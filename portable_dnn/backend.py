@@ -2,8 +2,12 @@
 
 A backend is a module (or any object) with the members of `Backend`. It answers questions and
 moves arrays; it does no mathematics. It is found through the entry-point group
-`portable_dnn.backends`, and importing it must not import the array library: that happens in its
-functions, when somebody asks for that library.
+`portable_dnn.backends`, under its own name, and importing it must not import the array library:
+that happens in its functions, when somebody asks for that library.
+
+`array_api_compat.array_namespace` must know the library's arrays. That is all that the mathematics
+needs, so a library without a plug-in can be computed with as well (see `standard`); it only cannot
+be chosen by a device string.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -90,13 +94,17 @@ class Backend(Protocol):
         """Free memory of a device in bytes, or None where it has none of its own."""
 
     def synchronize(self, device: str) -> None:
-        """Return when everything started on a device is done."""
+        """Return when everything started on a device is done, so that a run can be timed."""
 
     def namespace(self) -> Namespace:
         """Return the array-API namespace."""
 
     def owns(self, array: object) -> bool:
-        """Whether an array is of this library; answered without importing it."""
+        """Whether an array is of this library; answered without importing it.
+
+        Backends are asked in the order of `registry.backend_names`, and the first that says yes
+        has it.
+        """
 
     def device_of(self, array: Array) -> str:
         """Name the device an array of this library lies on, as `devices` spells it."""

@@ -8,7 +8,7 @@ where none is named.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from portable_dnn.backend import Array, Backend
@@ -38,7 +38,7 @@ class Device:
 
     backend: Backend
     name: str
-    why: str = ""
+    why: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.backend.name}:{self.name}"
@@ -65,6 +65,8 @@ def choose_device(request: str | None = None) -> Device:
         what is missing and what mends it.
     """
     origin = ""
+    if request is not None and not isinstance(request, str):
+        raise DeviceError(f"the device is {request!r}; a string such as 'cuda:0' would be right")
     if request is None:
         request = os.environ.get(ENVIRONMENT_VARIABLE) or "auto"
         if request != "auto":
@@ -136,7 +138,7 @@ def place(x: Any, device: str | Device | None = None, *, dtype: str | None = Non
     Parameters
     ----------
     x : array or mapping of str to array
-        Arrays of any registered backend, such as `X` (12288, 209) or the parameters
+        Arrays of any library, such as `X` (12288, 209) or the parameters
         `W1, b1 … WL, bL`. Pictures should travel as uint8 and become floats on the device.
     device : str or Device, optional
         Where to; as for `choose_device`.
@@ -164,7 +166,7 @@ def place(x: Any, device: str | Device | None = None, *, dtype: str | None = Non
 def _place_array(x: Array, target: Device, dtype: str | None, label: str) -> Array:
     """Move one array, through the host unless it is already there."""
     owner = backend_of(x, label)
-    if owner is not target.backend or owner.device_of(x) != target.name:
+    if owner != target.backend or owner.device_of(x) != target.name:
         x = target.backend.from_host(owner.to_host(x), target.name)
     if dtype is None:
         return x
@@ -196,7 +198,7 @@ def to_host(x: Any) -> Any:
     Parameters
     ----------
     x : array or mapping of str to array
-        Arrays of any registered backend.
+        Arrays of any library.
 
     Returns
     -------
@@ -219,7 +221,7 @@ def device_of(x: Any) -> str:
     Parameters
     ----------
     x : array or mapping of str to array
-        Arrays of any registered backend.
+        Arrays of any library.
 
     Returns
     -------
@@ -240,7 +242,7 @@ def location_of(x: Any) -> Device:
     Parameters
     ----------
     x : array or mapping of str to array
-        Arrays of any registered backend.
+        Arrays of any library.
 
     Returns
     -------
@@ -276,20 +278,20 @@ def backend_of(array: object, label: str = "the argument") -> Backend:
     Parameters
     ----------
     array : object
-        An array of a registered backend.
+        An array of any library that keeps to the standard.
     label : str
         What to call it in an error.
 
     Raises
     ------
     DTypeError
-        If no registered backend knows it.
+        If it is not an array.
     """
     owner = owner_of(array)
     if owner is None:
         kind = f"{type(array).__module__}.{type(array).__qualname__}".removeprefix("builtins.")
         raise DTypeError(
-            f"{label} is a {kind}, not an array of a registered backend "
-            f"({', '.join(backend_names())}); make one with numpy.asarray"
+            f"{label} is a {kind}, not an array of a library that keeps to the array API standard; "
+            "make one with numpy.asarray"
         )
     return owner

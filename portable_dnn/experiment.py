@@ -1,29 +1,43 @@
 """A training run on a data set: data and settings in, model and history out."""
 
+import math
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 from portable_dnn.activations import hidden_activations
 from portable_dnn.arrays import check_float_dtype
 from portable_dnn.backend import Array, HostArray
-from portable_dnn.data.dataset import DataSet, ImageSet
-from portable_dnn.data.features import flatten_images, scale_pixels
+from portable_dnn.data.dataset import DataSet, ImageSet, check_sizes_agree
 from portable_dnn.devices import Device, location_of, place, to_host
 from portable_dnn.errors import DataError
 from portable_dnn.history import History
-from portable_dnn.initializers import initialize_parameters_deep
+from portable_dnn.initializers import check_initialization, initialize_parameters_deep
 from portable_dnn.losses import compute_cost_from_logits
+from portable_dnn.memory import check_fits
 from portable_dnn.model import Model, model_input
 from portable_dnn.network import L_model_forward
 from portable_dnn.optimizers import check_learning_rate
-from portable_dnn.shapes import check_layer_dims
+from portable_dnn.pixels import flatten_images, scale_pixels
+from portable_dnn.randomness import check_seed
+from portable_dnn.shapes import check_count, check_layer_dims
 from portable_dnn.span import check_compress
 from portable_dnn.training import Progress, train
 from portable_dnn.versions import versions
 
-__all__ = ["Evaluation", "Experiment", "Settings", "evaluate", "run"]
+__all__ = [
+    "Evaluation",
+    "Experiment",
+    "Settings",
+    "check_same_classes",
+    "evaluate",
+    "run",
+    "start_parameters",
+    "training_pictures",
+]
 
 
 @dataclass(frozen=True)
@@ -73,6 +87,9 @@ class Settings:
         """Raise a SettingError for what is not allowed, before any data are read."""
         self.layer_dims(1)
         _ = self.activations
+        check_initialization(self.initialization)
+        check_seed(self.seed)
+        check_count(self.iterations, "number of iterations")
         check_float_dtype(self.dtype)
         check_learning_rate(self.learning_rate)
         check_compress(self.compress)
@@ -129,11 +146,79 @@ class Experiment:
     start: dict[str, HostArray]
 
 
+def training_pictures(data: DataSet) -> ImageSet:
+    """Return the pictures to train on.
+
+    Parameters
+    ----------
+    data : DataSet
+        A data set.
+
+    Returns
+    -------
+    ImageSet
+
+    Raises
+    ------
+    DataError
+        If there are none.
+    """
+    if data.train is None:
+        raise DataError(f"{data.source} has no training pictures (train_set_x, train_set_y)")
+    return data.train
+
+
+def start_parameters(data: DataSet, settings: Settings) -> dict[str, HostArray]:
+    """Draw the start parameters of a run.
+
+    Parameters
+    ----------
+    data : DataSet
+        Its pictures decide the number of input features.
+    settings : Settings
+        Layers, initialization, seed and dtype.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        `W1, b1 … WL, bL`.
+
+    Raises
+    ------
+    DataError
+        If there are no training pictures, or there is no memory for the parameters.
+    """
+    pictures = training_pictures(data)
+    _check_memory(pictures, settings)
+    return initialize_parameters_deep(
+        settings.layer_dims(_features(pictures)),
+        method=settings.initialization,
+        seed=settings.seed,
+        dtype=settings.dtype,
+    )
+
+
+def _features(pictures: ImageSet) -> int:
+    """Count the numbers in a picture."""
+    return math.prod(pictures.images.shape[1:])
+
+
+def _check_memory(pictures: ImageSet, settings: Settings) -> None:
+    """Refuse a run whose arrays cannot fit, before any is made."""
+    dims = settings.layer_dims(_features(pictures))
+    weights = sum(a * b for a, b in pairwise(dims))
+    inputs = dims[0] * len(pictures.labels)
+    # X; start, parameters and gradients; the activations and their derivatives.
+    numbers = inputs + 3 * weights + 2 * sum(dims[1:]) * len(pictures.labels)
+    check_fits(numbers * (8 if settings.dtype == "float64" else 4), "this run needs arrays with")
+
+
 def run(
     data: DataSet,
     settings: Settings,
     device: Device,
     *,
+    start: dict[str, HostArray] | None = None,
     callback: Callable[[Progress], object] | None = None,
 ) -> Experiment:
     """Train a network on a data set and evaluate it.
@@ -146,6 +231,8 @@ def run(
         What to train.
     device : Device
         Where.
+    start : dict of str to numpy.ndarray, optional
+        What `start_parameters` gave, if the caller has asked already.
     callback : callable, optional
         Called with a `Progress` after every update.
 
@@ -161,23 +248,15 @@ def run(
         As for `train`.
     """
     settings.check()
-    if data.train is None:
-        raise DataError(f"{data.source} has no training pictures (train_set_x, train_set_y)")
-    images = data.train.images
-    if data.test is not None and data.test.images.shape[1:] != images.shape[1:]:
-        raise DataError(
-            f"the test pictures of {data.source} have shape {data.test.images.shape[1:]}, the "
-            f"training pictures {images.shape[1:]}; both must be of one size"
-        )
+    pictures = training_pictures(data)
+    check_sizes_agree(data)
+    images = pictures.images
+    _check_memory(pictures, settings)
+    if start is None:
+        start = start_parameters(data, settings)
     began = time.perf_counter()
     X = scale_pixels(place(flatten_images(images), device), settings.dtype)
-    Y = _labels(data.train, device)
-    start = initialize_parameters_deep(
-        settings.layer_dims(X.shape[0]),
-        method=settings.initialization,
-        seed=settings.seed,
-        dtype=settings.dtype,
-    )
+    Y = _labels(pictures, device)
     parameters, history = train(
         X,
         Y,
@@ -188,6 +267,7 @@ def run(
         compress=settings.compress,
         callback=callback,
     )
+    device.backend.synchronize(device.name)
     seconds = time.perf_counter() - began
     height, width, channels = images.shape[1:]
     model = Model(
@@ -228,6 +308,41 @@ def evaluate(pictures: ImageSet, model: Model) -> Evaluation:
     """
     X = model_input(pictures.images, model)
     return _evaluate(X, _labels(pictures, location_of(X)), model)
+
+
+def check_same_classes(model: Model, data: DataSet) -> None:
+    """Refuse data whose classes are the model's the other way round, and warn of other names.
+
+    Parameters
+    ----------
+    model : Model
+        A trained network.
+    data : DataSet
+        What it is to be held against.
+
+    Raises
+    ------
+    DataError
+        If class 0 of the one is class 1 of the other.
+
+    Warns
+    -----
+    UserWarning
+        If the names differ otherwise.
+    """
+    if data.class_names == model.class_names:
+        return
+    ours, theirs = (" and ".join(map(repr, c.class_names)) for c in (model, data))
+    if data.class_names == model.class_names[::-1]:
+        raise DataError(
+            f"class 0 and class 1 are {ours} for the model, but {theirs} in {data.source}; the "
+            "labels would mean the opposite"
+        )
+    warnings.warn(
+        f"class 0 and class 1 are {ours} for the model, but {theirs} in {data.source}",
+        UserWarning,
+        stacklevel=2,
+    )
 
 
 def _evaluate(X: Array, Y: Array, model: Model) -> Evaluation:

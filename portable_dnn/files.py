@@ -2,13 +2,13 @@
 
 import contextlib
 import os
-import tempfile
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from portable_dnn.errors import OutputError
 
-__all__ = ["check_writable", "write_atomically"]
+__all__ = ["check_distinct", "check_writable", "write_atomically"]
 
 
 def check_writable(path: str | Path) -> Path:
@@ -22,30 +22,56 @@ def check_writable(path: str | Path) -> Path:
     Returns
     -------
     Path
-        The same path.
+        The file that will be replaced or created: where `path` leads, if it is a link.
 
     Raises
     ------
     OutputError
         If the folder does not exist, is not a folder or cannot be written to, or if `path` is
-        itself a folder.
+        something else than a plain file.
     """
     path = Path(path)
-    folder = path.parent
-    if not folder.is_dir():
-        what = "is not a folder" if folder.exists() else "does not exist"
-        raise OutputError(f"cannot write {path}: the folder {folder} {what}; create it first")
-    if path.is_dir():
-        raise OutputError(f"cannot write {path}: it is a folder; name a file in it")
     try:
+        target = path.resolve()
+        folder = target.parent
+        if not folder.is_dir():
+            what = "is not a folder" if folder.exists() else "does not exist"
+            raise OutputError(f"cannot write {path}: the folder {folder} {what}; create it first")
+        if target.is_dir():
+            raise OutputError(f"cannot write {path}: it is a folder; name a file in it")
+        if target.exists() and not target.is_file():
+            raise OutputError(f"cannot write {path}: it is not a plain file; name another")
         # The real operation, because permission bits do not tell (root, read-only mounts, ACLs).
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        _create(folder).unlink()
     except OSError as error:
-        raise OutputError(
-            f"cannot write {path}: the folder {folder} cannot be written to ({error.strerror})"
-        ) from error
-    return path
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    return target
+
+
+def check_distinct(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
+    """Refuse to write a file over another that is read or written in the same run.
+
+    Parameters
+    ----------
+    outputs : mapping of str to Path or None
+        What will be written, by what the user calls it ("--out"); None is left out.
+    inputs : mapping of str to Path or None
+        What is read, likewise.
+
+    Raises
+    ------
+    OutputError
+        If an output is an input or another output.
+    """
+    seen = {path.resolve(): name for name, path in inputs.items() if path is not None}
+    for name, path in outputs.items():
+        if path is None:
+            continue
+        other = seen.setdefault(path.resolve(), name)
+        if other != name:
+            raise OutputError(f"{name} {path} is also {other}; name another file")
 
 
 @contextlib.contextmanager
@@ -70,17 +96,14 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
     OutputError
         If the file cannot be written.
     """
-    path = check_writable(path)
+    target = check_writable(path)
     try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(descriptor)
-        temporary = Path(name)
+        temporary = _create(target.parent)
         try:
             yield temporary
-            temporary.chmod(0o666 & ~_umask())
             _flush(temporary)
-            temporary.replace(path)
-            _flush(path.parent)
+            temporary.replace(target)
+            _flush(target.parent)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -90,11 +113,11 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def _umask() -> int:
-    """Return the process's umask; the operating system has no way to read it but to set it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+def _create(folder: Path) -> Path:
+    """Create an empty file of a new name, with the permissions that a file of the user's gets."""
+    temporary = folder / f".portable_dnn-{uuid.uuid4().hex}"
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    return temporary
 
 
 def _flush(path: Path) -> None:

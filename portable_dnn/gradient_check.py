@@ -8,6 +8,8 @@ from portable_dnn.backend import Array, Namespace, Parameters
 from portable_dnn.errors import SettingError
 from portable_dnn.losses import compute_cost_from_logits
 from portable_dnn.network import L_model_backward, L_model_forward, check_network
+from portable_dnn.randomness import random_stream
+from portable_dnn.shapes import check_count
 
 __all__ = ["gradient_check"]
 
@@ -63,8 +65,8 @@ def gradient_check(
         epsilon = float(xp.finfo(X.dtype).eps) ** (1 / 3)
     if not 0 < epsilon < float("inf"):
         raise SettingError(f"epsilon is {epsilon}; a number above 0 would be right, such as 1e-6")
-    if max_entries is not None and max_entries < 1:
-        raise SettingError(f"max_entries is {max_entries}; at least 1, or None for all, is right")
+    if max_entries is not None:
+        check_count(max_entries, "greatest number of entries to check")
 
     def cost(changed: Parameters) -> float:
         _, caches = L_model_forward(X, changed, activations, xp=xp)
@@ -72,7 +74,7 @@ def gradient_check(
 
     AL, caches = L_model_forward(X, parameters, activations, xp=xp)
     grads = L_model_backward(AL, Y, caches, activations, xp=xp)
-    stream = np.random.RandomState(seed)
+    stream = random_stream(seed)
     errors = {}
     for name, array in parameters.items():
         entries = stream.permutation(int(array.size))[:max_entries]

@@ -18,10 +18,12 @@ from portable_dnn.arrays import check_float_dtype
 from portable_dnn.backend import HostArray
 from portable_dnn.devices import to_host
 from portable_dnn.errors import SettingError
+from portable_dnn.randomness import random_stream
 from portable_dnn.shapes import check_layer_dims
 
 __all__ = [
     "INITIALIZATIONS",
+    "check_initialization",
     "initialize_parameters",
     "initialize_parameters_deep",
     "parameters_hash",
@@ -104,11 +106,7 @@ def initialize_parameters_deep(
         For "zeros": all units of a layer stay copies of each other.
     """
     dims = check_layer_dims(layer_dims)
-    if method not in INITIALIZATIONS:
-        raise SettingError(
-            f"unknown initialization {method!r}; use one of {', '.join(INITIALIZATIONS)}"
-        )
-    if method == "zeros":
+    if check_initialization(method) == "zeros":
         warnings.warn(
             "with zeros, all units of a layer compute the same and get the same gradient: they "
             "stay copies of each other however long you train; use lecun, xavier or he",
@@ -116,7 +114,7 @@ def initialize_parameters_deep(
             stacklevel=2,
         )
     target = np.dtype(check_float_dtype(dtype))
-    stream = np.random.RandomState(_check_seed(seed))
+    stream = random_stream(seed)
     parameters: dict[str, HostArray] = {}
     for layer, (n_in, n_out) in enumerate(pairwise(dims), start=1):
         W = INITIALIZATIONS[method](stream.randn(n_out, n_in), n_in, n_out)
@@ -125,11 +123,29 @@ def initialize_parameters_deep(
     return parameters
 
 
-def _check_seed(seed: int) -> int:
-    """Accept what the legacy generator takes."""
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
-        raise SettingError(f"the seed is {seed!r}; a whole number from 0 to 2**32 - 1 is right")
-    return int(seed)
+def check_initialization(method: str) -> str:
+    """Check the name of an initialization.
+
+    Parameters
+    ----------
+    method : str
+        A name of `INITIALIZATIONS`.
+
+    Returns
+    -------
+    str
+        The same.
+
+    Raises
+    ------
+    SettingError
+        For any other.
+    """
+    if method not in INITIALIZATIONS:
+        raise SettingError(
+            f"unknown initialization {method!r}; use one of {', '.join(INITIALIZATIONS)}"
+        )
+    return method
 
 
 def parameters_hash(parameters: Mapping[str, Any]) -> str:

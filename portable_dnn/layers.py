@@ -5,11 +5,14 @@ from typing import NamedTuple
 from portable_dnn.activations import Activation, get_activation
 from portable_dnn.arrays import common_namespace
 from portable_dnn.backend import Array, Namespace
+from portable_dnn.errors import ShapeError
 from portable_dnn.shapes import check_input, check_layer, check_same_shape
 
 __all__ = [
     "LayerCache",
     "LinearCache",
+    "check_cache",
+    "check_linear_cache",
     "linear_activation_backward",
     "linear_activation_forward",
     "linear_backward",
@@ -169,9 +172,9 @@ def linear_backward(
     ShapeError, DTypeError, DeviceError
         If the arrays do not fit each other.
     """
-    A_prev, W, b = cache
     if xp is None:
-        xp = _check_backward({"dZ": dZ}, A_prev, W, b)
+        xp = _check_backward({"dZ": dZ}, *check_linear_cache(cache))
+    A_prev, W, _ = cache
     m = A_prev.shape[1]
     dW = dZ @ A_prev.T / m
     db = xp.sum(dZ, axis=1, keepdims=True) / m
@@ -219,11 +222,61 @@ def linear_activation_backward(
         If the arrays do not fit each other.
     """
     g = get_activation(activation)
-    linear_cache, Z = cache
     if xp is None:
-        xp = _check_backward({"dA": dA, "Z": Z}, *linear_cache)
+        (A_prev, W, b), Z = check_cache(cache)
+        xp = _check_backward({"dA": dA, "Z": Z}, A_prev, W, b)
+    linear_cache, Z = cache
     dZ = g.backward(dA, Z, xp=xp)
     return linear_backward(dZ, linear_cache, input_gradient=input_gradient, xp=xp)
+
+
+def check_linear_cache(cache: object) -> tuple[Array, Array, Array]:
+    """Check that something is the cache of a linear part.
+
+    Parameters
+    ----------
+    cache : object
+        To be a tuple `(A_prev, W, b)`.
+
+    Returns
+    -------
+    tuple
+        The same.
+
+    Raises
+    ------
+    ShapeError
+        If it is anything else.
+    """
+    if not isinstance(cache, tuple | list) or len(cache) != 3:
+        raise ShapeError("the linear cache is not (A_prev, W, b), as linear_forward returns it")
+    A_prev, W, b = cache
+    return A_prev, W, b
+
+
+def check_cache(cache: object) -> tuple[tuple[Array, Array, Array], Array]:
+    """Check that something is the cache of a layer.
+
+    Parameters
+    ----------
+    cache : object
+        To be a tuple `((A_prev, W, b), Z)`.
+
+    Returns
+    -------
+    tuple
+        The same.
+
+    Raises
+    ------
+    ShapeError
+        If it is anything else.
+    """
+    if not isinstance(cache, tuple | list) or len(cache) != 2:
+        raise ShapeError(
+            "the cache is not ((A_prev, W, b), Z), as linear_activation_forward returns it"
+        )
+    return check_linear_cache(cache[0]), cache[1]
 
 
 def _check_backward(outputs: dict[str, Array], A_prev: Array, W: Array, b: Array) -> Namespace:

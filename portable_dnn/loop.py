@@ -4,9 +4,11 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
+
 from portable_dnn.backend import Array, Measurements, Step
 
-__all__ = ["Steps", "first_not_finite", "iterate"]
+__all__ = ["Steps", "first_not_finite", "iterate", "measure_once"]
 
 
 class Steps(NamedTuple):
@@ -57,8 +59,35 @@ def iterate(
     """
     for iteration in range(num_iterations):
         step = steps.plain if iteration % measure_every else steps.measured
-        measurements, parameters = step(parameters, steps.X, steps.Y)
+        measurements, parameters = _take(step, parameters, steps)
         yield iteration, measurements, parameters
+
+
+def measure_once(steps: Steps, parameters: dict[str, Array]) -> Measurements:
+    """Measure parameters without going on from them.
+
+    Parameters
+    ----------
+    steps : Steps
+        What was run.
+    parameters : dict of str to array
+        Where it stands.
+
+    Returns
+    -------
+    dict of str to array
+        As a measured step gives them.
+    """
+    return _take(steps.measured, parameters, steps)[0]
+
+
+def _take(
+    step: Step, parameters: dict[str, Array], steps: Steps
+) -> tuple[Measurements, dict[str, Array]]:
+    """Take one step."""
+    # What NumPy would warn of on the way to a cost that is not finite, the error says better.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return step(parameters, steps.X, steps.Y)
 
 
 def first_not_finite(
@@ -86,7 +115,7 @@ def first_not_finite(
     """
     cost = math.nan
     for iteration in range(first, last + 1):
-        measurements, parameters = steps.measured(parameters, steps.X, steps.Y)
+        measurements, parameters = _take(steps.measured, parameters, steps)
         cost = float(measurements["cost"])
         if not math.isfinite(cost):
             return iteration, cost

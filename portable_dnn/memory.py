@@ -26,7 +26,7 @@ def check_fits(needed: int, what: str) -> None:
     if needed > available:
         raise DataError(
             f"{what} {_bytes(needed)} of data, but only {_bytes(available)} of memory are free; "
-            "use fewer or smaller pictures"
+            "use fewer or smaller pictures, smaller layers or float32"
         )
 
 

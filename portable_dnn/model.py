@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 from portable_dnn.arrays import dtype_name
 from portable_dnn.backend import Array, HostArray
-from portable_dnn.data.features import flatten_images, scale_pixels
 from portable_dnn.devices import location_of, place, to_host
 from portable_dnn.errors import DataError
+from portable_dnn.memory import check_fits
+from portable_dnn.pixels import flatten_images, scale_pixels
 from portable_dnn.prediction import predict_probabilities
 from portable_dnn.shapes import check_parameters
 
@@ -90,6 +91,8 @@ def model_input(images: HostArray, model: Model) -> Array:
             f"the pictures are {_size(images.shape[1:])}, but the model was trained on pictures "
             f"of {_size(model.image_shape)}"
         )
+    itemsize = 8 if model.dtype == "float64" else 4
+    check_fits(images.size * itemsize, f"{len(images)} pictures make")
     device = location_of(model.parameters)
     return scale_pixels(place(flatten_images(images), device), model.dtype)
 

@@ -7,7 +7,7 @@ from portable_dnn.arrays import common_namespace
 from portable_dnn.backend import Array, Namespace, Parameters
 from portable_dnn.errors import ShapeError
 from portable_dnn.first_layer import WEIGHTS, FirstLayer
-from portable_dnn.layers import LayerCache, linear_activation_forward, linear_backward
+from portable_dnn.layers import LayerCache, check_cache, linear_activation_forward, linear_backward
 from portable_dnn.losses import cost_gradient
 from portable_dnn.shapes import check_input, check_labels, check_parameters, check_same_shape
 
@@ -42,6 +42,9 @@ def check_network(
     ShapeError, DTypeError, DeviceError
         If they do not; the message names the layer or the two devices.
     """
+    if not isinstance(parameters, Mapping):
+        kind = type(parameters).__name__
+        raise ShapeError(f"the parameters are a {kind}; a dict W1, b1 … WL, bL would be right")
     xp = common_namespace({"X": X, **parameters}, {} if Y is None else {"Y": Y})
     dims = check_parameters(parameters)
     check_input(X, dims[0])
@@ -170,6 +173,7 @@ def _check_caches(
     """Check that caches are those of a network whose output is AL."""
     if not caches:
         raise ShapeError("there are no caches; give those that L_model_forward returned")
+    caches = [check_cache(cache) for cache in caches]
     parameters: dict[str, Array] = {}
     inputs: Mapping[str, Array] = {f"A{i}": linear[0] for i, (linear, _) in enumerate(caches)}
     for layer, ((_, W, b), _) in enumerate(caches, start=1):

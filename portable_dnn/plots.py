@@ -1,5 +1,6 @@
 """Pictures of a run, as matplotlib figures: the cost, the mistakes, the first layer."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -65,7 +66,8 @@ def mislabelled(
     predictions = (probabilities > 0.5).astype(int)
     wrong = np.flatnonzero(predictions != labels)
     shown = wrong[np.argsort(-np.abs(probabilities[wrong] - 0.5), kind="stable")][:_MOST_SHOWN]
-    figure, grid = _grid(len(shown), 1.75, 2.15)
+    aspect = images.shape[1] / images.shape[2]
+    figure, grid = _grid(len(shown), 1.75, min(max(1.75 * aspect, 0.3), 5.0) + 0.4)
     title = f"{len(wrong)} of {len(labels)} test pictures mislabelled"
     if len(shown) < len(wrong):
         title += f", the {len(shown)} most certain of them"
@@ -74,6 +76,7 @@ def mislabelled(
         axes.imshow(images[i], interpolation="nearest")
         said, true = class_names[predictions[i]], class_names[int(labels[i])]
         certain = probabilities[i] if predictions[i] else 1 - probabilities[i]
+        said, true = (textwrap.shorten(name, 18, placeholder="…") for name in (said, true))
         axes.set_title(f"said {said} ({certain:.0%})\nis {true}", fontsize=8, parse_math=False)
     return figure
 
@@ -101,7 +104,10 @@ def first_layer(W1: HostArray, start: HostArray, image_shape: tuple[int, int, in
     change = shown - start[:_MOST_SHOWN]
     columns = min(len(shown), _UNIT_COLUMNS)
     rows = -(-len(shown) // columns)
-    figure = Figure(figsize=(max(1.25 * columns, 4.5), 2.7 * rows + 0.4), layout="constrained")
+    height = min(max(1.25 * image_shape[0] / image_shape[1], 0.3), 4.0)
+    figure = Figure(
+        figsize=(max(1.25 * columns, 4.5), (2 * height + 0.2) * rows + 0.4), layout="constrained"
+    )
     figure.suptitle("rows of W1 (above) and their change in training (below)", fontsize=10)
     grid = figure.subplots(2 * rows, columns, squeeze=False)
     for axes in grid.flat:
@@ -122,7 +128,7 @@ def _grid(count: int, width: float, height: float) -> tuple[Figure, list[Any]]:
     columns = min(max(count, 3), _COLUMNS)
     rows = max(-(-count // columns), 1)
     if count == 0:
-        height = 0.3
+        height = 0.2
     figure = Figure(figsize=(width * columns, height * rows + 0.5), layout="constrained")
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in grid:

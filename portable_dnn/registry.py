@@ -1,16 +1,22 @@
 """Finding backends: the entry-point group `portable_dnn.backends`, for ours and for anyone's."""
 
 import inspect
+from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
+import array_api_compat
+
 from portable_dnn.backend import Backend, Check
 from portable_dnn.errors import BackendError
+from portable_dnn.standard import StandardBackend
 
-__all__ = ["backend_names", "first_failure", "get_backend", "owner_of"]
+__all__ = ["backend_names", "climb", "first_failure", "get_backend", "owner_of"]
 
 GROUP = "portable_dnn.backends"
+RESERVED = ("auto", "cpu", "cuda")
+"""What device strings mean by themselves."""
 
 # The reference comes first wherever backends are listed, and the pretend devices last.
 _ORDER = ("numpy", "cupy", "torch", "jax")
@@ -68,6 +74,11 @@ def get_backend(name: str) -> Backend:
             f"the backend {name!r} ({entry.value}) lacks {', '.join(missing)} of the contract in "
             "portable_dnn.backend.Backend"
         )
+    if plug_in.name != name or name in RESERVED:
+        raise BackendError(
+            f"the backend {name!r} ({entry.value}) calls itself {plug_in.name!r}; both names must "
+            f"be the same, and none of {', '.join(RESERVED)}"
+        )
     return cast(Backend, plug_in)
 
 
@@ -80,13 +91,48 @@ def contract_members() -> tuple[str, ...]:
     )
 
 
+def climb(backend: Backend) -> Iterator[Check]:
+    """Climb a backend's ladder; whatever it raises is a rung that failed.
+
+    Parameters
+    ----------
+    backend : Backend
+        Ours or anyone's.
+
+    Yields
+    ------
+    Check
+        The last one failed, or the backend can run.
+    """
+    try:
+        yield from backend.checks()
+        empty = not backend.devices()
+    except Exception as error:  # a plug-in of somebody else's may raise anything
+        yield Check(f"{backend.name}-checks", "failed", f"its own checks fail: {error!r}")
+        return
+    if empty:
+        yield Check(f"{backend.name}-devices", "failed", "it has no device here")
+
+
 def first_failure(backend: Backend) -> Check | None:
     """Climb a backend's ladder; return the rung that failed, or None if the backend can run."""
-    return next((check for check in backend.checks() if check.status == "failed"), None)
+    return next((check for check in climb(backend) if check.status == "failed"), None)
 
 
 def owner_of(array: object) -> Backend | None:
-    """Return the backend whose library an array belongs to, or None; imports no array library."""
+    """Find the backend whose library an array belongs to; imports no array library.
+
+    Parameters
+    ----------
+    array : object
+        Anything.
+
+    Returns
+    -------
+    Backend or None
+        The plug-in that owns it, asked in the order of `backend_names`; for an array of a library
+        without a plug-in, what the standard alone can tell; None for what is no array.
+    """
     for name in backend_names():
         try:
             backend = get_backend(name)
@@ -94,4 +140,4 @@ def owner_of(array: object) -> Backend | None:
             continue  # a broken plug-in of somebody else's must not stop work on other arrays
         if backend.owns(array):
             return backend
-    return None
+    return StandardBackend(array) if array_api_compat.is_array_api_obj(array) else None

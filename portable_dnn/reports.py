@@ -1,6 +1,7 @@
 """What a run leaves behind beside the model: the history and the pictures."""
 
 import json
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -115,7 +116,9 @@ def draw_plots(experiment: Experiment, data: DataSet, folder: str | Path) -> lis
     paths = []
     for name, figure in _figures(experiment, data):
         path = folder / f"{name}.png"
-        with write_atomically(path) as temporary:
+        with write_atomically(path) as temporary, warnings.catch_warnings():
+            # A class name may be in a script that matplotlib's font does not have.
+            warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
             figure.savefig(temporary, format="png", dpi=130)
         paths.append(path)
     return paths

@@ -1,6 +1,6 @@
 """Shapes of a network: what fits what, checked once at the door with errors that name the layer."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -9,6 +9,7 @@ from portable_dnn.errors import SettingError, ShapeError
 
 __all__ = [
     "LayerShapes",
+    "check_count",
     "check_input",
     "check_labels",
     "check_layer",
@@ -17,7 +18,33 @@ __all__ = [
     "check_same_shape",
     "layer_shapes",
     "summary",
+    "summary_table",
 ]
+
+
+def check_count(value: int, what: str) -> int:
+    """Check a positive whole number.
+
+    Parameters
+    ----------
+    value : int
+        The number.
+    what : str
+        What it counts, for the message: "number of iterations".
+
+    Returns
+    -------
+    int
+        The same, as Python's integer.
+
+    Raises
+    ------
+    SettingError
+        If it is anything else.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < 1:
+        raise SettingError(f"the {what} is {value!r}; a whole number of at least 1 is right")
+    return int(value)
 
 
 def check_layer_dims(layer_dims: Sequence[int]) -> tuple[int, ...]:
@@ -38,7 +65,9 @@ def check_layer_dims(layer_dims: Sequence[int]) -> tuple[int, ...]:
     SettingError
         If there are fewer than two, or one is not a positive whole number.
     """
-    if not isinstance(layer_dims, Iterable) or len(layer_dims) < 2:
+    if not isinstance(layer_dims, Sequence) and hasattr(layer_dims, "tolist"):
+        layer_dims = layer_dims.tolist()  # an array of sizes will do
+    if not isinstance(layer_dims, Sequence) or len(layer_dims) < 2:
         raise SettingError(
             f"layer sizes {layer_dims!r}: at least the number of features and the number of "
             "outputs are needed"
@@ -137,9 +166,10 @@ def check_input(X: Any, n_x: int, name: str = "X", first: str = "W1") -> None:
             hint = "; samples are columns here: transpose it"
         elif X.ndim > 2:
             hint = "; flatten pictures with flatten_images()"
+        features = f"{n_x} feature{'s' * (n_x != 1)}"
         raise ShapeError(
-            f"{name} has shape {tuple(X.shape)}, but {first} takes {n_x} features: ({n_x}, m) "
-            f"would be right, a column a sample{hint}"
+            f"{name} has shape {tuple(X.shape)}, but {first} takes {features}: ({n_x}, m) would be "
+            f"right, a column a sample{hint}"
         )
 
 
@@ -232,15 +262,32 @@ def layer_shapes(layer_dims: Sequence[int], m: int) -> list[LayerShapes]:
         If a size is not a positive whole number.
     """
     dims = check_layer_dims(layer_dims)
-    if isinstance(m, bool) or not hasattr(m, "__index__") or int(m) < 1:
-        raise SettingError(f"{m!r} samples: a whole number of at least 1 is right")
+    m = check_count(m, "number of samples")
     return [
-        LayerShapes(layer, (n, p), (n, 1), (n, int(m)), (n, int(m)), n * p + n)
+        LayerShapes(layer, (n, p), (n, 1), (n, m), (n, m), n * p + n)
         for layer, (p, n) in enumerate(pairwise(dims), start=1)
     ]
 
 
-def summary(layer_dims: Sequence[int], m: int) -> str:
+def summary(layer_dims: Sequence[int], m: int) -> None:
+    """Print the table of the course; `summary_table` returns it.
+
+    Parameters
+    ----------
+    layer_dims : sequence of int
+        `n_0 … n_L`.
+    m : int
+        Number of samples.
+
+    Raises
+    ------
+    SettingError
+        If a size is not a positive whole number.
+    """
+    print(summary_table(layer_dims, m))  # noqa: T201
+
+
+def summary_table(layer_dims: Sequence[int], m: int) -> str:
     """Table of the course: for each layer the shapes of W, b, Z and A, and the parameters.
 
     Parameters

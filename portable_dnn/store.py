@@ -14,13 +14,15 @@ import h5py
 import numpy as np
 
 from portable_dnn.activations import hidden_activations
+from portable_dnn.arrays import dtype_name
 from portable_dnn.backend import HostArray
-from portable_dnn.data.features import PIXEL_SCALE
+from portable_dnn.class_names import check_class_names
 from portable_dnn.devices import Device, place, to_host
 from portable_dnn.errors import DataError, SettingError, ShapeError
 from portable_dnn.files import write_atomically
 from portable_dnn.hdf5 import check_memory, open_array, opened, read_array
 from portable_dnn.model import Model
+from portable_dnn.pixels import PIXEL_SCALE
 from portable_dnn.shapes import check_parameters
 
 __all__ = ["FORMAT_VERSION", "load_model", "save_model"]
@@ -104,7 +106,7 @@ _DESCRIPTION = (
 
 def _check_format(file: h5py.File, path: Path) -> None:
     """Refuse what is not a model, or is a newer one."""
-    if "format" not in file.attrs or _attribute(file, "format", path) != FORMAT:
+    if "format" not in file.attrs or not _is(_attribute(file, "format", path), FORMAT):
         keys = ", ".join(sorted(file)[:8]) or "nothing"
         raise DataError(
             f"{path} is HDF5 but not a model of portable_dnn (it holds {keys}); "
@@ -112,7 +114,7 @@ def _check_format(file: h5py.File, path: Path) -> None:
         )
     version = _attribute(file, "format_version", path)
     if not isinstance(version, np.integer | int) or version < 1:
-        raise DataError(f"{path}: format_version is {version!r}; a whole number would be right")
+        raise DataError(f"{path}: format_version is {version}; a whole number from 1 is right")
     if version > FORMAT_VERSION:
         raise DataError(
             f"{path} has format version {version}, newer than version {FORMAT_VERSION} that this "
@@ -174,20 +176,28 @@ def _model(described: Mapping[str, Any], parameters: Mapping[str, Any], path: Pa
         wrong = f"image_shape is {described['image_shape']}, but W1 takes {dims[0]} features"
     elif dims[-1] != 1 or len(class_names) != 2:
         wrong = f"{dims[-1]} outputs for {len(class_names)} class names; 1 for 2 would be right"
-    elif described["pixel_scale"] != PIXEL_SCALE:
-        wrong = f"pixel_scale is {described['pixel_scale']!r}; {PIXEL_SCALE} would be right"
+    elif not _is(described["pixel_scale"], PIXEL_SCALE):
+        wrong = f"pixel_scale is {described['pixel_scale']}; {PIXEL_SCALE} would be right"
+    elif not _is(described["dtype"], dtype_name(parameters["W1"])):
+        wrong = f"dtype is {described['dtype']}, but W1 is {dtype_name(parameters['W1'])}"
     if wrong:
         raise DataError(f"{path}: {wrong}")
     try:
         names = tuple(g.name for g in hidden_activations(hidden, len(dims) - 2))
         provenance = json.loads(str(described["provenance"]))
-    except (SettingError, ValueError) as error:
+        check_class_names(class_names)
+    except (SettingError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: {error}") from error
     if not isinstance(provenance, dict):
         raise DataError(f"{path}: provenance is not a JSON object")
     height, width, channels = image_shape
     first, second = class_names
     return Model(parameters, names, (first, second), (height, width, channels), provenance)
+
+
+def _is(value: Any, expected: object) -> bool:
+    """Whether an attribute is that one value; NumPy would compare an array entry by entry."""
+    return np.ndim(value) == 0 and bool(value == expected)
 
 
 def _whole_numbers(value: Any) -> tuple[int, ...]:

@@ -1,7 +1,6 @@
 """The training loop: full-batch gradient descent, the same on every backend."""
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,9 +18,10 @@ from portable_dnn.initializers import (
     initialize_parameters_deep,
     parameters_hash,
 )
-from portable_dnn.loop import Steps, first_not_finite, iterate
+from portable_dnn.loop import Steps, first_not_finite, iterate, measure_once
 from portable_dnn.network import check_network
 from portable_dnn.optimizers import check_learning_rate
+from portable_dnn.shapes import check_count, check_layer_dims
 from portable_dnn.step import make_step
 
 __all__ = ["L_layer_model", "Progress", "TrainedNetwork", "train", "two_layer_model"]
@@ -123,8 +123,8 @@ def train(
     xp, dims = check_network(X, parameters, Y)
     activations = hidden_activations(hidden, len(dims) - 2)
     learning_rate = check_learning_rate(learning_rate)
-    _check_count(num_iterations, "number of iterations")
-    _check_count(record_every, "interval between records")
+    check_count(num_iterations, "number of iterations")
+    check_count(record_every, "interval between records")
     Y = xp.astype(Y, X.dtype, copy=False)
     _check_labels_binary(Y, xp)
     device = location_of(X)
@@ -138,10 +138,7 @@ def train(
         for measured in (True, False)
     )
     run = _Run(Steps(measured, plain, held.data, Y), held.parameters_of, learning_rate, history)
-    with warnings.catch_warnings():
-        # What NumPy warns of on the way to a cost that is not finite, the error says better.
-        warnings.filterwarnings("ignore", "overflow|invalid value", RuntimeWarning)
-        return _run(run, held.state, num_iterations, record_every, callback)
+    return _run(run, held.state, num_iterations, record_every, callback)
 
 
 class _Run(NamedTuple):
@@ -175,8 +172,7 @@ def _run(
         if callback is not None:
             callback(Progress(iteration, record, after, run.parameters_of))
         state = after
-    measurements, _ = steps.measured(state, steps.X, steps.Y)
-    history.final_cost = float(measurements["cost"])
+    history.final_cost = float(measure_once(steps, state)["cost"])
     if not math.isfinite(history.final_cost):
         bad, cost = first_not_finite(steps, good, good_iteration, num_iterations)
         raise _diverged(bad, cost, run.learning_rate)
@@ -193,12 +189,6 @@ def _diverged(iteration: int, cost: float, learning_rate: float) -> DivergenceEr
             "initialization"
         )
     return DivergenceError(f"the cost became {cost} at iteration {iteration}: {advice}")
-
-
-def _check_count(value: int, what: str) -> None:
-    """Check a positive whole number."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
-        raise SettingError(f"the {what} is {value!r}; a whole number of at least 1 is right")
 
 
 def _check_labels_binary(Y: Array, xp: Namespace) -> None:
@@ -293,9 +283,9 @@ def two_layer_model(
     SettingError, DataError, ShapeError, DTypeError, DeviceError, DivergenceError
         As for `train`.
     """
-    if len(layers_dims) != 3:
+    if len(check_layer_dims(layers_dims)) != 3:
         raise SettingError(
-            f"layer sizes {list(layers_dims)}: (n_x, n_h, n_y) would be right for two layers; "
+            f"layer sizes {layers_dims}: (n_x, n_h, n_y) would be right for two layers; "
             "L_layer_model takes any number"
         )
     n_x, n_h, n_y = layers_dims

@@ -18,6 +18,7 @@ import tempfile
 import tomllib
 import zipfile
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,10 +28,11 @@ DATA_VARIABLE = "PORTABLE_DNN_DATA"
 def main() -> int:
     """Run the check; return the exit code."""
     options = read_options()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         environment = bare_checkout(scratch, options.wheels)
-        ladder = json.loads(command(environment, "doctor", "--backend", options.backend, "--json"))
+        ladder = read_ladder(environment, options.backend)
         if not ladder["usable"]:
             failed = ladder["checks"][-1]
             print(f"cannot run: {failed['detail']} ({failed['name']}); next: {ladder['next']}")
@@ -90,16 +92,24 @@ def bare_checkout(scratch: Path, wheels: Path | None) -> dict[str, str]:
     }
 
 
-def command(environment: dict[str, str], *arguments: str) -> str:
-    """Run `portable-dnn` and return what it printed."""
-    done = subprocess.run(
+def command(environment: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run `portable-dnn`."""
+    return subprocess.run(
         [sys.executable, "-m", "portable_dnn", *arguments],
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
         check=False,
     )
-    return done.stdout
+
+
+def read_ladder(environment: dict[str, str], backend: str) -> dict[str, Any]:
+    """Climb the doctor's ladder."""
+    done = command(environment, "doctor", "--backend", backend, "--json")
+    if not done.stdout:  # it has said on the standard error what is wrong
+        raise SystemExit(done.returncode)
+    ladder: dict[str, Any] = json.loads(done.stdout)
+    return ladder
 
 
 def run_tests(
@@ -138,12 +148,14 @@ def run_published(
     real = all(file.is_file() for file in files)
     data = [str(files[0]), "--test", str(files[1])] if real else []
     history = scratch / f"history-{dtype}.json"
-    output = command(
+    done = command(
         environment,
         *("train", *data, "--device", options.backend, "--dtype", dtype),
         *("--iterations", str(options.iterations), "--history", str(history)),
     )
-    print(output)
+    print(done.stdout)
+    if done.returncode != 0:
+        return {"dtype": dtype, "exit_code": done.returncode, "as_published": None}
     content = json.loads(history.read_text(encoding="utf-8"))
     published = json.loads((ROOT / "tests/network/published_costs.json").read_text("utf-8"))
     comparable = real and dtype == "float64" and options.iterations == published["iterations"]
@@ -151,6 +163,7 @@ def run_published(
         f"{c:.6f}" for c in published["cost_every_100"]
     ]
     return {
+        "exit_code": 0,
         "data": "the course's" if real else "built-in pictures",
         "as_published": same if comparable else None,
         **{name: content[name] for name in KEPT},

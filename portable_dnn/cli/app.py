@@ -1,6 +1,10 @@
 """The commands put together, and errors turned into one line and exit code 2."""
 
+import io
+import sys
 import warnings
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -16,14 +20,33 @@ from portable_dnn.errors import PortableDnnError
 
 __all__ = ["app", "main"]
 
+
+def _show_version(asked: bool) -> None:
+    """Print the version and end."""
+    if asked:
+        typer.echo(f"portable-dnn {version('portable_dnn')}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     name="portable-dnn",
-    help="Train, evaluate and use a deep neural network; the same numbers on every array library.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # a bug's traceback should be a plain one, to be reported
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def program(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Train, evaluate and use a deep neural network; the same numbers on every array library."""
+
+
 for command in (train, evaluate, predict, sweep, summary, devices, doctor):
     app.command()(command)
 app.add_typer(data, name="data")
@@ -39,10 +62,18 @@ def main() -> None:
         something missing, 2 for bad input, with one sentence on the standard error.
     """
     warnings.showwarning = _show_warning
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A class name or a path may have characters that the terminal has not.
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except PortableDnnError as error:
         fail(str(error))
+    except MemoryError as error:
+        fail(f"not enough memory ({error}); use fewer pictures, smaller layers or --dtype float32")
+    except OSError as error:
+        fail(f"cannot write the output: {error.strerror or error}")
 
 
 def fail(sentence: str) -> None:

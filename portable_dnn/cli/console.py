@@ -16,7 +16,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["Output"]
+__all__ = ["Bar", "Output"]
 
 
 class Output:
@@ -81,13 +81,15 @@ class Output:
             self.line("  ".join(cells).rstrip())
 
     @contextmanager
-    def progress(self, total: int) -> Iterator["Bar"]:
+    def progress(self, total: int, unit: str = "iteration") -> Iterator["Bar"]:
         """Show a bar with iteration, cost and time left while something runs, in a terminal.
 
         Parameters
         ----------
         total : int
-            Number of iterations.
+            How far it goes.
+        unit : str
+            What is counted.
 
         Yields
         ------
@@ -98,7 +100,7 @@ class Output:
             yield Bar()
             return
         with Progress(
-            TextColumn("iteration"),
+            TextColumn(unit),
             MofNCompleteColumn(),
             BarColumn(),
             TextColumn("{task.fields[cost]}"),
@@ -132,7 +134,7 @@ class Bar:
         Parameters
         ----------
         done : int
-            Number of iterations done.
+            How far it has come.
         cost : float, optional
             The last cost, if there is a new one.
         """

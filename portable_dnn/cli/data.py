@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from portable_dnn.cli.console import Output
-from portable_dnn.cli.options import SeedOption
+from portable_dnn.cli.options import check_outputs
 from portable_dnn.data.dataset import DataSet
-from portable_dnn.files import check_writable
 
 __all__ = ["data"]
 
@@ -30,15 +29,20 @@ def import_(
     test_share: Annotated[
         float, typer.Option("--test-share", help="Share of each class kept for testing.")
     ] = 0.2,
-    seed: SeedOption = 1,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the split.")] = 1,
 ) -> None:
     """Turn folders of pictures, one a class, into a data set."""
-    from portable_dnn.data import import_folder, write_dataset
+    from portable_dnn.data import import_folder, other_files, write_dataset
 
-    check_writable(out)
+    check_outputs({"--out": out}, {})
     dataset = import_folder(folder, size=size, test_share=test_share, seed=seed)
     write_dataset(dataset, out)
     _describe(dataset)
+    others = sum(
+        len(other_files(part)) for part in folder.iterdir() if part.name in dataset.class_names
+    )
+    if others:
+        Output().line(f"{others} files that are no pictures by their extension were passed over")
     Output().line(f"written to {out}")
 
 
@@ -58,11 +62,14 @@ def info(
 
 
 @data.command()
-def make(out: OutOption, seed: SeedOption = 1) -> None:
+def make(
+    out: OutOption,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the drawing.")] = 1,
+) -> None:
     """Write the built-in pictures to a file."""
     from portable_dnn.data import builtin_dataset, write_dataset
 
-    check_writable(out)
+    check_outputs({"--out": out}, {})
     dataset = builtin_dataset(seed)
     write_dataset(dataset, out)
     _describe(dataset)
@@ -82,5 +89,8 @@ def _describe(dataset: DataSet) -> None:
             f"{int((part.labels == label).sum())} {class_name}"
             for label, class_name in enumerate(dataset.class_names)
         )
-        output.line(f"{name:8} {m} pictures of {height} x {width}, {part.images.dtype}: {classes}")
+        output.line(
+            f"{name:8} {m} picture{'s' * (m != 1)} of {height} x {width}, {part.images.dtype}: "
+            f"{classes}"
+        )
     output.line(f"sha256   {dataset.fingerprint()}")

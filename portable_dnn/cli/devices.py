@@ -3,7 +3,6 @@
 from portable_dnn.backend import Backend
 from portable_dnn.cli.console import Output
 from portable_dnn.devices import choose_device
-from portable_dnn.errors import BackendError
 from portable_dnn.registry import backend_names, first_failure, get_backend
 
 __all__ = ["devices"]
@@ -17,15 +16,14 @@ def devices() -> None:
     for name in backend_names():
         try:
             backend = get_backend(name)
-        except BackendError as error:
-            missing.append(f"{name} cannot run here: {error}")
-            continue
-        failure = first_failure(backend)
-        if failure is None:
-            rows += [(f"{name}:{device}", *_state(backend, device)) for device in backend.devices()]
-        else:
+            failure = first_failure(backend)
+            if failure is None:
+                rows += [(f"{name}:{d}", *_state(backend, d)) for d in backend.devices()]
+                continue
             remedy = f"; to mend it: {failure.remedy}" if failure.remedy else ""
             missing.append(f"{name} cannot run here: {failure.detail}{remedy}")
+        except Exception as error:  # one plug-in of somebody else's must not hide the others
+            missing.append(f"{name} cannot run here: {error or repr(error)}")
     output.table(("device", "free memory", "library"), rows)
     for sentence in missing:
         output.line(sentence)
@@ -36,5 +34,5 @@ def devices() -> None:
 def _state(backend: Backend, device: str) -> tuple[str, str]:
     """Return a device's free memory and its library's version."""
     free = backend.free_memory(device)
-    library, version = next(iter(backend.versions().items()))
+    library, version = next(iter(backend.versions().items()), (backend.name, ""))
     return ("-" if free is None else f"{free / 2**30:.1f} GiB"), f"{library} {version}"

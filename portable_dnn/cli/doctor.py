@@ -8,7 +8,7 @@ import typer
 
 from portable_dnn.cli.console import Output
 from portable_dnn.devices import CUDA
-from portable_dnn.registry import get_backend
+from portable_dnn.registry import climb, get_backend
 
 __all__ = ["doctor"]
 
@@ -27,7 +27,7 @@ def doctor(
     """
     output = Output()
     checks = []
-    for check in get_backend(backend).checks():
+    for check in climb(get_backend(backend)):
         checks.append(check)
         if not as_json:
             output.line(f"{_SIGNS[check.status]} {check.name}: {check.detail}")
@@ -45,6 +45,7 @@ def doctor(
     elif failure is None:
         output.line(f"{backend} can be used here; next: portable-dnn train --device {backend}")
     else:
-        output.line(f"{backend} cannot be used here; next: {failure.remedy}")
+        remedy = f"; next: {failure.remedy}" if failure.remedy else ""
+        output.line(f"{backend} cannot be used here{remedy}")
     if failure is not None:
         raise typer.Exit(1)

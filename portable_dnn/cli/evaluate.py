@@ -9,6 +9,7 @@ from portable_dnn.cli.console import Output
 from portable_dnn.cli.options import DeviceOption, load_data
 from portable_dnn.cli.results import show_evaluations
 from portable_dnn.devices import choose_device
+from portable_dnn.experiment import check_same_classes
 from portable_dnn.experiment import evaluate as evaluate_model
 
 __all__ = ["evaluate"]
@@ -19,7 +20,7 @@ def evaluate(
     data: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[DATA.h5]",
+            metavar="DATA.h5",
             help="HDF5 file with a training set, a test set or both; without it, the built-in "
             "pictures.",
             show_default=False,
@@ -33,6 +34,7 @@ def evaluate(
     output = Output()
     loaded = load_model(model, choose_device(device))
     pictures = load_data(data)
+    check_same_classes(loaded, pictures)
     evaluations = {
         name: evaluate_model(part, loaded)
         for name, part in (("training", pictures.train), ("test", pictures.test))

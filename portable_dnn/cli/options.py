@@ -1,5 +1,6 @@
 """The options that several commands share, and their way from text to settings."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.errors import SettingError
+from portable_dnn.files import check_distinct, check_writable
 
 __all__ = [
     "CompressOption",
@@ -18,6 +20,7 @@ __all__ = [
     "QuietOption",
     "SeedOption",
     "TestOption",
+    "check_outputs",
     "load_data",
     "parse_layers",
     "parse_names",
@@ -26,7 +29,7 @@ __all__ = [
 DataArgument = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[DATA.h5]",
+        metavar="DATA.h5",
         help="HDF5 file with the course's keys; without it, the built-in pictures.",
         show_default=False,
     ),
@@ -95,12 +98,14 @@ def parse_layers(text: str) -> tuple[int, ...]:
     """
     sizes = []
     for place, part in enumerate(text.split(",") if text.strip() else (), start=1):
-        if not (part.strip().isascii() and part.strip().isdigit() and int(part) > 0):
+        digits = part.strip()
+        # Nine digits are more units than any memory holds; more would only take longer to refuse.
+        if not (digits.isascii() and digits.isdigit() and len(digits) <= 9 and int(digits) > 0):
             raise SettingError(
-                f"layers {text!r}: part {place} is {part.strip()!r}; positive whole numbers "
+                f"layers {text[:40]!r}: part {place} is {digits[:20]!r}; positive whole numbers "
                 "separated by commas would be right, such as 20,7,5"
             )
-        sizes.append(int(part))
+        sizes.append(int(digits))
     return tuple(sizes)
 
 
@@ -140,7 +145,7 @@ def load_data(path: Path | None, test: Path | None = None) -> DataSet:
     SettingError
         If only a test set is named.
     """
-    # Imported here, so that `--help` waits for neither h5py nor the drawing.
+    # Imported here, so that `--help` does not wait for h5py.
     from portable_dnn.data import builtin_dataset, read_dataset
 
     if path is not None:
@@ -148,3 +153,22 @@ def load_data(path: Path | None, test: Path | None = None) -> DataSet:
     if test is not None:
         raise SettingError("--test needs a data file to go with it: portable-dnn train DATA.h5")
     return builtin_dataset()
+
+
+def check_outputs(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
+    """Say before the work that a result cannot be written, or would replace what is read.
+
+    Parameters
+    ----------
+    outputs, inputs : mapping of str to Path or None
+        The files, by what the user calls them; None is one that was not named.
+
+    Raises
+    ------
+    OutputError
+        If one cannot be written, or is named twice.
+    """
+    for path in outputs.values():
+        if path is not None:
+            check_writable(path)
+    check_distinct(outputs, inputs)

@@ -7,7 +7,8 @@ import typer
 
 from portable_dnn.cli.console import Output
 from portable_dnn.cli.options import parse_layers
-from portable_dnn.shapes import summary as summary_table
+from portable_dnn.errors import SettingError
+from portable_dnn.shapes import summary_table
 
 __all__ = ["summary"]
 
@@ -15,19 +16,31 @@ __all__ = ["summary"]
 def summary(
     model: Annotated[
         Path | None,
-        typer.Argument(metavar="[MODEL.h5]", help="A model of 'train --out'.", show_default=False),
+        typer.Argument(metavar="MODEL.h5", help="A model of 'train --out'.", show_default=False),
     ] = None,
     layers: Annotated[
-        str, typer.Option("--layers", metavar="SIZES", help="Units of the hidden layers.")
-    ] = "20,7,5",
+        str | None,
+        typer.Option(
+            "--layers",
+            metavar="SIZES",
+            help="Units of the hidden layers; 20,7,5 by default.",
+            show_default=False,
+        ),
+    ] = None,
     features: Annotated[
-        int, typer.Option("--features", help="Input features; 64 x 64 x 3 by default.")
-    ] = 12288,
+        int | None,
+        typer.Option(
+            "--features", help="Input features; 12288 = 64 x 64 x 3 by default.", show_default=False
+        ),
+    ] = None,
     samples: Annotated[int, typer.Option("--samples", help="Number of pictures.")] = 209,
 ) -> None:
     """Print, for each layer, the shapes of W, b, Z and A and the number of parameters."""
     if model is None:
-        dims: tuple[int, ...] = (features, *parse_layers(layers), 1)
+        hidden = parse_layers("20,7,5" if layers is None else layers)
+        dims: tuple[int, ...] = (12288 if features is None else features, *hidden, 1)
+    elif layers is not None or features is not None:
+        raise SettingError("a model has its own layers; leave --layers and --features out")
     else:
         from portable_dnn.store import load_model
 

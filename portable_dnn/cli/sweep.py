@@ -1,13 +1,15 @@
 """`portable-dnn sweep`: which settings give the lowest cost."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from portable_dnn.cli.console import Output
+from portable_dnn.cli.console import Bar, Output
 from portable_dnn.cli.options import (
     CompressOption,
     DataArgument,
@@ -18,14 +20,17 @@ from portable_dnn.cli.options import (
     QuietOption,
     SeedOption,
     TestOption,
+    check_outputs,
     load_data,
     parse_layers,
     parse_names,
 )
-from portable_dnn.devices import choose_device
+from portable_dnn.cli.results import show_cost
+from portable_dnn.data.dataset import DataSet
+from portable_dnn.devices import Device, choose_device
 from portable_dnn.errors import DivergenceError
-from portable_dnn.experiment import Experiment, Settings, run
-from portable_dnn.files import check_writable
+from portable_dnn.experiment import Experiment, Settings, run, training_pictures
+from portable_dnn.training import Progress
 
 __all__ = ["sweep"]
 
@@ -35,7 +40,9 @@ def sweep(
     test: TestOption = None,
     learning_rate: Annotated[
         list[float] | None,
-        typer.Option("--learning-rate", help="A step length to try; may be repeated."),
+        typer.Option(
+            "--learning-rate", metavar="RATE", help="A step length to try; may be repeated."
+        ),
     ] = None,
     layers: Annotated[
         list[str] | None,
@@ -74,45 +81,55 @@ def sweep(
     ]
     for settings in grid:
         settings.check()
-    if out is not None:
-        check_writable(out)
+    check_outputs({"--out": out}, {"DATA": data, "--test": test})
     pictures = load_data(data, test)
+    training_pictures(pictures)
     target = choose_device(device)
 
     output = Output(quiet=quiet)
     output.detail(f"device   {target} ({target.why})")
-    best: Experiment | None = None
+    best: tuple[Settings, Experiment] | None = None
     rows = []
-    with output.progress(len(grid)) as bar:
-        for number, settings in enumerate(grid, start=1):
-            name = _name(settings)
-            try:
-                tried = run(pictures, settings, target)
-            except DivergenceError as error:
-                output.detail(f"run {number} of {len(grid)}: {', '.join(name)}: {error}")
-                rows.append((*name, "diverged", "-", "-"))
+    with output.progress(len(grid) * iterations) as bar:
+        for number, settings in enumerate(grid):
+            shift = partial(_move, bar, number * iterations)
+            tried = _try(pictures, settings, target, shift)
+            if isinstance(tried, DivergenceError):
+                result, outcome = ("diverged", "-", "-"), str(tried)
             else:
-                output.detail(
-                    f"run {number} of {len(grid)}: {', '.join(name)}: "
-                    f"cost {tried.training.cost:.6f}"
-                )
-                rows.append((*name, *_numbers(tried)))
-                if best is None or tried.training.cost < best.training.cost:
-                    best = tried
-            bar.move(number, None if best is None else best.training.cost)
+                result = _numbers(tried)
+                outcome = f"cost {result[0]}"
+                if best is None or tried.training.cost < best[1].training.cost:
+                    best = settings, tried
+            rows.append((*_name(settings), *result))
+            name = ", ".join(_name(settings))
+            output.detail(f"run {number + 1} of {len(grid)}: {name}: {outcome}")
     output.table(
         ("learning rate", "layers", "start", "cost", "training accuracy", "test accuracy"), rows
     )
     if best is None:
         raise DivergenceError("no run of the sweep kept a finite cost; try smaller learning rates")
-    winner = best.model.provenance["settings"]
-    output.line(
-        f"lowest cost: learning rate {winner['learning_rate']:g}, layers "
-        f"{','.join(map(str, winner['layers']))}, start {winner['initialization']}"
-    )
+    rate, sizes, start = _name(best[0])
+    output.line(f"lowest cost: learning rate {rate}, layers {sizes}, start {start}")
     if out is not None:
-        save_model(best.model, out)
+        save_model(best[1].model, out)
         output.line(f"model    {out}")
+
+
+def _try(
+    pictures: DataSet, settings: Settings, device: Device, callback: Callable[[Progress], object]
+) -> Experiment | DivergenceError:
+    """Train at one point of the grid; a run that diverges is a result too."""
+    try:
+        return run(pictures, settings, device, callback=callback)
+    except DivergenceError as error:
+        return error
+
+
+def _move(bar: Bar, before: int, progress: Progress) -> None:
+    """Move the bar of the whole sweep."""
+    cost = None if progress.record is None else progress.record.cost
+    bar.move(before + progress.iteration + 1, cost)
 
 
 def _name(settings: Settings) -> tuple[str, str, str]:
@@ -127,4 +144,4 @@ def _name(settings: Settings) -> tuple[str, str, str]:
 def _numbers(tried: Experiment) -> tuple[str, str, str]:
     """Write how a run went."""
     test = "-" if tried.test is None else f"{tried.test.accuracy:.4f}"
-    return f"{tried.training.cost:.6f}", f"{tried.training.accuracy:.4f}", test
+    return show_cost(tried.training.cost), f"{tried.training.accuracy:.4f}", test

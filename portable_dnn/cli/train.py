@@ -1,5 +1,6 @@
 """`portable-dnn train`: the main job."""
 
+import math
 import shlex
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Annotated
 import typer
 
 from portable_dnn import span
+from portable_dnn.backend import HostArray
 from portable_dnn.cli.console import Output
 from portable_dnn.cli.options import (
     CompressOption,
@@ -19,16 +21,16 @@ from portable_dnn.cli.options import (
     QuietOption,
     SeedOption,
     TestOption,
+    check_outputs,
     load_data,
     parse_layers,
     parse_names,
 )
-from portable_dnn.cli.results import show_evaluations
+from portable_dnn.cli.results import show_cost, show_evaluations
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.devices import Device, choose_device
-from portable_dnn.experiment import Experiment, Settings, run
-from portable_dnn.files import check_writable
-from portable_dnn.initializers import INITIALIZATIONS
+from portable_dnn.experiment import Experiment, Settings, run, start_parameters, training_pictures
+from portable_dnn.initializers import INITIALIZATIONS, parameters_hash
 from portable_dnn.training import Progress
 
 __all__ = ["train"]
@@ -84,17 +86,17 @@ def train(
         compress=compress,
     )
     settings.check()
-    for path in (out, history):
-        if path is not None:
-            check_writable(path)
+    check_outputs({"--out": out, "--history": history}, {"DATA": data, "--test": test})
     if plots is not None:
         check_plot_folder(plots)
     pictures = load_data(data, test)
     target = choose_device(device)
 
     output = Output(quiet=quiet)
-    experiment = _run(output, pictures, settings, target)
-    output.detail(f"start    sha256 {experiment.history.start_hash}")
+    start = start_parameters(pictures, settings)
+    _show_start(output, pictures, settings, target)
+    output.detail(f"start    {init} from seed {seed}, sha256 {parameters_hash(start)}")
+    experiment = _run(output, pictures, settings, target, start)
     if experiment.history.compressed:
         output.detail(f"span     {_saving(experiment)}")
     _show_result(output, experiment)
@@ -111,36 +113,40 @@ def train(
         output.detail("the model is not kept; to keep it, add --out model.h5")
 
 
-def _run(output: Output, pictures: DataSet, settings: Settings, device: Device) -> Experiment:
+def _run(
+    output: Output,
+    pictures: DataSet,
+    settings: Settings,
+    device: Device,
+    start: dict[str, HostArray],
+) -> Experiment:
     """Train, showing where it stands."""
-    _show_start(output, pictures, settings, device)
     with output.progress(settings.iterations) as bar:
 
         def show(progress: Progress) -> None:
             record = progress.record
             if record is not None:
-                output.detail(f"cost after iteration {record.iteration:4d}: {record.cost:.6f}")
+                output.detail(
+                    f"cost after iteration {record.iteration:4d}: {show_cost(record.cost)}"
+                )
             bar.move(progress.iteration + 1, None if record is None else record.cost)
 
-        return run(pictures, settings, device, callback=show)
+        return run(pictures, settings, device, start=start, callback=show)
 
 
 def _show_start(output: Output, pictures: DataSet, settings: Settings, device: Device) -> None:
     """Say what is about to happen."""
-    counts = [
-        f"{len(part.labels)} {name}"
-        for name, part in (("training", pictures.train), ("test", pictures.test))
-        if part is not None
-    ]
+    part = training_pictures(pictures)
+    test = f"{len(pictures.test.labels)} for the test" if pictures.test else "none for a test"
     output.detail(
-        f"data     {pictures.source}: {' and '.join(counts)} pictures, "
-        f"classes {' and '.join(pictures.class_names)}"
+        f"data     {pictures.source}: {len(part.labels)} pictures to train on, {test}, classes "
+        f"{' and '.join(pictures.class_names)}"
     )
     output.detail(f"device   {device} ({device.why})")
-    sizes = "-".join(map(str, settings.layers or ("no hidden layers",)))
+    sizes = "-".join(map(str, settings.layer_dims(math.prod(part.images.shape[1:]))))
     output.detail(
-        f"network  {sizes}-1, {','.join(settings.hidden)}, {settings.initialization} from seed "
-        f"{settings.seed}, learning rate {settings.learning_rate:g}, {settings.dtype}"
+        f"network  {sizes}, {','.join(settings.hidden)}, learning rate "
+        f"{settings.learning_rate:g}, {settings.dtype}"
     )
 
 

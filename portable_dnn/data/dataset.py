@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DataSet", "ImageSet"]
+from portable_dnn.errors import DataError
+
+__all__ = ["DataSet", "ImageSet", "check_sizes_agree"]
 
 
 @dataclass(frozen=True)
@@ -73,3 +75,31 @@ def _parts(dataset: DataSet) -> Iterator[bytes | memoryview]:
             little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
             yield f"{name} {array.dtype.name} {array.shape}".encode()
             yield little.reshape(-1).view(np.uint8).data
+
+
+def check_sizes_agree(dataset: DataSet) -> None:
+    """Refuse test pictures of another height or width than the training pictures.
+
+    Parameters
+    ----------
+    dataset : DataSet
+        What is checked.
+
+    Raises
+    ------
+    DataError
+        If there are both and their sizes differ.
+    """
+    if dataset.train is None or dataset.test is None:
+        return
+    train, test = dataset.train.images.shape[1:3], dataset.test.images.shape[1:3]
+    if train != test:
+        raise DataError(
+            f"{dataset.source}: the training pictures are {_by(train)} pixels, but the test "
+            f"pictures are {_by(test)}; both must have the same size"
+        )
+
+
+def _by(size: tuple[int, ...]) -> str:
+    """Write a height and a width."""
+    return " x ".join(map(str, size))

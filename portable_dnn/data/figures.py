@@ -11,7 +11,6 @@ from typing import TypeAlias
 
 import numpy as np
 
-from portable_dnn.data.randomness import uniform
 from portable_dnn.data.shapes import (
     Colour,
     Frame,
@@ -22,6 +21,7 @@ from portable_dnn.data.shapes import (
     polygon,
     stroke,
 )
+from portable_dnn.randomness import uniform
 
 __all__ = ["OTHER_THINGS", "Figure", "Palette", "cat", "palette"]
 

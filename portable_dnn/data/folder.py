@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from portable_dnn.class_names import check_class_names
 from portable_dnn.data.dataset import DataSet, ImageSet
 from portable_dnn.data.pictures import picture_files, read_picture
-from portable_dnn.data.randomness import random_stream
 from portable_dnn.errors import DataError
 from portable_dnn.memory import check_fits
 from portable_dnn.paths import entries, existing_folder, leads_out
+from portable_dnn.randomness import random_stream
 
 __all__ = ["import_folder"]
 
@@ -49,6 +50,8 @@ def import_folder(
     DataError
         If the folder or one of its pictures cannot be used, a number is out of its range, or a
         class would be left without a training picture. One bad picture refuses the whole folder.
+    SettingError
+        If the seed is not a whole number from 0 to 2**32 - 1.
     """
     folder = Path(folder)
     if not 0.0 <= test_share < 1.0:
@@ -62,7 +65,7 @@ def import_folder(
     return DataSet(
         train=_read_set(train, size),
         test=_read_set(test, size) if any(test) else None,
-        class_names=tuple(part.name for part in classes),
+        class_names=check_class_names([part.name for part in classes]),
         source=str(folder),
     )
 

@@ -12,7 +12,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from portable_dnn.data.dataset import DataSet, ImageSet
+from portable_dnn.class_names import check_class_names
+from portable_dnn.data.dataset import DataSet, ImageSet, check_sizes_agree
 from portable_dnn.errors import DataError
 from portable_dnn.files import write_atomically
 from portable_dnn.hdf5 import check_memory, open_array, opened, read_array
@@ -54,7 +55,7 @@ def read_dataset(path: str | Path, test_path: str | Path | None = None) -> DataS
     else:
         test_path = Path(test_path)
         dataset = _join(_read_file(path, ("train",)), _read_file(test_path, ("test",)))
-    _check_sizes_agree(dataset)
+    check_sizes_agree(dataset)
     return dataset
 
 
@@ -71,12 +72,13 @@ def write_dataset(dataset: DataSet, path: str | Path) -> None:
     Raises
     ------
     DataError
-        If the data set holds neither a training nor a test set.
+        If the data set holds neither a training nor a test set, or a class has no proper name.
     OutputError
         If the file cannot be written.
     """
     if dataset.train is None and dataset.test is None:
         raise DataError("this data set holds neither training nor test pictures; nothing to write")
+    check_class_names(dataset.class_names)
     with write_atomically(path) as temporary, h5py.File(temporary, "w") as file:
         for name, part in (("train", dataset.train), ("test", dataset.test)):
             if part is not None:
@@ -131,25 +133,14 @@ def _describe_set(part: ImageSet | None, names: tuple[str, ...]) -> dict[str, ob
 
 def _join(first: DataSet, second: DataSet) -> DataSet:
     """Take the training set of one file and the test set of another, whose classes must agree."""
-    if first.class_names != second.class_names:
+    named = [part.class_names for part in (first, second) if part.class_names != _DEFAULT_NAMES]
+    if len(set(named)) > 1:
         raise DataError(
             f"the class names differ: {first.source} has {_listed(first.class_names)}, but "
             f"{second.source} has {_listed(second.class_names)}; give files of the same classes"
         )
     source = f"{first.source} and {second.source}"
-    return DataSet(first.train, second.test, first.class_names, source)
-
-
-def _check_sizes_agree(dataset: DataSet) -> None:
-    """Refuse test pictures of another height or width than the training pictures."""
-    if dataset.train is None or dataset.test is None:
-        return
-    train, test = dataset.train.images.shape[1:3], dataset.test.images.shape[1:3]
-    if train != test:
-        raise DataError(
-            f"{dataset.source}: the training pictures are {_by(train)} pixels, but the test "
-            f"pictures are {_by(test)}; both must have the same size"
-        )
+    return DataSet(first.train, second.test, named[0] if named else _DEFAULT_NAMES, source)
 
 
 def _read_file(path: Path, wanted: tuple[str, ...]) -> DataSet:
@@ -236,7 +227,11 @@ def _checked_images(images: NDArray[Any], key: str, path: Path) -> NDArray[Any]:
         raise DataError(
             f"{path}: {key}{place} is {value}; {kind} pictures must lie from 0 to {highest}"
         )
-    return images.astype(np.uint8 if whole else images.dtype.newbyteorder("="), copy=False)
+    if whole:
+        return images.astype(np.uint8)
+    # Half and extended precision are not in the array API standard.
+    known = images.dtype.itemsize in (4, 8)
+    return images.astype(images.dtype.newbyteorder("=") if known else np.float64, copy=False)
 
 
 def _checked_labels(labels: NDArray[Any], key: str, path: Path) -> NDArray[np.int64]:
@@ -266,6 +261,10 @@ def _class_names(array: h5py.Dataset, path: Path) -> tuple[str, str]:
         first, second = (bytes(name).decode() for name in read_array(array))
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: {_NAMES_KEY} is not UTF-8 text") from error
+    try:
+        check_class_names((first, second))
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
     return first, second
 
 
@@ -274,8 +273,3 @@ def _listed(names: Iterable[str]) -> str:
     names = list(names)
     rest = len(names) - _MOST_LISTED
     return ", ".join(names[:_MOST_LISTED]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def _by(size: tuple[int, ...]) -> str:
-    """Write a height and a width."""
-    return " x ".join(map(str, size))

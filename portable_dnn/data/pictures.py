@@ -16,7 +16,7 @@ from portable_dnn.paths import entries, existing_file, existing_folder, leads_ou
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["picture_files", "read_picture"]
+__all__ = ["other_files", "picture_files", "read_picture"]
 
 # Only these decoders are ever run: the exotic ones are where Pillow's holes have been.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
@@ -108,6 +108,28 @@ def picture_files(path: str | Path) -> list[Path]:
     if not files:
         raise DataError(f"the folder {path} holds no {_READABLE} pictures")
     return files
+
+
+def other_files(folder: Path) -> list[Path]:
+    """List the files that `picture_files` passes over.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+
+    Returns
+    -------
+    list of Path
+        Files without a picture's extension and links that lead out; hidden ones are not counted.
+
+    Raises
+    ------
+    DataError
+        If the folder cannot be listed.
+    """
+    files = {entry for entry in entries(folder) if entry.is_file()}
+    return sorted(files - set(picture_files(folder)))
 
 
 def _check_pixels(picture: "Image", path: Path) -> None:

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from portable_dnn.data import import_folder, read_dataset, write_dataset
-from portable_dnn.errors import DataError
+from portable_dnn.errors import DataError, SettingError
 
 
 def fill(folder, name, count, red=0):
@@ -174,4 +174,5 @@ def test_pictures_that_do_not_fit_in_memory_are_refused_before_one_is_read(folde
 
 
 def test_bad_seed(folder):
-    refused("the seed is -1; it must be from 0 to 4294967295", folder, seed=-1)
+    with pytest.raises(SettingError, match="the seed is -1; a whole number from 0"):
+        import_folder(folder, seed=-1)

@@ -110,7 +110,15 @@ def test_integer_pictures_become_bytes(path, dtype):
     assert np.array_equal(images, pictures())
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f8"])
+@pytest.mark.parametrize("dtype", [np.float16, np.longdouble])
+def test_floats_outside_the_standard_become_float64(path, dtype):
+    x = (pictures() / 255).astype(dtype)
+    images = read_dataset(train_file(path, x=x)).train.images
+    assert images.dtype == np.float64
+    assert np.array_equal(images, x.astype(np.float64))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, ">f8"])
 def test_floating_pictures_are_kept(path, dtype):
     x = (pictures() / 255).astype(dtype)
     images = read_dataset(train_file(path, x=x)).train.images
@@ -356,13 +364,29 @@ def test_train_and_test_of_different_sizes(path):
 
 def test_two_files_of_different_classes(path, tmp_path):
     train_file(path, list_classes=np.array([b"non-cat", b"cat"]))
-    other = write(tmp_path / "t.h5", test_set_x=pictures(1), test_set_y=[0])
+    names = np.array([b"non-dog", b"dog"])
+    other = write(tmp_path / "t.h5", test_set_x=pictures(1), test_set_y=[0], list_classes=names)
     refused(
         path,
-        f"the class names differ: {path} has non-cat, cat, but {other} has 0, 1; give files of "
-        "the same classes",
+        f"the class names differ: {path} has non-cat, cat, but {other} has non-dog, dog; give "
+        "files of the same classes",
         other,
     )
+
+
+def test_class_names_of_the_one_file_are_those_of_the_other(path, tmp_path):
+    train_file(path, list_classes=np.array([b"non-cat", b"cat"]))
+    other = write(tmp_path / "t.h5", test_set_x=pictures(1), test_set_y=[0])
+    assert read_dataset(path, other).class_names == ("non-cat", "cat")
+
+
+@pytest.mark.parametrize(
+    "names", [[b"a", b"a"], [b"", b"b"], [b"\x1b[31mred", b"b"], [b"a\nb", b"c"]]
+)
+def test_class_names_that_cannot_be_shown_or_told_apart(path, names):
+    train_file(path, list_classes=np.array(names))
+    with pytest.raises(DataError, match=r"data.h5: the class names? .* would be right"):
+        read_dataset(path)
 
 
 @pytest.mark.parametrize("names", [[b"cat"], [b"a", b"b", b"c"], [1, 2], [[b"a", b"b"]]])
@@ -386,7 +410,7 @@ def test_more_data_than_memory(path, monkeypatch):
     refused(
         path,
         f"{path} declares 13,844,065,254.5 GB of data, but only 512.0 MB of memory are free; use "
-        "fewer or smaller pictures",
+        "fewer or smaller pictures, smaller layers or float32",
     )
 
 
@@ -462,12 +486,12 @@ def datasets(draw):
         return ImageSet(draw(whole | real), labels)
 
     kinds = draw(st.sampled_from(["train", "test", "both"]))
-    # HDF5's fixed-length strings end at a NUL.
-    name = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=6)
+    name = st.text(min_size=1, max_size=6).filter(str.isprintable)
+    names = draw(st.lists(name, min_size=2, max_size=2, unique=True))
     return DataSet(
         train=None if kinds == "test" else image_set(),
         test=None if kinds == "train" else image_set(),
-        class_names=(draw(name), draw(name)),
+        class_names=tuple(names),
         source="drawn",
     )
 

@@ -96,7 +96,7 @@ def test_what_is_no_array_is_named(bad):
     for function in (place, to_host, device_of):
         with pytest.raises(DTypeError, match=f"the argument is a {kind}, not an array"):
             function(bad)
-        with pytest.raises(DTypeError, match=f"is a {kind}, not an array of a registered"):
+        with pytest.raises(DTypeError, match=f"is a {kind}, not an array of a library"):
             function({"W7": bad})
     with pytest.raises(DTypeError, match=f"^W7 is a {kind}, not an array"):
         place({"W7": bad})

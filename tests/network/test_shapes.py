@@ -14,6 +14,7 @@ from portable_dnn import (
     predict,
     scale_pixels,
     summary,
+    summary_table,
     to_host,
     train,
 )
@@ -97,7 +98,7 @@ def test_an_empty_dict_is_no_network(default_device):
 
 
 def test_summary_is_the_table_of_the_course():
-    assert summary([12288, 20, 7, 5, 1], 209).splitlines() == [
+    assert summary_table([12288, 20, 7, 5, 1], 209).splitlines() == [
         "layer            W        b  Z = W A + b          A  parameters",
         "---------------------------------------------------------------",
         "    1  (20, 12288)  (20, 1)    (20, 209)  (20, 209)     245,780",
@@ -117,13 +118,13 @@ def test_the_table_agrees_with_a_network(dims, m):
     assert [(*row.W, row.parameters) for row in rows] == sizes
     assert all(row.b == (row.W[0], 1) and row.Z == row.A == (row.W[0], m) for row in rows)
     assert [row.layer for row in rows] == list(range(1, len(dims)))
-    assert summary(dims, m).split()[-1] == f"{sum(size for *_, size in sizes):,}"
+    assert summary_table(dims, m).split()[-1] == f"{sum(size for *_, size in sizes):,}"
 
 
 @pytest.mark.parametrize("m", [0, -1, 2.5, True])
 def test_summary_needs_samples(m):
-    with pytest.raises(SettingError, match="samples: a whole number of at least 1"):
-        summary([3, 1], m)
+    with pytest.raises(SettingError, match=r"number of samples is .*; a whole number of at least 1"):
+        summary_table([3, 1], m)
 
 
 def test_pictures_become_columns():
@@ -147,3 +148,8 @@ def test_pixels_become_floats_on_the_device(device, dtype, close):
         scale_pixels(place(np.array([[3]], dtype=np.int32), device))
     with pytest.raises(SettingError, match="unknown dtype 'int8'"):
         scale_pixels(X, "int8")
+
+
+def test_summary_prints_the_table(capsys):
+    summary([3, 2, 1], 4)
+    assert capsys.readouterr().out == summary_table([3, 2, 1], 4) + "\n"
