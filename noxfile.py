@@ -25,6 +25,8 @@ nox.options.sessions = [
     "types",
     "tests-numpy",
     "tests-strict",
+    "tests-torch",
+    "tests-jax",
     "cupy-wheel",
     "packaging",
     "tests-cupy" if GPU else "not-run",
@@ -43,6 +45,23 @@ def tests_strict(session: nox.Session) -> None:
     """The tests that compute, on array-api-strict and its pretend devices."""
     session.install("-e", ".[test]")
     session.run("pytest", "--backend", "strict", *session.posargs)
+
+
+@nox.session(name="tests-torch")
+def tests_torch(session: nox.Session) -> None:
+    """The tests that compute, on PyTorch's CPU, and those of its backend."""
+    # One release, so that a machine can hold its CPU build; a range takes the newest CUDA build.
+    session.install("-e", ".[test]", "torch==2.13.0")
+    session.run("pytest", "--backend", "torch", *session.posargs)
+    session.run("pytest", "tests/backends/test_torch_backend.py")
+
+
+@nox.session(name="tests-jax")
+def tests_jax(session: nox.Session) -> None:
+    """The tests that compute, on JAX's CPU, and those of its backend."""
+    session.install("-e", ".[test,jax]")
+    session.run("pytest", "--backend", "jax", *session.posargs)
+    session.run("pytest", "tests/backends/test_jax_backend.py")
 
 
 @nox.session(name="tests-cupy")

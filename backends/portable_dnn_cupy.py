@@ -9,9 +9,9 @@ import sys
 from collections.abc import Callable, Iterator
 
 from portable_dnn.backend import Array, Check, HostArray, Namespace, Step
+from portable_dnn.reasons import answers, words
 from portable_dnn_cupy_installation import dotted
 from portable_dnn_cupy_ladder import climb
-from portable_dnn_cupy_reasons import words
 
 name = "cupy"
 
@@ -107,15 +107,7 @@ def versions() -> dict[str, str]:
         "cuBLAS": lambda: str(cupy.cuda.cublas.getVersion(cupy.cuda.device.get_cublas_handle())),
         "card": lambda: str(runtime.getDeviceProperties(0)["name"].decode()),
     }
-    return {part: _answer(question) for part, question in questions.items()} | settings
-
-
-def _answer(question: Callable[[], str]) -> str:
-    """Answer a question about the installation, or say why it has no answer."""
-    try:
-        return question()
-    except Exception as error:  # a version is for the record: whatever fails is recorded
-        return f"unknown: {words(error)}"
+    return answers(questions) | settings
 
 
 def _index(device: str) -> int:

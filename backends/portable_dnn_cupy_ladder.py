@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from portable_dnn.backend import Check, HostArray
+from portable_dnn.reasons import words
 from portable_dnn_cupy_installation import dotted, packages, uninstall
 from portable_dnn_cupy_reasons import (
     INSUFFICIENT_DRIVER,
@@ -23,7 +24,6 @@ from portable_dnn_cupy_reasons import (
     no_device,
     not_importable,
     not_installed,
-    words,
 )
 
 # Below the first nothing can be done; below the second only a small network fits.

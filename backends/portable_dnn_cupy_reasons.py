@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from portable_dnn.reasons import words
 from portable_dnn_cupy_installation import (
     dotted,
     driver_version,
@@ -38,6 +39,7 @@ _HEADER = re.compile(r"cannot open source file \"([^\"]+)\"")
 _ARCHITECTURE = re.compile(r"no kernel image|NO_BINARY_FOR_GPU|invalid value for --gpu-arch", re.I)
 
 _NOUVEAU = Path("/sys/module/nouveau")
+_CONTAINER = (Path("/.dockerenv"), Path("/run/.containerenv"))
 
 
 class Reason(NamedTuple):
@@ -45,14 +47,6 @@ class Reason(NamedTuple):
 
     detail: str
     remedy: str
-
-
-def words(error: BaseException) -> str:
-    """Return the first line of an error's own words, those of its first cause if it has one."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:300].rstrip(".:;, ")
 
 
 def gibibytes(size: int) -> str:
@@ -112,10 +106,13 @@ def no_driver() -> Reason:
             "no NVIDIA driver was found: the nouveau driver, which has no CUDA, holds the card",
             f"install the NVIDIA driver in nouveau's place: {DRIVERS}",
         )
+    if any(mark.exists() for mark in _CONTAINER):
+        return Reason(
+            "no NVIDIA driver was found in this container",
+            "start the container with the card passed on: docker run --gpus all",
+        )
     return Reason(
-        "no NVIDIA driver was found",
-        f"install the driver of the NVIDIA card ({DRIVERS}) or, in a container, pass the card on "
-        "with docker run --gpus all; without a card the CPU is used: --device cpu",
+        "no NVIDIA driver was found", f"if there is an NVIDIA card, install its driver: {DRIVERS}"
     )
 
 

@@ -1,5 +1,7 @@
 """Checking the analytic gradients against central differences."""
 
+import math
+
 import array_api_compat
 import numpy as np
 
@@ -77,7 +79,7 @@ def gradient_check(
     stream = random_stream(seed)
     errors = {}
     for name, array in parameters.items():
-        entries = stream.permutation(int(array.size))[:max_entries]
+        entries = stream.permutation(math.prod(array.shape))[:max_entries]
         analytic = np.empty(len(entries))
         numerical = np.empty(len(entries))
         flat_gradient = xp.reshape(grads[f"d{name}"], (-1,))
@@ -95,5 +97,5 @@ def gradient_check(
 def _unit(like: Array, entry: int, xp: Namespace) -> Array:
     """Return an array like another, 0 but for a 1 at one entry of its flattened form."""
     # A comparison, because the standard has no assignment to an element that every library obeys.
-    index = xp.arange(int(like.size), device=array_api_compat.device(like))
+    index = xp.arange(math.prod(like.shape), device=array_api_compat.device(like))
     return xp.reshape(xp.astype(index == entry, like.dtype), like.shape)

@@ -22,5 +22,8 @@ def gradient_norm(gradient: Array, *, xp: Namespace) -> Array:
     """
     # Scaled, so that squares neither overflow nor vanish before the norm itself does.
     peak = xp.max(xp.abs(gradient))
-    scaled = gradient / xp.where(peak > 0.0, peak, 1.0)
-    return peak * xp.sqrt(xp.sum(scaled * scaled))
+    # The limit keeps 1 / scale, by which XLA multiplies, from being subnormal.
+    limit = float(xp.finfo(gradient.dtype).max) / 8.0
+    scale = xp.where(peak > 0.0, xp.minimum(peak, limit), 1.0)
+    scaled = gradient / scale
+    return scale * xp.sqrt(xp.sum(scaled * scaled))

@@ -1,5 +1,7 @@
 """Using a trained network: probabilities, classes, accuracy."""
 
+import math
+
 from portable_dnn.activations import Hidden
 from portable_dnn.arrays import common_namespace
 from portable_dnn.backend import Array, Parameters
@@ -89,4 +91,4 @@ def accuracy(predictions: Array, Y: Array) -> float:
         )
     check_labels(Y, *predictions.shape)
     right = xp.astype(predictions, Y.dtype) == Y
-    return int(xp.count_nonzero(right)) / int(predictions.size)
+    return int(xp.count_nonzero(right)) / int(math.prod(predictions.shape))

@@ -10,6 +10,7 @@ import array_api_compat
 
 from portable_dnn.backend import Backend, Check
 from portable_dnn.errors import BackendError
+from portable_dnn.reasons import words
 from portable_dnn.standard import StandardBackend
 
 __all__ = ["backend_names", "climb", "first_failure", "get_backend", "owner_of"]
@@ -108,7 +109,7 @@ def climb(backend: Backend) -> Iterator[Check]:
         yield from backend.checks()
         empty = not backend.devices()
     except Exception as error:  # a plug-in of somebody else's may raise anything
-        yield Check(f"{backend.name}-checks", "failed", f"its own checks fail: {error!r}")
+        yield Check(f"{backend.name}-checks", "failed", f"its own checks fail: {words(error)}")
         return
     if empty:
         yield Check(f"{backend.name}-devices", "failed", "it has no device here")

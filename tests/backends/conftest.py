@@ -260,6 +260,10 @@ class World:
 
         self.monkeypatch.setattr(ctypes, "CDLL", load)
 
+    def container(self) -> None:
+        """Be in a container."""
+        self.monkeypatch.setattr(portable_dnn_cupy_reasons, "_CONTAINER", (self.path,))
+
     def nouveau(self) -> None:
         """Have the nouveau driver loaded."""
         self.monkeypatch.setattr(portable_dnn_cupy_reasons, "_NOUVEAU", self.path)
@@ -272,6 +276,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.delenv("PORTABLE_DNN_DEVICE", raising=False)
     monkeypatch.setattr(portable_dnn_cupy_reasons, "_NOUVEAU", world.path / "absent")
+    monkeypatch.setattr(portable_dnn_cupy_reasons, "_CONTAINER", ())
     world.no_cupy()
     world.driver(0)
     return world

@@ -26,10 +26,7 @@ RUNGS = [
 CUDA12 = 'python -m pip install "portable-dnn[cuda12]"'
 CUDA13 = 'python -m pip install "portable-dnn[cuda13]"'
 UPDATE = "update the NVIDIA driver: https://www.nvidia.com/drivers"
-NO_DRIVER = (
-    "install the driver of the NVIDIA card (https://www.nvidia.com/drivers) or, in a container, "
-    "pass the card on with docker run --gpus all; without a card the CPU is used: --device cpu"
-)
+NO_DRIVER = "if there is an NVIDIA card, install its driver: https://www.nvidia.com/drivers"
 LOOK = "look at the card with nvidia-smi, or use the CPU: --device cpu"
 END = "end a process that nvidia-smi lists, or use the CPU: --device cpu"
 NOUVEAU = "install the NVIDIA driver in nouveau's place: https://www.nvidia.com/drivers"
@@ -267,6 +264,16 @@ def test_packages_side_by_side_are_a_warning(world):
 
 
 # --- cuda-driver ---
+
+
+def test_there_is_no_driver_in_a_container(world):
+    world.cupy(world.Machine(driver=0))
+    world.container()
+    assert_fails(
+        "cuda-driver",
+        "no NVIDIA driver was found in this container",
+        "start the container with the card passed on: docker run --gpus all",
+    )
 
 
 def test_there_is_no_driver(world):

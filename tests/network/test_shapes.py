@@ -123,7 +123,9 @@ def test_the_table_agrees_with_a_network(dims, m):
 
 @pytest.mark.parametrize("m", [0, -1, 2.5, True])
 def test_summary_needs_samples(m):
-    with pytest.raises(SettingError, match=r"number of samples is .*; a whole number of at least 1"):
+    with pytest.raises(
+        SettingError, match=r"number of samples is .*; a whole number of at least 1"
+    ):
         summary_table([3, 1], m)
 
 

@@ -1,0 +1,205 @@
+"""The JAX backend: the CPU, and NVIDIA's graphics cards through CUDA.
+
+JAX is imported only inside the functions, and importing this module changes nothing of it.
+
+Out of the box JAX cuts 64-bit numbers to 32 bits, in every operation on arrays that are there
+already: with x in float64, `2 * x` is float32. So a context around our own functions would not do;
+a setting must last as long as the arrays. `jax_explicit_x64_dtypes="allow"`, the lesser of JAX's
+two, keeps the dtypes but not the numbers: in JAX 0.10 it rounds the 0.1 of `0.1 * x` to float32
+first, silently. So `jax_enable_x64` is switched on when this module first hands out JAX's functions
+or places an array, never at an import. It holds for the whole process: other code's JAX arrays are
+64 bits wide by default from then on. Float32 arrays stay float32.
+
+On a card JAX multiplies float32 matrices in TF32 unless told otherwise. When the first array is
+placed on one, `jax_default_matmul_precision` becomes "highest" (true float32), unless the user has
+set it, in which case it stays and `versions` tells it.
+"""
+
+import os
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import psutil
+
+from portable_dnn.backend import Array, Check, HostArray, Measurements, Namespace, Step
+from portable_dnn.reasons import answers, words
+
+name = "jax"
+
+_REMEDY = 'python -m pip install "portable-dnn[jax]"'
+
+# Small whole numbers: their sums and products are exact in any order.
+_PROBE: HostArray = np.arange(1.0, 17.0, dtype=np.float32).reshape(4, 4)
+
+
+def checks() -> Iterator[Check]:
+    """Climb the ladder: JAX imports, and multiplies on its first device."""
+    try:
+        import jax
+
+        version = f"JAX {jax.__version__}"
+    except Exception as error:  # ImportError, RuntimeError of an unfit jaxlib, and others
+        absent = isinstance(error, ModuleNotFoundError) and error.name == "jax"
+        reason = "is not installed" if absent else f"cannot be imported: {words(error)}"
+        yield Check("jax-import", "failed", f"JAX {reason}", _REMEDY)
+        return
+    yield Check("jax-import", "ok", version)
+    remedy = _REMEDY
+    if platforms := os.environ.get("JAX_PLATFORMS"):
+        remedy = f"unset JAX_PLATFORMS, which is {platforms!r}"
+    try:
+        jax.devices()  # tells why, where no platform starts
+        device = next(iter(_devices().values()), None)
+        if device is None:
+            raise RuntimeError("JAX shows neither the CPU nor a CUDA card")
+        product = jax.device_put(_PROBE, device) @ jax.device_put(_PROBE.T, device)
+        right = np.array_equal(np.asarray(product), _PROBE @ _PROBE.T)
+        reason = "came back with wrong numbers"
+    except Exception as error:  # such as a plug-in for a card that does not start
+        right, reason = False, f"failed: {words(error)}"
+    if right:
+        yield Check("jax-matmul", "ok", "a small matrix product came back right")
+    else:
+        yield Check("jax-matmul", "failed", f"a small matrix product {reason}", remedy)
+
+
+def devices() -> tuple[str, ...]:
+    """Return the CPU, and the cards where JAX has CUDA."""
+    return tuple(_devices())
+
+
+def free_memory(device: str) -> int | None:
+    """Memory in bytes: of a card what JAX may still take, of the host what needs no swapping."""
+    if device.startswith("cpu"):
+        return int(psutil.virtual_memory().available)
+    statistics = _devices()[device].memory_stats()
+    return int(statistics["bytes_limit"] - statistics["bytes_in_use"]) if statistics else None
+
+
+def synchronize(device: str) -> None:
+    """Return when every array that somebody holds on a device is computed.
+
+    JAX waits for arrays, not for devices; `jax.effects_barrier` waits for side effects alone.
+    """
+    import jax
+
+    there = _devices()[device]
+    jax.block_until_ready([array for array in jax.live_arrays() if there in array.devices()])
+
+
+def namespace() -> Namespace:
+    """Return the array-API namespace."""
+    import jax.numpy as xp
+
+    _keep_64_bits()
+    return xp
+
+
+def owns(array: object) -> bool:
+    """Whether an array is one of JAX."""
+    kind = getattr(sys.modules.get("jax"), "Array", None)
+    return kind is not None and isinstance(array, kind)
+
+
+def device_of(array: Array) -> str:
+    """Name the device that an array lies on, or all of them if it is spread over several."""
+    return "+".join(sorted(map(_name_of, array.devices())))
+
+
+def from_host(array: HostArray, device: str) -> Array:
+    """Copy a NumPy array to a device."""
+    import jax.numpy as xp
+
+    _keep_64_bits()
+    if device.startswith("cuda"):
+        _keep_float32()
+    return xp.array(array, dtype=array.dtype, device=_devices()[device])
+
+
+def to_host(array: Array) -> HostArray:
+    """Copy an array to NumPy, once it is computed."""
+    return np.array(array)
+
+
+def compile(step: Step) -> Step:
+    """Return the step as one program of XLA, built when it is first called.
+
+    The dicts keep their order, which JAX would change to the alphabet's.
+    """
+    import jax
+
+    # Measured on the published shapes (JAX 0.10, two cores), an iteration eager and compiled: 9.3
+    # and 4.6 ms in float64, 5.3 and 1.8 ms in float32, for 0.4 s of compiling.
+    def ordered(parameters: OrderedDict[str, Array], X: Array, Y: Array) -> Any:
+        measurements, after = step(dict(parameters), X, Y)
+        return OrderedDict(measurements), OrderedDict(after)
+
+    program = jax.jit(ordered)
+
+    def run(
+        parameters: dict[str, Array], X: Array, Y: Array
+    ) -> tuple[Measurements, dict[str, Array]]:
+        measurements, after = program(OrderedDict(parameters), X, Y)
+        return dict(measurements), dict(after)
+
+    return run
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of JAX and its platform, and the settings that change the numbers.
+
+    What cannot be found out is told in the value's place.
+    """
+    try:
+        import jax
+    except Exception as error:  # a broken installation may raise anything (see the ladder)
+        return {"jax": f"cannot be imported: {words(error)}"}
+
+    questions: dict[str, Callable[[], object]] = {
+        "jax": lambda: jax.__version__,
+        "jaxlib": lambda: jax.lib.__version__,
+        "jax platform": lambda: jax.devices()[0].client.platform_version,
+        "jax devices": lambda: ", ".join(f"{k} ({v.device_kind})" for k, v in _devices().items()),
+        "jax_enable_x64": lambda: jax.config.jax_enable_x64,
+        "jax_default_matmul_precision": lambda: jax.config.jax_default_matmul_precision,
+        "XLA_FLAGS": lambda: os.environ.get("XLA_FLAGS", "not set"),
+    }
+    return answers(questions)
+
+
+def _keep_64_bits() -> None:
+    """Have JAX keep the 64-bit dtypes it is given (see the module)."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+
+
+def _keep_float32() -> None:
+    """Have JAX multiply float32 in float32, unless the user has chosen (see the module)."""
+    import jax
+
+    if jax.config.jax_default_matmul_precision is None:
+        jax.config.update("jax_default_matmul_precision", "highest")
+
+
+def _devices() -> dict[str, Any]:
+    """Return JAX's devices by our names, the CPU first."""
+    import jax
+
+    found = {}
+    for platform in ("cpu", "cuda"):
+        try:
+            found.update({_name_of(device): device for device in jax.devices(platform)})
+        except RuntimeError:  # this JAX has no such platform, or JAX_PLATFORMS leaves it out
+            continue
+    return found
+
+
+def _name_of(device: Any) -> str:
+    """Name a device of JAX: `cpu`, `cuda:0`; pretend ones of the host are `cpu:1` and so on."""
+    if device.platform == "cpu":
+        return f"cpu:{device.id}" if device.id else "cpu"
+    return f"cuda:{device.id}"

@@ -1,0 +1,147 @@
+"""The PyTorch backend: the CPU, and NVIDIA's graphics cards through CUDA.
+
+PyTorch is imported only inside the functions. Its threads and its precision settings are left as
+the user has them; `versions` tells them, for they change the numbers.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import psutil
+
+from portable_dnn.backend import Array, Check, HostArray, Measurements, Namespace, Step
+from portable_dnn.reasons import answers, words
+
+name = "torch"
+
+_REMEDY = 'python -m pip install "portable-dnn[torch]"'
+
+# Small whole numbers: their sums and products are exact in any order.
+_PROBE: HostArray = np.arange(1.0, 17.0).reshape(4, 4)
+
+
+def checks() -> Iterator[Check]:
+    """Climb the ladder: PyTorch imports, and multiplies on the CPU. No card is touched."""
+    try:
+        import torch
+
+        version = f"PyTorch {torch.__version__}"
+    except Exception as error:  # a broken installation raises ImportError, OSError and others
+        absent = isinstance(error, ModuleNotFoundError) and error.name == "torch"
+        reason = "is not installed" if absent else f"cannot be imported: {words(error)}"
+        yield Check("torch-import", "failed", f"PyTorch {reason}", _REMEDY)
+        return
+    yield Check("torch-import", "ok", version)
+    try:
+        probe = torch.tensor(_PROBE, device="cpu")
+        right = np.array_equal((probe @ probe.T).numpy(), _PROBE @ _PROBE.T)
+        reason = "came back with wrong numbers"
+    except Exception as error:  # such as a NumPy that PyTorch was not built for
+        right, reason = False, f"failed: {words(error)}"
+    if right:
+        yield Check("torch-matmul", "ok", "a small matrix product came back right")
+    else:
+        yield Check("torch-matmul", "failed", f"a small matrix product {reason}", _REMEDY)
+
+
+def devices() -> tuple[str, ...]:
+    """Return the CPU, and the cards that CUDA shows where it is usable."""
+    import torch
+
+    cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return ("cpu", *(f"cuda:{index}" for index in range(cards)))
+
+
+def free_memory(device: str) -> int | None:
+    """Memory in bytes: of a card what no process holds, of the host what needs no swapping."""
+    import torch
+
+    if device == "cpu":
+        return int(psutil.virtual_memory().available)
+    return int(torch.cuda.mem_get_info(device)[0])
+
+
+def synchronize(device: str) -> None:
+    """Return when a card has done everything that was started on it; the CPU always has."""
+    import torch
+
+    if device != "cpu":
+        torch.cuda.synchronize(device)
+
+
+def namespace() -> Namespace:
+    """Return the array-API namespace."""
+    import array_api_compat.torch as xp
+
+    return xp
+
+
+def owns(array: object) -> bool:
+    """Whether an array is one of PyTorch."""
+    kind = getattr(sys.modules.get("torch"), "Tensor", None)
+    return kind is not None and isinstance(array, kind)
+
+
+def device_of(array: Array) -> str:
+    """Name the device that an array lies on."""
+    return str(array.device)
+
+
+def from_host(array: HostArray, device: str) -> Array:
+    """Copy a NumPy array to a device."""
+    import torch
+
+    # PyTorch would share the memory, warns of what it must not write, refuses negative strides.
+    return torch.from_numpy(np.array(array, order="C")).to(device)
+
+
+def to_host(array: Array) -> HostArray:
+    """Copy an array to NumPy, once it is computed."""
+    copy: HostArray = array.detach().to("cpu", copy=True).numpy()
+    return copy
+
+
+def compile(step: Step) -> Step:
+    """Return the step itself, but recording nothing for automatic differentiation.
+
+    A start that requires gradients would else grow a graph from iteration to iteration.
+    """
+    import torch
+
+    # torch.compile does not pay: on the published shapes (PyTorch 2.13, one thread) its first call
+    # took 28 s in float64 and 13 s in float32, where 2 500 iterations take 21 s and 10 s, and its
+    # iterations were no faster (17.6 ms against 17.1, 6.8 against 6.3, on a busy machine). no_grad
+    # and inference_mode gain nothing measurable (8.3 and 8.2 ms against 8.5, idle); inference_mode
+    # would hand out tensors that automatic differentiation refuses.
+    def run(
+        parameters: dict[str, Array], X: Array, Y: Array
+    ) -> tuple[Measurements, dict[str, Array]]:
+        with torch.no_grad():
+            return step(parameters, X, Y)
+
+    return run
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of PyTorch and CUDA, and the settings that change the numbers.
+
+    What cannot be found out is told in the value's place.
+    """
+    try:
+        import torch
+    except Exception as error:  # a broken installation may raise anything (see the ladder)
+        return {"torch": f"cannot be imported: {words(error)}"}
+
+    questions: dict[str, Callable[[], object]] = {
+        "torch": lambda: torch.__version__,
+        "torch CUDA": lambda: torch.version.cuda or "none",
+        "torch card": lambda: torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        "torch CPU kernels": lambda: torch.backends.cpu.get_cpu_capability(),
+        "torch threads": lambda: torch.get_num_threads(),
+        "torch allow_tf32": lambda: torch.backends.cuda.matmul.allow_tf32,
+        "torch float32_matmul_precision": lambda: torch.get_float32_matmul_precision(),
+        # PyTorch 2.9 renamed the setting; where both names were used, the older has no answer.
+        "torch fp32_precision": lambda: getattr(torch.backends.cuda.matmul, "fp32_precision", "-"),
+    }
+    return answers(questions)

@@ -1,0 +1,47 @@
+"""Putting a library's errors into one line, for backends that say why they cannot run."""
+
+from collections.abc import Callable, Mapping
+
+__all__ = ["answers", "words"]
+
+
+def words(error: BaseException) -> str:
+    """Return the first line of an error's own words, those of its first cause if it has one.
+
+    Parameters
+    ----------
+    error : BaseException
+        Of any library.
+
+    Returns
+    -------
+    str
+        At most 300 characters, without a full stop; the name of the error if it has no words.
+    """
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:300].rstrip(".:;, ")
+
+
+def answers(questions: Mapping[str, Callable[[], object]]) -> dict[str, str]:
+    """Ask a library about itself; what it cannot tell is told in the answer's place.
+
+    Parameters
+    ----------
+    questions : mapping of str to callable
+        By the name of what is asked for, such as "CUDA driver".
+
+    Returns
+    -------
+    dict of str to str
+    """
+    return {name: _answer(question) for name, question in questions.items()}
+
+
+def _answer(question: Callable[[], object]) -> str:
+    """Answer one question, or say why it has no answer."""
+    try:
+        return str(question())
+    except Exception as error:  # a version is for the record: whatever fails is recorded
+        return f"unknown: {words(error)}"
