@@ -1,6 +1,7 @@
-"""Reading HDF5 files that a stranger may have made: nothing is read before it is checked."""
+"""HDF5 files: those of strangers are checked before they are read, ours are written whole."""
 
-from collections.abc import Iterable, Iterator
+import io
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ import h5py
 from numpy.typing import NDArray
 
 from portable_dnn.errors import DataError
+from portable_dnn.files import write_atomically
 from portable_dnn.memory import check_fits
 from portable_dnn.paths import existing_file
 
-__all__ = ["check_memory", "open_array", "opened", "read_array"]
+__all__ = ["check_memory", "open_array", "opened", "read_array", "write_hdf5"]
 
 
 @contextmanager
@@ -138,3 +140,28 @@ def _unreadable(path: Path, error: Exception) -> str:
     if "truncated" in text:
         return f"{path} is truncated: its end is missing; copy or download it again"
     return f"{path} is a damaged HDF5 file: {text}"
+
+
+def write_hdf5(path: str | Path, fill: Callable[[h5py.File], object]) -> None:
+    """Write a file, whole or not at all.
+
+    It is made in memory first: the HDF5 library cannot give up a file that the disk has no room
+    for, and these files are no larger than what they are made from.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to create or replace.
+    fill : callable
+        Puts the content into an open file.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        fill(file)
+    with write_atomically(path) as temporary:
+        temporary.write_bytes(content.getbuffer())

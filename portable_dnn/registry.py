@@ -106,7 +106,10 @@ def climb(backend: Backend) -> Iterator[Check]:
         The last one failed, or the backend can run.
     """
     try:
-        yield from backend.checks()
+        for check in backend.checks():
+            yield check
+            if check.status == "failed":
+                return
         empty = not backend.devices()
     except Exception as error:  # a plug-in of somebody else's may raise anything
         yield Check(f"{backend.name}-checks", "failed", f"its own checks fail: {words(error)}")

@@ -1,10 +1,11 @@
 """What a run leaves behind beside the model: the history and the pictures."""
 
 import json
+import math
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.devices import to_host
@@ -51,7 +52,18 @@ def write_history(experiment: Experiment, command: str, path: str | Path) -> Non
         "versions": provenance["versions"],
     }
     with write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(
+            json.dumps(_finite(content), indent=1, allow_nan=False) + "\n", encoding="utf-8"
+        )
+
+
+def _finite(value: Any) -> Any:
+    """Put null, which JSON has, in the place of NaN and infinity, which it has not."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _numbers(evaluation: Evaluation) -> dict[str, float]:

@@ -19,8 +19,7 @@ from portable_dnn.backend import HostArray
 from portable_dnn.class_names import check_class_names
 from portable_dnn.devices import Device, place, to_host
 from portable_dnn.errors import DataError, SettingError, ShapeError
-from portable_dnn.files import write_atomically
-from portable_dnn.hdf5 import check_memory, open_array, opened, read_array
+from portable_dnn.hdf5 import check_memory, open_array, opened, read_array, write_hdf5
 from portable_dnn.model import Model
 from portable_dnn.pixels import PIXEL_SCALE
 from portable_dnn.shapes import check_parameters
@@ -48,7 +47,8 @@ def save_model(model: Model, path: str | Path) -> None:
     """
     parameters = to_host(model.parameters)
     text = h5py.string_dtype()
-    with write_atomically(path) as temporary, h5py.File(temporary, "w") as file:
+
+    def fill(file: h5py.File) -> None:
         file.attrs["format"] = FORMAT
         file.attrs["format_version"] = FORMAT_VERSION
         file.attrs["layer_dims"] = np.array(model.layer_dims, dtype=np.int64)
@@ -61,6 +61,8 @@ def save_model(model: Model, path: str | Path) -> None:
         group = file.create_group("parameters")
         for name, array in parameters.items():
             group.create_dataset(name, data=array, track_times=False)
+
+    write_hdf5(path, fill)
 
 
 def load_model(path: str | Path, device: Device | str = "cpu") -> Model:
@@ -184,15 +186,24 @@ def _model(described: Mapping[str, Any], parameters: Mapping[str, Any], path: Pa
         raise DataError(f"{path}: {wrong}")
     try:
         names = tuple(g.name for g in hidden_activations(hidden, len(dims) - 2))
-        provenance = json.loads(str(described["provenance"]))
         check_class_names(class_names)
-    except (SettingError, ValueError, RecursionError) as error:
+    except (SettingError, DataError) as error:
         raise DataError(f"{path}: {error}") from error
-    if not isinstance(provenance, dict):
-        raise DataError(f"{path}: provenance is not a JSON object")
+    provenance = _provenance(described["provenance"], path)
     height, width, channels = image_shape
     first, second = class_names
     return Model(parameters, names, (first, second), (height, width, channels), provenance)
+
+
+def _provenance(text: Any, path: Path) -> dict[str, Any]:
+    """Read the JSON that tells how the model came about."""
+    try:
+        provenance = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: provenance is not JSON: {error}") from error
+    if not isinstance(provenance, dict):
+        raise DataError(f"{path}: provenance is not a JSON object")
+    return provenance
 
 
 def _is(value: Any, expected: object) -> bool:
@@ -209,7 +220,7 @@ def _whole_numbers(value: Any) -> tuple[int, ...]:
 def _texts(value: Any) -> tuple[str, ...]:
     """Read a flat array of texts; anything else is empty."""
     array = np.asarray(value)
-    if array.ndim != 1:
+    if array.ndim != 1 or array.dtype.kind not in "OSU":
         return ()
     return tuple(t.decode(errors="replace") if isinstance(t, bytes) else str(t) for t in array)
 

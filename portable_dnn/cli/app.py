@@ -89,10 +89,16 @@ def fail(sentence: str) -> None:
     SystemExit
         With exit code 2.
     """
-    typer.echo(f"portable-dnn: error: {sentence}", err=True)
+    typer.echo(f"portable-dnn: error: {_one_line(sentence)}", err=True)
     raise SystemExit(2)
+
+
+def _one_line(text: str) -> str:
+    """Fold a text to a line; what a file says of itself must not steer the terminal."""
+    folded = " ".join(text.split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in folded)
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Show a warning as one line, without the source line that raised it."""
-    typer.echo(f"portable-dnn: warning: {message}", err=True)
+    typer.echo(f"portable-dnn: warning: {_one_line(str(message))}", err=True)

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from portable_dnn.class_names import check_class_names
 from portable_dnn.data.dataset import DataSet, ImageSet, check_sizes_agree
 from portable_dnn.errors import DataError
-from portable_dnn.files import write_atomically
-from portable_dnn.hdf5 import check_memory, open_array, opened, read_array
+from portable_dnn.hdf5 import check_memory, open_array, opened, read_array, write_hdf5
 
 __all__ = ["describe_dataset", "read_dataset", "write_dataset"]
 
@@ -79,7 +78,8 @@ def write_dataset(dataset: DataSet, path: str | Path) -> None:
     if dataset.train is None and dataset.test is None:
         raise DataError("this data set holds neither training nor test pictures; nothing to write")
     check_class_names(dataset.class_names)
-    with write_atomically(path) as temporary, h5py.File(temporary, "w") as file:
+
+    def fill(file: h5py.File) -> None:
         for name, part in (("train", dataset.train), ("test", dataset.test)):
             if part is not None:
                 # Without times, which would differ from one writing to the next.
@@ -88,6 +88,8 @@ def write_dataset(dataset: DataSet, path: str | Path) -> None:
         names = [name.encode() for name in dataset.class_names]
         width = max(map(len, names), default=0) or 1
         file.create_dataset(_NAMES_KEY, data=np.array(names, dtype=f"S{width}"), track_times=False)
+
+    write_hdf5(path, fill)
 
 
 def describe_dataset(dataset: DataSet) -> dict[str, object]:
