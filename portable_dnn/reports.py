@@ -52,9 +52,8 @@ def write_history(experiment: Experiment, command: str, path: str | Path) -> Non
         "versions": provenance["versions"],
     }
     with write_atomically(path) as temporary:
-        temporary.write_text(
-            json.dumps(_finite(content), indent=1, allow_nan=False) + "\n", encoding="utf-8"
-        )
+        text = json.dumps(_finite(content), indent=1, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def _finite(value: Any) -> Any:

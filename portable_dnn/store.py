@@ -6,7 +6,7 @@ A file written on a GPU holds nothing of the GPU, so it loads where CuPy is not 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,18 +46,17 @@ def save_model(model: Model, path: str | Path) -> None:
         If the file cannot be written.
     """
     parameters = to_host(model.parameters)
-    text = h5py.string_dtype()
 
     def fill(file: h5py.File) -> None:
-        file.attrs["format"] = FORMAT
+        file.attrs["format"] = _fixed([FORMAT])[0]
         file.attrs["format_version"] = FORMAT_VERSION
         file.attrs["layer_dims"] = np.array(model.layer_dims, dtype=np.int64)
-        file.attrs["hidden"] = np.array(model.hidden, dtype=text)
-        file.attrs["dtype"] = model.dtype
-        file.attrs["class_names"] = np.array(model.class_names, dtype=text)
+        file.attrs["hidden"] = _fixed(model.hidden)
+        file.attrs["dtype"] = _fixed([model.dtype])[0]
+        file.attrs["class_names"] = _fixed(model.class_names)
         file.attrs["image_shape"] = np.array(model.image_shape, dtype=np.int64)
         file.attrs["pixel_scale"] = PIXEL_SCALE
-        file.attrs["provenance"] = json.dumps(dict(model.provenance))
+        file.attrs["provenance"] = _fixed([json.dumps(dict(model.provenance))])[0]
         group = file.create_group("parameters")
         for name, array in parameters.items():
             group.create_dataset(name, data=array, track_times=False)
@@ -95,6 +94,17 @@ def load_model(path: str | Path, device: Device | str = "cpu") -> Model:
     return _model(described, place(parameters, device), path)
 
 
+def _fixed(texts: Sequence[str]) -> Any:
+    """Turn texts into UTF-8 of fixed length.
+
+    Not HDF5's strings of variable length: reading them from a damaged file can keep the HDF5
+    library busy for ever.
+    """
+    encoded = [text.encode() for text in texts]
+    width = max(map(len, encoded), default=1)
+    return np.array(encoded, dtype=h5py.string_dtype("utf-8", width))
+
+
 _DESCRIPTION = (
     "layer_dims",
     "hidden",
@@ -128,13 +138,12 @@ def _attribute(file: h5py.File, name: str, path: Path) -> Any:
     """Read a root attribute: a number, a string or a flat array of these."""
     if name not in file.attrs:
         raise DataError(f"{path} lacks the attribute {name}; it is damaged or not a model")
-    if file.attrs.get_id(name).get_type().get_class() not in (
-        h5py.h5t.INTEGER,
-        h5py.h5t.FLOAT,
-        h5py.h5t.STRING,
-    ):
-        raise DataError(f"{path}: the attribute {name} holds neither numbers nor text")
-    return file.attrs[name]
+    kind = file.attrs.get_id(name).get_type()
+    known = kind.get_class() in (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING)
+    if not known or (isinstance(kind, h5py.h5t.TypeStringID) and kind.is_variable_str()):
+        raise DataError(f"{path}: the attribute {name} holds neither numbers nor plain text")
+    value = file.attrs[name]
+    return _text(value) if isinstance(value, bytes) else value
 
 
 def _parameters(file: h5py.File, path: Path) -> dict[str, HostArray]:
@@ -220,9 +229,14 @@ def _whole_numbers(value: Any) -> tuple[int, ...]:
 def _texts(value: Any) -> tuple[str, ...]:
     """Read a flat array of texts; anything else is empty."""
     array = np.asarray(value)
-    if array.ndim != 1 or array.dtype.kind not in "OSU":
+    if array.ndim != 1 or array.dtype.kind != "S":
         return ()
-    return tuple(t.decode(errors="replace") if isinstance(t, bytes) else str(t) for t in array)
+    return tuple(map(_text, array))
+
+
+def _text(value: bytes) -> str:
+    """Decode UTF-8, with a sign in the place of what is not."""
+    return value.decode(errors="replace")
 
 
 def _product(sizes: tuple[int, ...]) -> int:

@@ -1,0 +1,177 @@
+"""Results that cannot be written: found before training, or cleaned up after."""
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+from matplotlib.figure import Figure
+
+TRAIN = ("train", "data.h5", "--layers", "2", "--iterations", 1)
+FILES = ["--out", "--history", "--plots"]
+
+
+@pytest.fixture(autouse=True)
+def _data(data):
+    """Every test needs pictures."""
+
+
+def no_new_file(monkeypatch, number, after=0):
+    """Let the system refuse to make files, after so many."""
+    real, made = os.open, []
+
+    def pretend(path, flags, *arguments, **options):
+        if flags & os.O_CREAT:
+            made.append(path)
+            if len(made) > after:
+                raise OSError(number, os.strerror(number))
+        return real(path, flags, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", pretend)
+
+
+@pytest.mark.parametrize("option", FILES)
+@pytest.mark.parametrize("path", ["missing/x", "missing/deeper/x", "data.h5/x"])
+def test_the_folder_is_missing(refused, option, path):
+    said = refused(*TRAIN, option, path)
+    assert path in said
+    assert "does not exist" in said or "is not a folder" in said
+
+
+@pytest.mark.parametrize("option", ["--out", "--history"])
+@pytest.mark.parametrize("path", ["sub", ".", ""])
+def test_a_folder_is_in_the_place(refused, folder, option, path):
+    (folder / "sub").mkdir()
+    assert "it is a folder" in refused(*TRAIN, option, path)
+
+
+def test_plots_into_a_file(refused):
+    assert refused(*TRAIN, "--plots", "data.h5").endswith("data.h5: it is not a folder")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("data", "make"), ("data", "import", "."), ("sweep", "data.h5")]
+)
+def test_other_commands(refused, arguments):
+    assert "missing does not exist; create it first" in refused(*arguments, "--out", "missing/x.h5")
+
+
+@pytest.mark.parametrize("option", FILES)
+def test_a_read_only_folder(refused, folder, option):
+    if not hasattr(os, "geteuid") or os.geteuid() == 0:
+        pytest.skip("permissions do not bind the superuser, nor do they exist everywhere")
+    locked = folder / "locked"
+    locked.mkdir()
+    locked.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    try:
+        assert "Permission denied" in refused(*TRAIN, option, "locked/x")
+    finally:
+        locked.chmod(stat.S_IRWXU)
+
+
+@pytest.mark.parametrize("option", FILES)
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+def test_a_folder_that_takes_no_file(refused, monkeypatch, option, number):
+    # Simulated, because the superuser may write anywhere.
+    no_new_file(monkeypatch, number)
+    assert refused(*TRAIN, option, "x") == f"cannot write x: {os.strerror(number)}"
+
+
+def test_nothing_is_trained_before_the_outputs_are_checked(portable_dnn_command):
+    for option in FILES:
+        assert portable_dnn_command(*TRAIN, option, "missing/x").out == ""
+
+
+# ---- the disk is full once the run is over -------------------------------------------------------
+
+
+def full(*_arguments, **_options):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("option", ["--out", "--history"])
+def test_the_disk_is_full_when_the_file_is_to_be_made(refused, monkeypatch, option):
+    no_new_file(monkeypatch, errno.ENOSPC, after=1)
+    assert refused(*TRAIN, option, "x") == "cannot write x: No space left on device"
+
+
+@pytest.mark.parametrize("option", ["--out", "--history"])
+def test_the_disk_is_full_when_the_file_is_flushed(refused, monkeypatch, folder, option):
+    (folder / "x").write_bytes(b"old")  # must stay
+    monkeypatch.setattr(os, "fsync", full)
+    assert refused(*TRAIN, option, "x") == "cannot write x: No space left on device"
+
+
+LIMITED = """
+import resource, sys
+from portable_dnn.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+sys.argv = ["portable-dnn", *sys.argv[1:]]
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "data.h5", "--iterations", "1", "--device", "cpu"),
+        ("sweep", "data.h5", "--iterations", "1", "--device", "cpu"),
+        ("data", "make"),
+    ],
+    ids=["train", "sweep", "data make"],
+)
+def test_the_disk_is_full_while_hdf5_is_written(folder, arguments):
+    # Really, because the HDF5 library has its own ways to fail.
+    pytest.importorskip("resource", reason="this system has no limits on the size of files")
+    before = sorted(folder.iterdir())
+    run = subprocess.run(
+        [sys.executable, "-c", LIMITED, *arguments, "--out", "x.h5"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.stderr == "portable-dnn: error: cannot write x.h5: File too large\n"
+    assert run.returncode == 2
+    assert sorted(folder.iterdir()) == before
+
+
+def test_the_disk_is_full_while_a_picture_is_written(refused, monkeypatch, folder):
+    (folder / "plots").mkdir()
+    monkeypatch.setattr(Figure, "savefig", full)
+    said = refused(*TRAIN, "--plots", "plots")
+    assert said.startswith("cannot write ")
+    assert said.endswith("cost.png: No space left on device")
+
+
+# ---- outputs that would destroy something --------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", ["--out", "--history"])
+def test_the_data_set_is_not_overwritten(refused, option):
+    assert "data.h5" in refused(*TRAIN, option, "data.h5")
+
+
+def test_nor_through_a_link(refused, folder):
+    (folder / "link").symlink_to("data.h5")
+    assert "DATA" in refused(*TRAIN, "--out", "link")
+    refused("sweep", "data.h5", "--out", "./link")
+
+
+def test_two_outputs_in_one_file(refused):
+    assert "--out" in refused(*TRAIN, "--out", "x", "--history", "./x")
+
+
+def test_a_link_keeps_leading_to_the_file(succeeds, folder):
+    (folder / "kept").mkdir()
+    (folder / "link.h5").symlink_to("kept/model.h5")
+    succeeds(*TRAIN, "--out", "link.h5")
+    assert (folder / "link.h5").is_symlink()
+    assert (folder / "kept" / "model.h5").stat().st_size > 1000
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_no_plain_file(refused, folder):
+    os.mkfifo(folder / "pipe")
+    assert "not a plain file" in refused(*TRAIN, "--out", "pipe")

@@ -1,0 +1,116 @@
+"""`portable-dnn predict`."""
+
+import json
+import re
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+BIAS = "parameters/b3"
+
+
+@pytest.fixture
+def sure(damaged_model):
+    """Return a function that makes the model give one probability for every picture."""
+
+    def always(logit):
+        def change(file):
+            file["parameters/W3"][...] = 0.0
+            file[BIAS][...] = logit
+
+        return damaged_model(change)
+
+    return always
+
+
+def save(path, seed=0, size=9, **options):
+    path.parent.mkdir(exist_ok=True)
+    values = np.random.RandomState(seed).randint(0, 256, (size, size, 3)).astype(np.uint8)
+    Image.fromarray(values).save(path, **options)
+    return path
+
+
+def predictions(outcome):
+    return {
+        path: (name, probability)
+        for path, name, probability in re.findall(
+            r"^(\S+) +(cat|non-cat) +(\d\.\d{4})$", outcome.out, re.MULTILINE
+        )
+    }
+
+
+@pytest.mark.parametrize(
+    ("logit", "name", "probability"),
+    [
+        (0.0, "non-cat", "0.5000"),  # the class is 1 only above 0.5
+        (1e-3, "cat", "0.5002"),
+        (-1e-3, "non-cat", "0.4998"),
+        (2.0, "cat", "0.8808"),
+        (-2.0, "non-cat", "0.1192"),
+    ],
+)
+def test_above_one_half_is_class_1(succeeds, sure, picture, logit, name, probability):
+    outcome = succeeds("predict", sure(logit), picture)
+    assert outcome.lines[0].split() == ["picture", "class", "probability", "of", "cat"]
+    assert predictions(outcome) == {str(picture): (name, probability)}
+
+
+def test_files_and_folders_in_the_order_given(succeeds, model, folder):
+    for place, name in enumerate(["b/2.png", "b/1.jpg", "a.webp", "c.bmp"]):
+        save(folder / name, place)
+    (folder / "b" / "notes.txt").write_text("no picture", encoding="utf-8")
+    outcome = succeeds("predict", model, "c.bmp", "b", "a.webp", "c.bmp")
+    assert [line.split()[0] for line in outcome.lines[1:]] == [
+        *("c.bmp", "b/1.jpg", "b/2.png", "a.webp", "c.bmp")
+    ]
+
+
+def test_each_picture_has_its_own_probability(succeeds, model, folder):
+    names = [save(folder / f"{seed}.png", seed).name for seed in range(3)]
+    together = predictions(succeeds("predict", model, *names))
+    assert len({probability for _, probability in together.values()}) > 1
+    for name in names:
+        assert predictions(succeeds("predict", model, name)) == {name: together[name]}
+
+
+def test_a_picture_of_the_data_set_gets_what_evaluate_says(succeeds, model, data, folder, device):
+    with h5py.File(data, "r") as file:
+        images, labels = file["train_set_x"][()], file["train_set_y"][()]
+    names = [f"{place}.png" for place in range(len(images))]
+    for name, image in zip(names, images, strict=True):
+        Image.fromarray(image).save(folder / name)
+    outcome = succeeds("predict", model, *names, "--json", "--device", device)
+    probabilities = np.array([found["probability"] for found in json.loads(outcome.out)])
+    wrong = int(((probabilities > 0.5) != labels).sum())
+    cost = -np.log(np.where(labels, probabilities, 1 - probabilities)).mean()
+    row = f"training +8 +{wrong} +{1 - wrong / 8:.4f} +{cost:.6f}"
+    assert re.search(row, succeeds("evaluate", model, data, "--device", device).out)
+
+
+def test_json(succeeds, model, folder):
+    names = [save(folder / f"{seed} ä.png", seed).name for seed in range(2)]
+    found = json.loads(succeeds("predict", model, *names, "--json").out)
+    assert [entry["picture"] for entry in found] == names
+    for entry in found:
+        assert set(entry) == {"picture", "class", "probability", "probability_of"}
+        assert entry["class"] == ("cat" if entry["probability"] > 0.5 else "non-cat")
+        assert entry["probability_of"] == "cat"
+        assert 0 < entry["probability"] < 1
+
+
+def test_json_keeps_every_digit(succeeds, sure, picture):
+    (found,) = json.loads(succeeds("predict", sure(1e-9), picture, "--json").out)
+    assert found["probability"] == 1 / (1 + np.exp(-1e-9))
+    assert found["class"] == "cat"
+
+
+def test_square_brackets_are_not_markup(succeeds, model, folder):
+    save(folder / "[bold]x[/bold].png")
+    assert "[bold]x[/bold].png" in succeeds("predict", model, "[bold]x[/bold].png").out
+
+
+def test_every_extension_is_not_what_decides(succeeds, model, folder):
+    save(folder / "photo", format="JPEG")
+    assert len(predictions(succeeds("predict", model, "photo"))) == 1

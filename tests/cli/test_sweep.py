@@ -1,0 +1,114 @@
+"""`portable-dnn sweep`."""
+
+import re
+
+import pytest
+
+from portable_dnn.store import load_model
+
+BASE = ("--iterations", 20, "--layers", "3,2", "--device", "cpu")
+# With leaky_relu no unit can die, which would end the growth.
+DIVERGES = ("--hidden", "leaky_relu", "--learning-rate", "1e300")
+
+
+def table(outcome):
+    return [
+        tuple(re.split(r" {2,}", line)[:4])
+        for line in outcome.lines
+        if re.search(r"  (small|lecun|xavier|he|zeros)  ", line)
+    ]
+
+
+def test_the_lowest_cost_wins_wherever_it_stands(succeeds, data):
+    rates = ["0.001", "0.2", "0.01"]
+    for order in (rates, rates[::-1], ["0.2", "0.01", "0.001"]):
+        options = [part for rate in order for part in ("--learning-rate", rate)]
+        outcome = succeeds("sweep", data, *BASE, *options)
+        found = table(outcome)
+        assert [rate for rate, *_ in found] == order
+        best = min(found, key=lambda row: float(row[3]))
+        assert best[0] == "0.2"
+        assert outcome.lines[-1] == "lowest cost: learning rate 0.2, layers 3,2, start lecun"
+
+
+def test_the_grid_is_every_combination(succeeds, data):
+    outcome = succeeds(
+        *("sweep", data, "--iterations", 2, "--learning-rate", 0.01, "--learning-rate", 0.1),
+        *("--layers", "3", "--layers", "", "--init", "he", "--init", "xavier"),
+    )
+    assert len({row[3] for row in table(outcome)}) > 4
+    assert {row[:3] for row in table(outcome)} == {
+        (rate, layers, start)
+        for rate in ("0.01", "0.1")
+        for layers in ("3", "none")
+        for start in ("he", "xavier")
+    }
+
+
+def test_the_defaults(succeeds, data):
+    outcome = succeeds("sweep", data, "--iterations", 1)
+    assert [row[:3] for row in table(outcome)] == [
+        (rate, "20,7,5", "lecun") for rate in ("0.003", "0.0075", "0.01")
+    ]
+
+
+def test_a_run_is_that_of_train(succeeds, data, device):
+    options = (*BASE[:-1], device, "--learning-rate", 0.05, "--init", "he", "--seed", 3)
+    trained = succeeds("train", data, *options, "--hidden", "tanh")
+    ((*_, cost),) = table(succeeds("sweep", data, *options, "--hidden", "tanh"))
+    assert re.search(rf"^training .* {cost}$", trained.out, re.MULTILINE)
+
+
+def test_out_is_the_best(succeeds, data, folder):
+    outcome = succeeds(
+        *("sweep", data, *BASE, "--learning-rate", 0.2, "--learning-rate", 0.001),
+        *("--out", "best.h5"),
+    )
+    assert outcome.lines[-1] == "model    best.h5"
+    evaluated = succeeds("evaluate", "best.h5", data, "--device", "cpu")
+    assert re.search(rf"^training .* {table(outcome)[0][3]}$", evaluated.out, re.MULTILINE)
+    assert load_model(folder / "best.h5").provenance["settings"]["learning_rate"] == 0.2
+
+
+def test_a_run_that_diverged_is_marked_and_never_wins(succeeds, data):
+    outcome = succeeds(
+        *("sweep", data, *BASE, *DIVERGES, "--learning-rate", 0.01),
+    )
+    assert table(outcome)[0][3] == "diverged"
+    assert outcome.lines[-1].startswith("lowest cost: learning rate 0.01,")
+    assert re.search("run 1 of 2: .* the cost became nan at iteration 1:", outcome.out)
+
+
+def test_all_diverged(refused, data):
+    said = refused("sweep", data, *BASE, *DIVERGES, "--out", "best.h5")
+    assert "no run of the sweep kept a finite cost" in said
+
+
+def test_quiet(succeeds, data):
+    outcome = succeeds("sweep", data, *BASE, "--learning-rate", 0.01, "--quiet")
+    assert len(outcome.lines) == 3
+    assert outcome.lines[0].startswith("learning rate")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--learning-rate", 0.01, "--learning-rate", -1), "learning rate is -1"),
+        (("--layers", "3", "--layers", "3,,2"), "part 2"),
+        (("--init", "he", "--init", "xavie"), "xavie"),
+        (("--hidden", "rel"), "rel"),
+        (("--seed", -1), "seed is -1"),
+        (("--iterations", 0), "iterations is 0"),
+        (("--dtype", "float16"), "float16"),
+        (("--out", "missing/best.h5"), "missing"),
+    ],
+)
+def test_bad_settings(refused, data, arguments, said):
+    assert said in refused("sweep", data, *arguments)
+
+
+@pytest.mark.parametrize(
+    "bad", [("--init", "he", "--init", "xavie"), ("--iterations", 0), ("--seed", -1)]
+)
+def test_no_run_before_all_settings_are_checked(portable_dnn_command, data, bad):
+    assert portable_dnn_command("sweep", data, "--layers", "2", *bad).out == ""

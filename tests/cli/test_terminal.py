@@ -1,0 +1,88 @@
+"""What a person sees in a terminal: colours or lines drawn, and a bar that moves."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
+
+ESCAPE = "\x1b["
+
+
+@pytest.fixture
+def in_a_terminal():
+    """Return a function that runs the program in a pseudo-terminal and gives what is written."""
+
+    def run(*arguments, columns=100):
+        ours, theirs = pty.openpty()
+        environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns)}
+        with subprocess.Popen(
+            [sys.executable, "-m", "portable_dnn", *map(str, arguments)],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=environment,
+        ) as process:
+            os.close(theirs)
+            written = b""
+            while True:
+                try:
+                    part = os.read(ours, 65536)
+                except OSError:  # Linux's way of saying that the other end is closed
+                    break
+                if not part:
+                    break
+                written += part
+            os.close(ours)
+            assert process.wait() == 0, written
+        return written.decode()
+
+    return run
+
+
+def test_training_shows_a_bar_and_draws_a_table(in_a_terminal, data):
+    shown = in_a_terminal("train", data, "--layers", "2", "--iterations", 201, "--device", "cpu")
+    assert ESCAPE in shown
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+    for line in ("cost after iteration    0: ", "cost after iteration  200: "):
+        assert line in plain
+    bars = re.findall(r"iteration +\d+/201 [^\r\n]*?cost (-|\d\.\d{6}) [^\r\n]*?left", plain)
+    assert bars
+    assert any(cost != "-" for cost in bars)
+    assert "━" in plain
+    rows = re.findall(r"│ (training|test) +│ +(\d) │ +\d │ +\d\.\d{4} │ \d\.\d{6} │", plain)
+    assert rows == [("training", "8"), ("test", "4")]
+    assert "\x1b[?25h" in shown  # the cursor is back
+    assert len(re.findall("pictures +┃", plain)) == 1
+
+
+def test_quiet_is_plain_in_a_terminal(in_a_terminal, data):
+    shown = in_a_terminal("train", data, "--layers", "2", "--iterations", 2, "-q")
+    assert ESCAPE not in shown
+    assert "━" not in shown
+    assert shown.startswith("pictures  number")
+
+
+def test_a_sweep_counts_the_iterations_of_all_its_runs(in_a_terminal, data):
+    shown = in_a_terminal("sweep", data, "--layers", "2", "--iterations", 2, "--device", "cpu")
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+    assert re.search(r"iteration 6/6 [^\r\n]*cost \d", plain)
+    assert "│ 0.0075 " in plain
+
+
+def test_json_stays_json_in_a_terminal(in_a_terminal, model, picture):
+    import json
+
+    shown = in_a_terminal("predict", model, picture, "--json", "--device", "cpu", columns=20)
+    assert json.loads(shown)[0]["picture"] == str(picture)
+
+
+def test_what_counts_as_a_terminal_may_be_forced(succeeds, data, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    for command in ("train", "sweep"):
+        shown = succeeds(command, data, "--layers", "2", "--iterations", 101).out
+        assert ESCAPE in shown
+        assert "┏━" in shown

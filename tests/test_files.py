@@ -1,0 +1,163 @@
+"""Writing whole or not at all."""
+
+import errno
+import os
+import stat
+import sys
+
+import pytest
+
+from portable_dnn.errors import OutputError
+from portable_dnn.files import check_distinct, check_writable, write_atomically
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "result.txt"
+    path.write_text("old", encoding="utf-8")
+    return path
+
+
+def write(path, text="new"):
+    with write_atomically(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def test_replaces(path):
+    write(str(path))
+    assert path.read_text("utf-8") == "new"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_creates(tmp_path):
+    write(tmp_path / "fresh")
+    assert (tmp_path / "fresh").read_text("utf-8") == "new"
+
+
+def test_nobody_sees_half_a_file(path):
+    with write_atomically(path) as temporary:
+        assert temporary.parent == path.parent  # a rename between file systems is a copy
+        temporary.write_text("half", encoding="utf-8")
+        assert path.read_text("utf-8") == "old"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ZeroDivisionError])
+def test_whatever_is_raised_is_passed_on(path, error):
+    def crash():
+        with write_atomically(path) as temporary:
+            temporary.write_text("half", encoding="utf-8")
+            raise error
+
+    with pytest.raises(error):
+        crash()
+    assert path.read_text("utf-8") == "old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["fsync", "replace"])
+def test_a_failure_of_the_system_is_an_output_error(path, monkeypatch, name):
+    def fail(*_arguments, **_options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os if name == "fsync" else type(path), name, fail)
+        with pytest.raises(OutputError, match=r"^cannot write .*: No space left on device$"):
+            write(path)
+    assert path.read_text("utf-8") == "old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_data_are_flushed_before_the_name_changes(path, monkeypatch):
+    order = []
+    fsync, replace = os.fsync, type(path).replace
+
+    def flush(descriptor):
+        order.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        fsync(descriptor)
+
+    def rename(self, target):
+        order.append("rename")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", flush)
+    monkeypatch.setattr(type(path), "replace", rename)
+    write(path)
+    assert order == ["file", "rename", *(["folder"] if os.name != "nt" else [])]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_the_permissions_are_those_of_any_new_file(path, mask, mode):
+    before = os.umask(mask)
+    try:
+        write(path)
+        assert os.umask(mask) == mask  # left as it was
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+# ---- what is found beforehand -------------------------------------------------------------------
+
+
+def refused(path, text):
+    for function in (check_writable, write):
+        with pytest.raises(OutputError) as caught:
+            function(path)
+        assert str(caught.value) == text
+
+
+def test_no_folder(tmp_path):
+    path = tmp_path / "missing" / "x"
+    refused(path, f"cannot write {path}: the folder {path.parent} does not exist; create it first")
+
+
+def test_a_file_for_a_folder(path):
+    wrong = path / "x"
+    refused(wrong, f"cannot write {wrong}: the folder {path} is not a folder; create it first")
+
+
+def test_a_folder_for_a_file(tmp_path):
+    refused(tmp_path, f"cannot write {tmp_path}: it is a folder; name a file in it")
+
+
+def test_a_folder_that_takes_no_file(path, monkeypatch):
+    def fail(*_arguments, **_options):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "open", fail)
+    refused(path, f"cannot write {path}: Permission denied")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other limits")
+def test_a_name_that_is_too_long(tmp_path):
+    for path in (tmp_path / ("x" * 5000), tmp_path / ("x" * 5000) / "y"):
+        with pytest.raises(OutputError):
+            check_writable(path)
+
+
+def test_a_link_is_followed(path):
+    link = path.parent / "link"
+    link.symlink_to(path)
+    write(link)
+    assert link.is_symlink()
+    assert path.read_text("utf-8") == "new"
+    assert check_writable(link) == path.resolve()
+
+
+def test_outputs_and_inputs_are_distinct(path):
+    other, alias = path.parent / "other", path.parent / "." / "result.txt"
+    check_distinct({"--out": other, "--history": None}, {"DATA": path, "--test": path})
+    for outputs, inputs in (
+        ({"--out": alias}, {"DATA": path}),
+        ({"--out": path, "--history": alias}, {}),
+    ):
+        with pytest.raises(OutputError, match=r"is also .*; name another file$"):
+            check_distinct(outputs, inputs)
+
+
+def test_checking_leaves_nothing(path):
+    assert check_writable(path) == path
+    assert check_writable(str(path.parent / "fresh")) == path.parent / "fresh"
+    assert path.read_text("utf-8") == "old"
+    assert list(path.parent.iterdir()) == [path]
