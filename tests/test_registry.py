@@ -1,0 +1,94 @@
+"""Plug-ins of other people: what is wrong with one is said, and hides nothing else."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from portable_dnn import registry, sigmoid
+from portable_dnn.backend import Check
+from portable_dnn.devices import choose_device
+from portable_dnn.errors import BackendError, DeviceError, DTypeError
+
+
+def fails(*_):
+    raise RuntimeError("out of order\nand more")
+
+
+def plug_in(**changes):
+    members = dict.fromkeys(registry.contract_members(), fails)
+    members |= {
+        "name": "toy",
+        "checks": lambda: iter([Check("toy-import", "ok", "there")]),
+        "devices": lambda: ("cpu",),
+        "owns": lambda array: False,
+    }
+    return SimpleNamespace(**members | changes)
+
+
+@pytest.fixture
+def register(monkeypatch):
+    """Put a plug-in among the registered ones."""
+
+    def put(module, name="toy"):
+        load = module if callable(module) else lambda: module
+        found = {**registry._entry_points(), name: SimpleNamespace(value="toy_module", load=load)}
+        monkeypatch.setattr(registry, "_entry_points", lambda: found)
+        registry.get_backend.cache_clear()
+
+    yield put
+    registry.get_backend.cache_clear()
+
+
+def test_a_plug_in_is_found(register):
+    register(plug_in())
+    assert "toy" in registry.backend_names()
+    assert str(choose_device("toy")) == "toy:cpu"
+
+
+def test_one_that_does_not_load(register):
+    register(fails)
+    with pytest.raises(BackendError, match=r"the backend .toy. .* does not load: out of order"):
+        registry.get_backend("toy")
+    with pytest.raises(DeviceError, match=r"cannot use device .toy.: .* does not load"):
+        choose_device("toy")
+    with pytest.raises(DTypeError, match="Z is a list"):
+        sigmoid([1.0])
+    assert registry.owner_of(np.ones(1)).name == "numpy"
+
+
+def test_one_that_lacks_members(register):
+    module = plug_in()
+    del module.versions, module.compile
+    register(module)
+    with pytest.raises(BackendError, match="lacks compile, versions of the contract"):
+        registry.get_backend("toy")
+
+
+@pytest.mark.parametrize(("registered", "own"), [("toy", "other"), ("cuda", "cuda")])
+def test_one_whose_name_does_not_fit(register, registered, own):
+    register(plug_in(name=own), registered)
+    with pytest.raises(BackendError, match=f"calls itself '{own}'; both names must be the same"):
+        registry.get_backend(registered)
+
+
+@pytest.mark.parametrize(
+    ("changes", "detail"),
+    [
+        ({"checks": fails}, "its own checks fail: out of order"),
+        ({"devices": fails}, "its own checks fail: out of order"),
+        ({"devices": lambda: ()}, "it has no device here"),
+    ],
+)
+def test_one_that_fails_its_checks(register, changes, detail):
+    register(plug_in(**changes))
+    failure = registry.first_failure(registry.get_backend("toy"))
+    assert (failure.status, failure.detail) == ("failed", detail)
+    with pytest.raises(DeviceError, match=f"cannot use device 'toy': {detail}$"):
+        choose_device("toy")
+
+
+def test_nothing_is_asked_after_a_failed_rung(register):
+    failed = Check("toy-import", "failed", "not there")
+    register(plug_in(checks=lambda: iter([failed]), devices=fails))
+    assert list(registry.climb(registry.get_backend("toy"))) == [failed]
