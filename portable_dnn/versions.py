@@ -26,5 +26,6 @@ def versions(backend: Backend) -> dict[str, str]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "array-api-compat": version("array-api-compat"),
+        "numpy": version("numpy"),
         **backend.versions(),
     }

@@ -252,9 +252,14 @@ def _first(values: NDArray[Any], wrong: NDArray[np.bool_]) -> tuple[list[int], o
 
 
 def _class_names(array: h5py.Dataset, path: Path) -> tuple[str, str]:
-    """Read the two classes' names, stored as bytes or text of a fixed or variable length."""
-    text = array.dtype.kind == "S" or h5py.check_string_dtype(array.dtype) is not None
-    if array.shape != (2,) or not text:
+    """Read the two classes' names, stored as bytes or text of a fixed length."""
+    if array.dtype.kind == "O" and h5py.check_string_dtype(array.dtype) is not None:
+        # It lies in a heap, and one wrong byte there keeps the HDF5 library busy for ever.
+        raise DataError(
+            f"{path}: {_NAMES_KEY} holds text of variable length; write it with a fixed length, as "
+            "numpy.array(names, dtype='S')"
+        )
+    if array.shape != (2,) or array.dtype.kind != "S":
         raise DataError(
             f"{path}: {_NAMES_KEY} has shape {array.shape} and dtype {array.dtype}; it must hold "
             "two names, of class 0 and class 1"

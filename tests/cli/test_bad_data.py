@@ -1,5 +1,8 @@
 """Data files that cannot be used, through every command that reads one."""
 
+import subprocess
+import sys
+
 import h5py
 import numpy as np
 import pytest
@@ -208,3 +211,20 @@ def test_other_classes_than_the_models(portable_dnn_command, model, bad):
 def test_class_names_that_cannot_be_shown(refused_by, bad, names):
     said = refused_by(bad(list_classes=np.array(names)))
     assert "class name" in said or "list_classes is not UTF-8 text" in said
+
+
+def test_damaged_text_of_variable_length(folder, bad):
+    # Such text lies in a heap, and one wrong byte there keeps the HDF5 library busy for ever.
+    path = bad(list_classes=["non-cat", "cat"])
+    content = bytearray(path.read_bytes())
+    content[content.index(b"GCOL") + 24] ^= 0xFF
+    path.write_bytes(content)
+    run = subprocess.run(
+        [sys.executable, "-m", "portable_dnn", "data", "info", path],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert run.returncode == 2
+    assert len(run.stderr.splitlines()) == 1

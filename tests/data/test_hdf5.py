@@ -127,9 +127,17 @@ def test_floating_pictures_are_kept(path, dtype):
     assert np.array_equal(images, x)
 
 
-def test_class_names_as_text(path):
-    train_file(path, list_classes=["kein Kätzchen", "Kätzchen"])
+def test_class_names_in_other_letters(path):
+    train_file(
+        path, list_classes=np.array([name.encode() for name in ("kein Kätzchen", "Kätzchen")])
+    )
     assert read_dataset(path).class_names == ("kein Kätzchen", "Kätzchen")
+
+
+def test_class_names_of_variable_length(path):
+    train_file(path, list_classes=["non-cat", "cat"])
+    with pytest.raises(DataError, match="variable length; write it with a fixed length"):
+        read_dataset(path)
 
 
 # ---- what is refused ----------------------------------------------------------------------------
