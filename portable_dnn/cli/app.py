@@ -67,7 +67,7 @@ def main() -> None:
             # A class name or a path may have characters that the terminal has not.
             stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        app(prog_name="portable-dnn")
     except PortableDnnError as error:
         fail(str(error))
     except MemoryError as error:

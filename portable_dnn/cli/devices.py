@@ -9,7 +9,7 @@ __all__ = ["devices"]
 
 
 def devices() -> None:
-    """List every backend: whether it can run here, its devices and their free memory."""
+    """List what can compute here, and what cannot, and why."""
     output = Output()
     rows: list[tuple[str, str, str]] = []
     missing: list[str] = []

@@ -21,9 +21,10 @@ def doctor(
     ] = CUDA,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
 ) -> None:
-    """Climb from "nothing installed" to "it computes" and say where it ends.
+    """Say why the GPU is not used, and what mends it.
 
-    Exit code 0 if the backend can be used here, else 1.
+    It climbs from "nothing installed" to "it computes" and says where that ends. Exit code 0 if
+    the backend can be used here, else 1.
     """
     output = Output()
     checks = []

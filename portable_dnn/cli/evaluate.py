@@ -28,7 +28,7 @@ def evaluate(
     ] = None,
     device: DeviceOption = None,
 ) -> None:
-    """Say how well a model does on labelled pictures."""
+    """Hold a model against labelled pictures."""
     from portable_dnn.store import load_model
 
     output = Output()

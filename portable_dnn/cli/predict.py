@@ -24,9 +24,10 @@ def predict(
     device: DeviceOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Say to which class pictures belong, and how probable class 1 is (above 0.5 it is class 1).
+    """Say to which class pictures belong.
 
-    Pictures of any size are stretched to the size that the model was trained on.
+    The probability is that of class 1, and above 0.5 it is class 1. Pictures of any size are
+    stretched to the size that the model was trained on.
     """
     from portable_dnn.data import picture_files, read_picture
     from portable_dnn.store import load_model

@@ -35,7 +35,7 @@ def summary(
     ] = None,
     samples: Annotated[int, typer.Option("--samples", help="Number of pictures.")] = 209,
 ) -> None:
-    """Print, for each layer, the shapes of W, b, Z and A and the number of parameters."""
+    """Print the shapes and the parameters of each layer."""
     if model is None:
         hidden = parse_layers("20,7,5" if layers is None else layers)
         dims: tuple[int, ...] = (12288 if features is None else features, *hidden, 1)

@@ -67,7 +67,7 @@ def train(
     ] = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Train a network on labelled pictures and say how well it does.
+    """Train a network on labelled pictures.
 
     Without DATA.h5 it trains on the built-in pictures. The defaults are the published run of the
     course: layers 20-7-5-1, learning rate 0.0075, 2500 iterations, float64.
@@ -164,4 +164,14 @@ def _saving(experiment: Experiment) -> str:
 def _show_result(output: Output, experiment: Experiment) -> None:
     """Say how it went."""
     show_evaluations(output, {"training": experiment.training, "test": experiment.test})
+    dead = [
+        str(layer)
+        for layer, share in enumerate(experiment.history.dead_share[-1], start=1)
+        if share == 1.0
+    ]
+    if dead:
+        output.detail(
+            f"note     layer {', '.join(dead)}: all units are off for every picture, so the "
+            "network says the same of each; try a smaller learning rate or --hidden leaky_relu"
+        )
     output.line(f"trained in {experiment.seconds:.1f} s on {experiment.model.provenance['device']}")

@@ -83,3 +83,11 @@ def test_version(portable_dnn_command):
     code, out, _ = portable_dnn_command("--version")
     assert code == 0
     assert out.startswith("portable-dnn ")
+
+
+def test_a_network_that_died_is_pointed_out(portable_dnn_command, small):
+    settings = ("--layers", "3", "--learning-rate", "1e6", "--iterations", "101")
+    code, out, _ = portable_dnn_command("train", small(), *settings)
+    assert code == 0
+    assert "note     layer 1: all units are off for every picture" in out
+    assert "note" not in portable_dnn_command("train", small(), "--iterations", "2")[1]
