@@ -11,9 +11,9 @@ import array_api_compat
 
 from portable_dnn.backend import Array, Namespace
 from portable_dnn.devices import backend_of, device_of
-from portable_dnn.errors import DeviceError, DTypeError, SettingError
+from portable_dnn.errors import DeviceError, DTypeError
 
-__all__ = ["check_float_dtype", "common_namespace", "dtype_name"]
+__all__ = ["common_namespace", "dtype_name"]
 
 
 def common_namespace(
@@ -80,29 +80,6 @@ def _is_real(
         return bool(xp.isdtype(array.dtype, kind))
     except (TypeError, ValueError):
         return False
-
-
-def check_float_dtype(dtype: str) -> str:
-    """Check the name of a dtype to compute in.
-
-    Parameters
-    ----------
-    dtype : str
-        "float64" or "float32".
-
-    Returns
-    -------
-    str
-        The same.
-
-    Raises
-    ------
-    SettingError
-        For any other.
-    """
-    if dtype not in ("float64", "float32"):
-        raise SettingError(f"unknown dtype {dtype!r}; use float64 or float32")
-    return dtype
 
 
 def dtype_name(array: Array) -> str:

@@ -2,120 +2,26 @@
 
 import math
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
-from portable_dnn.activations import hidden_activations
-from portable_dnn.arrays import check_float_dtype
-from portable_dnn.backend import Array, HostArray
+from portable_dnn.backend import HostArray
 from portable_dnn.data.dataset import DataSet, ImageSet, check_sizes_agree
-from portable_dnn.devices import Device, location_of, place, to_host
+from portable_dnn.devices import Device, place
 from portable_dnn.errors import DataError
+from portable_dnn.evaluation import Evaluation, evaluate, evaluate_input, place_labels
 from portable_dnn.history import History
-from portable_dnn.initializers import check_initialization, initialize_parameters_deep
-from portable_dnn.losses import compute_cost_from_logits
+from portable_dnn.initializers import initialize_parameters_deep
 from portable_dnn.memory import check_fits
-from portable_dnn.model import Model, model_input
-from portable_dnn.network import L_model_forward
-from portable_dnn.optimizers import check_learning_rate
+from portable_dnn.model import Model
 from portable_dnn.pixels import flatten_images, scale_pixels
-from portable_dnn.randomness import check_seed
-from portable_dnn.shapes import check_count, check_layer_dims
-from portable_dnn.span import check_compress
+from portable_dnn.settings import Settings
 from portable_dnn.training import Progress, train
 from portable_dnn.versions import versions
 
-__all__ = [
-    "Evaluation",
-    "Experiment",
-    "Settings",
-    "check_same_classes",
-    "evaluate",
-    "run",
-    "start_parameters",
-    "training_pictures",
-]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What decides a run, besides data and device; the defaults are the published run's.
-
-    Attributes
-    ----------
-    layers : tuple of int
-        Units of each hidden layer; input and output sizes come from the data.
-    hidden : tuple of str
-        Activation of all hidden layers (one name) or of each.
-    initialization : str
-        See `initialize_parameters_deep`.
-    seed : int
-        Seed of the start parameters.
-    learning_rate : float
-        α, above 0.
-    iterations : int
-        Number of updates.
-    dtype : {"float64", "float32"}
-        The dtype to compute in.
-    compress : {"auto", "on", "off"}
-        Whether to train layer 1 in the span of the pictures; see `train`.
-    """
-
-    layers: tuple[int, ...] = (20, 7, 5)
-    hidden: tuple[str, ...] = ("relu",)
-    initialization: str = "lecun"
-    seed: int = 1
-    learning_rate: float = 0.0075
-    iterations: int = 2500
-    dtype: str = "float64"
-    compress: str = "auto"
-
-    @property
-    def activations(self) -> tuple[str, ...]:
-        """Name of each hidden layer's activation."""
-        hidden = self.hidden[0] if len(self.hidden) == 1 else self.hidden
-        return tuple(g.name for g in hidden_activations(hidden, len(self.layers)))
-
-    def layer_dims(self, n_x: int) -> tuple[int, ...]:
-        """Return `n_0 … n_L` for `n_x` input features and one output."""
-        return check_layer_dims((n_x, *self.layers, 1))
-
-    def check(self) -> None:
-        """Raise a SettingError for what is not allowed, before any data are read."""
-        self.layer_dims(1)
-        _ = self.activations
-        check_initialization(self.initialization)
-        check_seed(self.seed)
-        check_count(self.iterations, "number of iterations")
-        check_float_dtype(self.dtype)
-        check_learning_rate(self.learning_rate)
-        check_compress(self.compress)
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """How well a model does on a set of pictures.
-
-    Attributes
-    ----------
-    pictures, wrong : int
-        How many there are, and how many of them it calls wrongly.
-    accuracy : float
-        Share of right answers, 0 to 1.
-    cost : float
-        Cross-entropy, in nats.
-    probabilities : numpy.ndarray
-        Probability of class 1 of each picture, (pictures,).
-    """
-
-    pictures: int
-    wrong: int
-    accuracy: float
-    cost: float
-    probabilities: HostArray
+__all__ = ["Experiment", "run", "start_parameters", "training_pictures"]
 
 
 @dataclass(frozen=True)
@@ -256,7 +162,7 @@ def run(
         start = start_parameters(data, settings)
     began = time.perf_counter()
     X = scale_pixels(place(flatten_images(images), device), settings.dtype)
-    Y = _labels(pictures, device)
+    Y = place_labels(pictures, device)
     parameters, history = train(
         X,
         Y,
@@ -280,84 +186,11 @@ def run(
     return Experiment(
         model,
         history,
-        _evaluate(X, Y, model),
+        evaluate_input(X, Y, model),
         None if data.test is None else evaluate(data.test, model),
         seconds,
         start,
     )
-
-
-def evaluate(pictures: ImageSet, model: Model) -> Evaluation:
-    """Hold a model against labelled pictures.
-
-    Parameters
-    ----------
-    pictures : ImageSet
-        Pictures and labels.
-    model : Model
-        A trained network.
-
-    Returns
-    -------
-    Evaluation
-
-    Raises
-    ------
-    DataError
-        If the pictures are of another size than the model's.
-    """
-    X = model_input(pictures.images, model)
-    return _evaluate(X, _labels(pictures, location_of(X)), model)
-
-
-def check_same_classes(model: Model, data: DataSet) -> None:
-    """Refuse data whose classes are the model's the other way round, and warn of other names.
-
-    Parameters
-    ----------
-    model : Model
-        A trained network.
-    data : DataSet
-        What it is to be held against.
-
-    Raises
-    ------
-    DataError
-        If class 0 of the one is class 1 of the other.
-
-    Warns
-    -----
-    UserWarning
-        If the names differ otherwise.
-    """
-    if data.class_names == model.class_names:
-        return
-    ours, theirs = (" and ".join(map(repr, c.class_names)) for c in (model, data))
-    if data.class_names == model.class_names[::-1]:
-        raise DataError(
-            f"class 0 and class 1 are {ours} for the model, but {theirs} in {data.source}; the "
-            "labels would mean the opposite"
-        )
-    warnings.warn(
-        f"class 0 and class 1 are {ours} for the model, but {theirs} in {data.source}",
-        UserWarning,
-        stacklevel=2,
-    )
-
-
-def _evaluate(X: Array, Y: Array, model: Model) -> Evaluation:
-    """Hold a model against input that is on its device already."""
-    AL, caches = L_model_forward(X, model.parameters, model.hidden)
-    probabilities = to_host(AL).ravel()
-    wrong = int(((probabilities > 0.5) != to_host(Y).ravel()).sum())
-    cost = float(compute_cost_from_logits(caches[-1].activation, Y))
-    total = len(probabilities)
-    return Evaluation(total, wrong, (total - wrong) / total, cost, probabilities)
-
-
-def _labels(pictures: ImageSet, device: Device) -> Array:
-    """Bring labels to a device, as a row."""
-    return place(pictures.labels.reshape(1, -1), device)
 
 
 def _provenance(

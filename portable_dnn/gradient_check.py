@@ -7,11 +7,11 @@ import numpy as np
 
 from portable_dnn.activations import Hidden, hidden_activations
 from portable_dnn.backend import Array, Namespace, Parameters
+from portable_dnn.choices import check_count
 from portable_dnn.errors import SettingError
 from portable_dnn.losses import compute_cost_from_logits
 from portable_dnn.network import L_model_backward, L_model_forward, check_network
 from portable_dnn.randomness import random_stream
-from portable_dnn.shapes import check_count
 
 __all__ = ["gradient_check"]
 

@@ -14,16 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from portable_dnn.arrays import check_float_dtype
 from portable_dnn.backend import HostArray
+from portable_dnn.choices import FLOATS, check_choice
 from portable_dnn.devices import to_host
-from portable_dnn.errors import SettingError
 from portable_dnn.randomness import random_stream
 from portable_dnn.shapes import check_layer_dims
 
 __all__ = [
     "INITIALIZATIONS",
-    "check_initialization",
     "initialize_parameters",
     "initialize_parameters_deep",
     "parameters_hash",
@@ -106,14 +104,14 @@ def initialize_parameters_deep(
         For "zeros": all units of a layer stay copies of each other.
     """
     dims = check_layer_dims(layer_dims)
-    if check_initialization(method) == "zeros":
+    if check_choice(method, INITIALIZATIONS, "initialization") == "zeros":
         warnings.warn(
             "with zeros, all units of a layer compute the same and get the same gradient: they "
             "stay copies of each other however long you train; use lecun, xavier or he",
             UserWarning,
             stacklevel=2,
         )
-    target = np.dtype(check_float_dtype(dtype))
+    target = np.dtype(check_choice(dtype, FLOATS, "dtype"))
     stream = random_stream(seed)
     parameters: dict[str, HostArray] = {}
     for layer, (n_in, n_out) in enumerate(pairwise(dims), start=1):
@@ -121,31 +119,6 @@ def initialize_parameters_deep(
         parameters[f"W{layer}"] = W.astype(target, copy=False)
         parameters[f"b{layer}"] = np.zeros((n_out, 1), dtype=target)
     return parameters
-
-
-def check_initialization(method: str) -> str:
-    """Check the name of an initialization.
-
-    Parameters
-    ----------
-    method : str
-        A name of `INITIALIZATIONS`.
-
-    Returns
-    -------
-    str
-        The same.
-
-    Raises
-    ------
-    SettingError
-        For any other.
-    """
-    if method not in INITIALIZATIONS:
-        raise SettingError(
-            f"unknown initialization {method!r}; use one of {', '.join(INITIALIZATIONS)}"
-        )
-    return method
 
 
 def parameters_hash(parameters: Mapping[str, Any]) -> str:

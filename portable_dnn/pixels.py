@@ -1,7 +1,8 @@
 """From pictures to the network's input: flattened on the host as bytes, scaled where they lie."""
 
-from portable_dnn.arrays import check_float_dtype, common_namespace, dtype_name
+from portable_dnn.arrays import common_namespace, dtype_name
 from portable_dnn.backend import Array, HostArray
+from portable_dnn.choices import FLOATS, check_choice
 from portable_dnn.errors import DTypeError, ShapeError
 
 __all__ = ["PIXEL_SCALE", "flatten_images", "scale_pixels"]
@@ -58,7 +59,7 @@ def scale_pixels(X: Array, dtype: str = "float64") -> Array:
         If the dtype is unknown.
     """
     xp = common_namespace({}, {"X": X})
-    target = getattr(xp, check_float_dtype(dtype))
+    target = getattr(xp, check_choice(dtype, FLOATS, "dtype"))
     if X.dtype == xp.uint8:
         return xp.astype(X, target) / PIXEL_SCALE
     if xp.isdtype(X.dtype, "real floating"):

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.devices import to_host
 from portable_dnn.errors import OutputError
-from portable_dnn.experiment import Evaluation, Experiment
+from portable_dnn.evaluation import Evaluation
+from portable_dnn.experiment import Experiment
 from portable_dnn.files import check_writable, write_atomically
 
 if TYPE_CHECKING:

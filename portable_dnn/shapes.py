@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from portable_dnn.choices import check_count
 from portable_dnn.errors import SettingError, ShapeError
 
 __all__ = [
     "LayerShapes",
-    "check_count",
     "check_input",
     "check_labels",
     "check_layer",
@@ -20,31 +20,6 @@ __all__ = [
     "summary",
     "summary_table",
 ]
-
-
-def check_count(value: int, what: str) -> int:
-    """Check a positive whole number.
-
-    Parameters
-    ----------
-    value : int
-        The number.
-    what : str
-        What it counts, for the message: "number of iterations".
-
-    Returns
-    -------
-    int
-        The same, as Python's integer.
-
-    Raises
-    ------
-    SettingError
-        If it is anything else.
-    """
-    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < 1:
-        raise SettingError(f"the {what} is {value!r}; a whole number of at least 1 is right")
-    return int(value)
 
 
 def check_layer_dims(layer_dims: Sequence[int]) -> tuple[int, ...]:

@@ -19,12 +19,13 @@ from typing import Any, NamedTuple
 import array_api_compat
 
 from portable_dnn.backend import Array, Namespace, Parameters
+from portable_dnn.choices import check_choice
 from portable_dnn.devices import Device
 from portable_dnn.errors import SettingError
 from portable_dnn.first_layer import FirstLayer, Held
 from portable_dnn.norms import gradient_norm
 
-__all__ = ["COMPRESS", "SPAN", "Work", "check_compress", "choose", "hold", "work"]
+__all__ = ["COMPRESS", "SPAN", "Work", "choose", "hold", "work"]
 
 COMPRESS = ("auto", "on", "off")
 _BLOCK = 1024  # features a block: small beside X, large enough for a fast product
@@ -146,29 +147,6 @@ def work(n_x: int, m: int, n_1: int, num_iterations: int) -> Work:
     return Work(2 * num_iterations * wide, 2 * num_iterations * n_1 * m**2 + m**2 * n_x + 2 * wide)
 
 
-def check_compress(compress: str) -> str:
-    """Check the name of a choice.
-
-    Parameters
-    ----------
-    compress : str
-        "auto", "on" or "off".
-
-    Returns
-    -------
-    str
-        The same.
-
-    Raises
-    ------
-    SettingError
-        For any other.
-    """
-    if compress not in COMPRESS:
-        raise SettingError(f"unknown compression {compress!r}; use {', '.join(COMPRESS)}")
-    return compress
-
-
 def choose(
     compress: str,
     X: Array,
@@ -199,7 +177,7 @@ def choose(
     SettingError
         If `compress` is something else, or is "on" and there is no memory for K.
     """
-    if check_compress(compress) == "off":
+    if check_choice(compress, COMPRESS, "compression") == "off":
         return False
     n_x, m = X.shape
     needed = 2 * 8 * m * m  # K and the product that is added to it, in float64

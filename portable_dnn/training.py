@@ -9,6 +9,7 @@ from portable_dnn import span
 from portable_dnn.activations import Hidden, hidden_activations
 from portable_dnn.arrays import dtype_name
 from portable_dnn.backend import Array, Namespace, Parameters
+from portable_dnn.choices import check_count
 from portable_dnn.devices import location_of, place
 from portable_dnn.errors import DataError, DivergenceError, SettingError
 from portable_dnn.first_layer import hold
@@ -21,7 +22,7 @@ from portable_dnn.initializers import (
 from portable_dnn.loop import Steps, first_not_finite, iterate, measure_once
 from portable_dnn.network import check_network
 from portable_dnn.optimizers import check_learning_rate
-from portable_dnn.shapes import check_count, check_layer_dims
+from portable_dnn.shapes import check_layer_dims
 from portable_dnn.step import make_step
 
 __all__ = ["L_layer_model", "Progress", "TrainedNetwork", "train", "two_layer_model"]

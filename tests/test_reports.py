@@ -12,9 +12,10 @@ from portable_dnn import initialize_parameters_deep
 from portable_dnn.data import DataSet, ImageSet
 from portable_dnn.devices import choose_device
 from portable_dnn.errors import OutputError
-from portable_dnn.experiment import Settings, run
+from portable_dnn.experiment import run
 from portable_dnn.plots import cost_curve, first_layer, mislabelled
 from portable_dnn.reports import check_plot_folder, draw_plots, write_history
+from portable_dnn.settings import Settings
 
 COSTS = [0.7, 0.5, 0.25]
 

@@ -9,8 +9,8 @@ from portable_dnn.cli.console import Output
 from portable_dnn.cli.options import DeviceOption, load_data
 from portable_dnn.cli.results import show_evaluations
 from portable_dnn.devices import choose_device
-from portable_dnn.experiment import check_same_classes
-from portable_dnn.experiment import evaluate as evaluate_model
+from portable_dnn.evaluation import check_same_classes
+from portable_dnn.evaluation import evaluate as evaluate_model
 
 __all__ = ["evaluate"]
 

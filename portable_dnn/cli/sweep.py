@@ -29,7 +29,8 @@ from portable_dnn.cli.results import show_cost
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.devices import Device, choose_device
 from portable_dnn.errors import DivergenceError
-from portable_dnn.experiment import Experiment, Settings, run, training_pictures
+from portable_dnn.experiment import Experiment, run, training_pictures
+from portable_dnn.settings import Settings
 from portable_dnn.training import Progress
 
 __all__ = ["sweep"]

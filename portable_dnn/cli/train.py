@@ -29,8 +29,9 @@ from portable_dnn.cli.options import (
 from portable_dnn.cli.results import show_cost, show_evaluations
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.devices import Device, choose_device
-from portable_dnn.experiment import Experiment, Settings, run, start_parameters, training_pictures
+from portable_dnn.experiment import Experiment, run, start_parameters, training_pictures
 from portable_dnn.initializers import INITIALIZATIONS, parameters_hash
+from portable_dnn.settings import Settings
 from portable_dnn.training import Progress
 
 __all__ = ["train"]

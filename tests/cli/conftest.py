@@ -19,7 +19,8 @@ from PIL import Image
 from portable_dnn.cli import main
 from portable_dnn.data import DataSet, ImageSet, write_dataset
 from portable_dnn.devices import choose_device
-from portable_dnn.experiment import Settings, run
+from portable_dnn.experiment import run
+from portable_dnn.settings import Settings
 from portable_dnn.store import save_model
 
 ERROR = "portable-dnn: error: "

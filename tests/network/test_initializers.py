@@ -113,7 +113,7 @@ def test_bad_sizes(dims, message):
 
 
 def test_unknown_method_and_dtype():
-    with pytest.raises(SettingError, match="'glorot'; use one of small, lecun, xavier, he, zeros"):
+    with pytest.raises(SettingError, match="'glorot'; use small, lecun, xavier, he or zeros"):
         initialize_parameters_deep([2, 1], method="glorot")
     with pytest.raises(SettingError, match="unknown dtype 'float16'; use float64 or float32"):
         initialize_parameters_deep([2, 1], dtype="float16")

@@ -134,5 +134,5 @@ def test_memory_that_is_not_there(monkeypatch):
 
 def test_off_and_unknown():
     assert not chosen(12288, 209, 2500, "off")
-    with pytest.raises(SettingError, match="unknown compression 'maybe'; use auto, on, off"):
+    with pytest.raises(SettingError, match="unknown compression 'maybe'; use auto, on or off"):
         chosen(12288, 209, 2500, "maybe")
