@@ -17,14 +17,13 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from benchmarks.machine import cores
 from benchmarks.peers.ours import time_loop
 from benchmarks.problem import published
 from benchmarks.processes import core_types, run_module
 from benchmarks.results import FOLDER, envelope, spread, write
-from benchmarks.tables import floor_tables, print_table
+from benchmarks.tables import floor_tables, print_table, terminal
 
 __all__ = ["add_options", "main", "measure", "run"]
 
@@ -57,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Measure with each of OpenBLAS's kernels; return the result as it was written."""
-    console = Console()
+    console = terminal()
     arguments = [
         *("--measure", "--rounds", str(options.rounds), "--iterations", str(options.iterations)),
         *("--dtypes", *options.dtypes),

@@ -15,15 +15,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from rich.console import Console
-
 from benchmarks.gpu_programs import PROGRAMS
 from benchmarks.machine import cores
 from benchmarks.peers import course_numpy_lean
 from benchmarks.problem import final_cost, published
 from benchmarks.processes import FailedRunError, core_types, run_module
 from benchmarks.results import FOLDER, envelope, spread, write
-from benchmarks.tables import gpu_tables, print_table
+from benchmarks.tables import gpu_tables, print_table, terminal
 from benchmarks.verdict import judge
 from benchmarks.worker import CHECKED
 from portable_dnn.registry import first_failure, get_backend
@@ -64,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Measure all programs; return the result as it was written."""
-    console = Console()
+    console = terminal()
     backend = get_backend("cupy")
     problem = published("float64", options.iterations)
     trained = course_numpy_lean.prepare(problem)()

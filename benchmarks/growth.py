@@ -14,14 +14,13 @@ from typing import Any
 
 import numpy as np
 import psutil
-from rich.console import Console
 
 from benchmarks.machine import cores
 from benchmarks.peers import PEERS
 from benchmarks.pictures import draw_growth
 from benchmarks.processes import FailedRunError, core_types, run_worker
 from benchmarks.results import FOLDER, envelope, write
-from benchmarks.tables import growth_tables, print_table
+from benchmarks.tables import growth_tables, print_table, terminal
 
 __all__ = ["add_options", "main", "needed_bytes", "run"]
 
@@ -97,7 +96,7 @@ def _iterations(m: int, layers: Sequence[int]) -> int:
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Measure, print, and write JSON and picture; return the result as it was written."""
-    console = Console()
+    console = terminal()
     peers = [name for name in options.peers if not PEERS[name].available()]
     left_out: list[dict[str, Any]] = [
         {"peer": name, "reason": PEERS[name].available()}

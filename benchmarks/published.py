@@ -12,15 +12,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from benchmarks.cases import NOT_TOUCHED, Case, in_round, make_cases, opponents
 from benchmarks.machine import cores
 from benchmarks.peers import PEERS
 from benchmarks.pictures import draw_published
 from benchmarks.processes import FailedRunError, core_types, run_worker
 from benchmarks.results import FOLDER, envelope, spread, write
-from benchmarks.tables import print_table, published_tables
+from benchmarks.tables import print_table, published_tables, terminal
 from benchmarks.verdict import judge
 
 __all__ = ["OURS", "add_options", "main", "run", "summarize"]
@@ -63,7 +61,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     dict
         The result as it was written.
     """
-    console = Console()
+    console = terminal()
     left_out: list[dict[str, Any]] = []
     peers = list(dict.fromkeys([OURS, *options.peers]))
     for name in list(peers):
@@ -76,9 +74,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     samples: dict[Case, list[dict[str, Any]]] = {case: [] for case in cases}
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "reference.npz"
+        first = Case(REFERENCE, "pictures", "float64", cores(), kernels[0])
         reference = run_worker(
-            _arguments(Case(REFERENCE, "pictures", "float64", 0, ""), options.iterations)
-            + ["--save", str(saved)],
+            [*_arguments(first, options.iterations), "--save", str(saved)],
             threads=cores(),
             core_type=kernels[0],
         )

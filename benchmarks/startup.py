@@ -13,11 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from benchmarks.problem import data_files
 from benchmarks.results import FOLDER, envelope, spread, write
-from benchmarks.tables import print_table, startup_tables
+from benchmarks.tables import print_table, startup_tables, terminal
 from portable_dnn.registry import get_backend
 from portable_dnn.versions import versions
 
@@ -77,7 +75,7 @@ def commands(iterations: int, scratch: Path) -> dict[str, tuple[str, list[str]]]
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Measure and print; return the result as it was written."""
-    console = Console()
+    console = terminal()
     with tempfile.TemporaryDirectory() as folder:
         listed = commands(options.iterations, Path(folder))
         times: dict[str, list[float]] = {name: [] for name in listed}

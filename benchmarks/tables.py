@@ -15,9 +15,11 @@ __all__ = [
     "print_table",
     "published_tables",
     "startup_tables",
+    "terminal",
 ]
 
 Result = Mapping[str, Any]
+WIDTH = 160
 
 
 class Grid(NamedTuple):
@@ -32,6 +34,12 @@ class Grid(NamedTuple):
 
     head: tuple[str, ...]
     rows: list[tuple[str, ...]]
+
+
+def terminal() -> Console:
+    """Return a console, wide enough for a table where its output goes to a file."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH)
 
 
 def print_table(console: Console, title: str, grid: Grid) -> None:

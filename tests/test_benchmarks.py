@@ -68,7 +68,7 @@ def cases():
                 yield pytest.param(name, kind, dtype, id=f"{name}-{kind}-{dtype}")
 
 
-@pytest.mark.parametrize(("name", "kind", "dtype"), cases())
+@pytest.mark.parametrize(("name", "kind", "dtype"), list(cases()))
 def test_a_peer_trains_the_same_network(name, kind, dtype, worker, expected):
     peer = PEERS[name]
     reason = peer.available()
@@ -158,7 +158,7 @@ def test_memory_of_a_run_is_estimated_before_it():
 
 
 def toy():
-    """A result of two rounds in which the course's program takes 40 and 60 times as long."""
+    # Two rounds in which the course's program takes 40 and 60 times as long.
 
     def run(seconds):
         return {

@@ -84,7 +84,8 @@ class Peer:
 
     def available(self) -> str:
         """Say why this peer cannot run here; empty if it can."""
-        missing = [name for name in self.modules if find_spec(name) is None]
+        packages = dict.fromkeys(name.partition(".")[0] for name in self.modules)
+        missing = [name for name in packages if find_spec(name) is None]
         return f"{', '.join(missing)} is not installed" if missing else self.needs()
 
     def load(self) -> None:
