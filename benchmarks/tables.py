@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 __all__ = [
@@ -48,7 +49,7 @@ def print_table(console: Console, title: str, grid: Grid) -> None:
     for number, name in enumerate(grid.head):
         table.add_column(name, justify="right" if number else "left")
     for row in grid.rows:
-        table.add_row(*row)
+        table.add_row(*map(escape, row))
     console.print(table)
 
 

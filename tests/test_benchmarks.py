@@ -3,6 +3,7 @@
 Nothing here looks at a time.
 """
 
+import argparse
 import json
 import os
 import subprocess
@@ -12,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from portable_dnn import choose_device
 from portable_dnn.registry import first_failure, get_backend
 
 ROOT = Path(__file__).parents[1]
 # The suite is no part of the installation: it runs from the checkout.
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import docs  # noqa: E402
+from benchmarks import docs, gpu, gpu_programs  # noqa: E402
 from benchmarks.cases import NOT_TOUCHED, Case, in_round, make_cases, opponents  # noqa: E402
 from benchmarks.growth import needed_bytes  # noqa: E402
 from benchmarks.peers import PEERS  # noqa: E402
@@ -27,6 +29,7 @@ from benchmarks.problem import LAYERS, compressed, random_pictures  # noqa: E402
 from benchmarks.processes import environment  # noqa: E402
 from benchmarks.published import OURS, summarize  # noqa: E402
 from benchmarks.results import envelope, read, write  # noqa: E402
+from benchmarks.tables import gpu_tables, markdown  # noqa: E402
 from benchmarks.verdict import judge  # noqa: E402
 from benchmarks.worker import weights_error  # noqa: E402
 
@@ -241,3 +244,35 @@ def test_the_gpu_benchmark_refuses_without_a_gpu(tmp_path):
     assert done.stderr.startswith("no usable CUDA GPU: ")
     assert len(done.stderr.strip().splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_a_result_without_rows_is_drawn(tmp_path):
+    empty = toy() | {"rows": []}
+    draw_published(empty, tmp_path / "published.png")
+    assert (tmp_path / "published.png").is_file()
+
+
+def test_the_gpu_programs_of_ours_train_the_same_network_on_the_host(monkeypatch):
+    # What waits for a GPU is its clock and its speed; the programs themselves run anywhere.
+    monkeypatch.setattr(gpu_programs, "choose_device", lambda name: choose_device("numpy"))
+    problem = random_pictures(40, LAYERS, "float64", ITERATIONS)
+    host = gpu_programs.PROGRAMS["jax-step"].clock
+    monkeypatch.setattr(gpu, "published", lambda dtype, iterations: problem)
+    costs = []
+    for name in ("ours", "ours-eager", "ours-off"):
+        program = gpu_programs.PROGRAMS[name]._replace(clock=host, modules=("numpy",))
+        monkeypatch.setitem(gpu_programs.PROGRAMS, name, program)
+        options = argparse.Namespace(dtypes=["float64"], iterations=ITERATIONS, repeats=2)
+        found = gpu.measure(name, options)
+        assert judge(found, found, "float64") == ""
+        costs.append(found["final_cost"])
+    assert np.ptp(costs) < 1e-12
+
+
+def test_the_table_of_a_gpu():
+    runs = [{"seconds": s, "step_seconds": s / 1e3, "final_cost": 0.0885} for s in (0.01, 0.02)]
+    slow = [{**run, "seconds": 4 * run["seconds"]} for run in runs]
+    rows = gpu._rows({("ours", "float32"): runs, ("torch-graph", "float32"): slow})
+    ((title, grid),) = gpu_tables({"rows": rows, "settings": {"card": "a card"}})
+    assert title == "the published run on a card"
+    assert "| PyTorch in a CUDA graph | float32 | 4.00 (4.00–4.00) |" in markdown(grid)

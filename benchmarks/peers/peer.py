@@ -86,7 +86,7 @@ class Peer:
         """Say why this peer cannot run here; empty if it can."""
         packages = dict.fromkeys(name.partition(".")[0] for name in self.modules)
         missing = [name for name in packages if find_spec(name) is None]
-        return f"{', '.join(missing)} is not installed" if missing else self.needs()
+        return f"not installed: {', '.join(missing)}" if missing else self.needs()
 
     def load(self) -> None:
         """Import what the peer uses."""
