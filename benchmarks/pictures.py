@@ -1,0 +1,87 @@
+"""Pictures of the results."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+__all__ = ["draw_growth", "draw_published"]
+
+Result = Mapping[str, Any]
+
+
+def draw_published(result: Result, path: Path) -> None:
+    """Draw how many times the time of ours each program takes, a panel for each dtype.
+
+    Parameters
+    ----------
+    result : mapping
+        Of `benchmarks.published`.
+    path : Path
+        The PNG to write.
+    """
+    threads = max((row["threads"] for row in result["rows"]), default=1)
+    rows = [row for row in result["rows"] if row["threads"] == threads and row["ratios"]]
+    # Bars of OpenBLAS as it chooses for itself, where both were measured.
+    kernel = result["settings"]["openblas_coretype"][-1]
+    rows = [row for row in rows if row["core_type"] in ("any", kernel) and kernel in row["ratios"]]
+    dtypes = list(dict.fromkeys(row["dtype"] for row in rows)) or ["float64"]
+    titles = list(dict.fromkeys(row["title"] for row in rows))
+    figure = Figure(figsize=(6.0 * len(dtypes) + 2.0, 0.5 * len(titles) + 1.5), layout="tight")
+    FigureCanvasAgg(figure)
+    for column, dtype in enumerate(dtypes):
+        axes = figure.add_subplot(1, len(dtypes), column + 1)
+        for kind, shift, colour in (("pictures", -0.2, "#35618f"), ("compressed", 0.2, "#d9a441")):
+            there = [row for row in rows if (row["dtype"], row["input"]) == (dtype, kind)]
+            places = [titles.index(row["title"]) + shift for row in there]
+            ratios = [row["ratios"][kernel] for row in there]
+            middle = [ratio["median"] for ratio in ratios]
+            errors = [
+                [ratio["median"] - ratio["min"] for ratio in ratios],
+                [ratio["max"] - ratio["median"] for ratio in ratios],
+            ]
+            label = "given the pictures" if kind == "pictures" else "given compressed input"
+            axes.barh(places, middle, 0.38, xerr=errors, color=colour, label=label)
+            for place, value in zip(places, middle, strict=True):
+                axes.annotate(f" {value:.3g}", (value, place), va="center", fontsize=8)
+        axes.set_yticks(range(len(titles)), titles if column == 0 else [""] * len(titles))
+        axes.set_xscale("log")
+        axes.invert_yaxis()
+        axes.set_xlabel("time / time of portable_dnn on NumPy")
+        axes.set_title(f"{dtype}, threads: {threads}, OpenBLAS: {kernel}")
+        axes.legend(fontsize=8, loc="lower right")
+    figure.savefig(path, dpi=120)
+
+
+def draw_growth(result: Result, path: Path) -> None:
+    """Draw time a step and time of a whole run against the number of samples.
+
+    Parameters
+    ----------
+    result : mapping
+        Of `benchmarks.growth`.
+    path : Path
+        The PNG to write.
+    """
+    rows = result["rows"]
+    networks = list(dict.fromkeys((row["layers"], row["dtype"]) for row in rows))
+    kinds = (("step_seconds", "seconds a step"), ("run_seconds", "seconds, whole run"))
+    figure = Figure(figsize=(11.0, 4.0 * max(len(networks), 1)), layout="tight")
+    FigureCanvasAgg(figure)
+    for line, (layers, dtype) in enumerate(networks):
+        there = [r for r in rows if (r["layers"], r["dtype"]) == (layers, dtype)]
+        for column, (quantity, label) in enumerate(kinds):
+            axes = figure.add_subplot(len(networks), 2, 2 * line + column + 1)
+            for title in dict.fromkeys(row["title"] for row in there):
+                curve = [(r["m"], r[quantity]) for r in there if r["title"] == title]
+                axes.loglog(*zip(*curve, strict=True), marker="o", label=title)
+            chosen = [r["m"] for r in there if r.get("would_compress")]
+            if chosen:
+                axes.axvline(max(chosen), color="grey", linestyle=":", label="auto: up to here")
+            axes.set_xlabel("samples")
+            axes.set_ylabel(label)
+            axes.set_title(f"12288-{layers}-1, {dtype}")
+            axes.legend(fontsize=7)
+    figure.savefig(path, dpi=120)

@@ -1,0 +1,278 @@
+"""The benchmark suite: its peers train the same network, and its figures reach the page right.
+
+Nothing here looks at a time.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from portable_dnn import choose_device
+from portable_dnn.registry import first_failure, get_backend
+
+ROOT = Path(__file__).parents[1]
+# The suite is no part of the installation: it runs from the checkout.
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import docs, gpu, gpu_programs  # noqa: E402
+from benchmarks.cases import NOT_TOUCHED, Case, in_round, make_cases, opponents  # noqa: E402
+from benchmarks.growth import needed_bytes  # noqa: E402
+from benchmarks.peers import PEERS  # noqa: E402
+from benchmarks.pictures import draw_published  # noqa: E402
+from benchmarks.problem import LAYERS, compressed, random_pictures  # noqa: E402
+from benchmarks.processes import environment  # noqa: E402
+from benchmarks.published import OURS, summarize  # noqa: E402
+from benchmarks.results import envelope, read, write  # noqa: E402
+from benchmarks.tables import gpu_tables, markdown  # noqa: E402
+from benchmarks.verdict import judge  # noqa: E402
+from benchmarks.worker import weights_error  # noqa: E402
+
+ITERATIONS = 4
+
+
+@pytest.fixture(scope="module")
+def worker():
+    """Return a function that runs one measurement, on a few random pictures, in a process."""
+
+    def run(name, *options):
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "benchmarks.worker", "--peer", name, "--samples", "40"),
+                *("--iterations", str(ITERATIONS), *options),
+            ],
+            cwd=ROOT,
+            env={**os.environ, "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def expected(worker, tmp_path_factory):
+    path = tmp_path_factory.mktemp("reference") / "weights.npz"
+    return worker("course", "--save", str(path)), path
+
+
+def cases():
+    for name, peer in PEERS.items():
+        for kind in peer.inputs:
+            for dtype in ("float64", "float32"):
+                yield pytest.param(name, kind, dtype, id=f"{name}-{kind}-{dtype}")
+
+
+@pytest.mark.parametrize(("name", "kind", "dtype"), list(cases()))
+def test_a_peer_trains_the_same_network(name, kind, dtype, worker, expected):
+    peer = PEERS[name]
+    reason = peer.available()
+    if reason:
+        pytest.skip(f"{name} NOT RUN: {reason}")
+    reference, weights = expected
+    options = ("--input", kind, "--dtype", dtype, "--reference", str(weights))
+    result = worker(name, *options)
+    # Float32 rounds the data; Keras does not compute all of float64 in float64.
+    bound = 1e-12 if dtype == "float64" and peer.exact else 1e-6
+    assert abs(result["final_cost"] - reference["final_cost"]) < bound
+    assert len(result["costs"]) == 1
+    assert abs(result["costs"][0] - reference["costs"][0]) < bound
+    # A step moves W1 by far more than this.
+    assert result["weights_error"] < (1e-11 if bound == 1e-12 else 1e-4)
+    assert result["versions"]
+    assert result["peak_bytes"] > 0
+    assert result["step_seconds"] > 0
+
+
+def test_the_reference_moved(worker, expected):
+    # Else a peer that does nothing would pass.
+    _, weights = expected
+    start = random_pictures(40, LAYERS, "float64", ITERATIONS).parameters
+    with np.load(weights) as trained:
+        assert weights_error(start, trained) > 1e-6
+
+
+def test_the_compressed_problem_is_the_same_problem():
+    problem = random_pictures(30, (6, 3), "float64", ITERATIONS)
+    inner = compressed(problem)
+    assert inner.problem.dims == (30, 6, 3, 1)
+    np.testing.assert_allclose(
+        inner.problem.parameters["W1"] @ inner.problem.X,
+        problem.parameters["W1"] @ problem.X,
+        atol=1e-12,
+    )
+    back = inner.parameters_of(inner.problem.parameters)
+    np.testing.assert_array_equal(back["W1"], problem.parameters["W1"])
+
+
+GOOD = {"early_cost": 0.6, "costs": [0.7, 0.5], "final_cost": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("changed", "dtype", "exact", "words"),
+    [
+        ({}, "float64", True, ""),
+        ({"early_cost": 0.60001}, "float64", True, "early cost"),
+        ({"early_cost": float("nan")}, "float32", True, "early cost"),
+        ({"costs": [0.7, 0.50001]}, "float64", True, "costs differ"),
+        ({"costs": [0.7, 0.50001]}, "float32", True, ""),
+        ({"costs": [0.7, 0.50001]}, "float64", False, ""),
+        ({"final_cost": 0.12}, "float32", True, ""),
+        ({"final_cost": 0.2}, "float32", True, "final cost"),
+        ({"final_cost": float("nan")}, "float64", True, "costs differ"),
+    ],
+)
+def test_other_training_is_found_out(changed, dtype, exact, words):
+    reason = judge(GOOD | changed, GOOD, dtype, exact=exact)
+    assert words in reason if words else reason == ""
+
+
+def test_cases_measure_kernels_only_where_they_matter():
+    found = make_cases([OURS, "torch-eager"], ["float64"], [2], ["Haswell", "unset"])
+    assert found == [
+        Case(OURS, "pictures", "float64", 2, "Haswell"),
+        Case(OURS, "pictures", "float64", 2, "unset"),
+        Case("torch-eager", "pictures", "float64", 2, NOT_TOUCHED),
+        Case("torch-eager", "compressed", "float64", 2, NOT_TOUCHED),
+    ]
+    assert opponents(found[3], OURS, ["Haswell", "unset"]) == found[:2]
+    assert in_round(found, 1) == found[::-1]
+
+
+def test_a_measurement_has_its_own_environment(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    assert "OPENBLAS_CORETYPE" not in environment(1, "unset")
+    assert environment(1, "Zen")["OPENBLAS_CORETYPE"] == "Zen"
+    assert environment(1, "unset")["OMP_NUM_THREADS"] == "1"
+
+
+def test_memory_of_a_run_is_estimated_before_it():
+    small, large = (needed_bytes("ours-numpy-on", m, (20, 7, 5), "float64") for m in (209, 20000))
+    assert small > 12288 * 209 * 8
+    assert large - needed_bytes("ours-numpy-off", 20000, (20, 7, 5), "float64") == 24 * 20000**2
+
+
+def toy():
+    # Two rounds in which the course's program takes 40 and 60 times as long.
+
+    def run(seconds):
+        return {
+            "seconds": seconds,
+            "whole_process_seconds": seconds + 0.5,
+            "step_seconds": seconds / 100,
+            "peak_bytes": 50_000_000,
+            "x_bytes": 20_000_000,
+            "final_cost": 0.0885,
+            "weights_error": 1e-15,
+        }
+
+    samples = {
+        Case(OURS, "pictures", "float64", 2, "unset"): [run(0.1), run(0.2)],
+        Case("course", "pictures", "float64", 2, "unset"): [run(4.0), run(12.0)],
+    }
+    settings = {"rounds": 2, "iterations": 100, "openblas_coretype": ["unset"]}
+    left_out = [{"peer": "keras-jax", "reason": "keras is not installed"}]
+    rows = summarize(samples, ["unset"])
+    return envelope("published", settings, {"numpy": "2.0"}, rows, left_out)
+
+
+def test_ratios_are_formed_within_rounds():
+    ours, course = toy()["rows"]
+    assert ours["ratios"]["unset"] == {"median": 1.0, "min": 1.0, "max": 1.0}
+    assert {k: round(v) for k, v in course["ratios"]["unset"].items()} == {
+        "median": 50,
+        "min": 40,
+        "max": 60,
+    }
+
+
+def test_the_schema_is_stable(tmp_path):
+    result = toy()
+    assert sorted(result) == [
+        *("left_out", "machine", "name", "rows", "schema", "settings", "versions"),
+    ]
+    assert sorted(result["machine"]) == ["cores", "memory_gib", "processor", "python", "system"]
+    assert sorted(result["rows"][0]) == [
+        *("core_type", "dtype", "final_cost", "input", "peak_bytes", "peer", "ratios", "seconds"),
+        *("seconds_by_round", "step_seconds", "threads", "title", "weights_error"),
+        *("whole_process_seconds", "x_bytes"),
+    ]
+    write(result, tmp_path)
+    assert read("published", tmp_path) == result
+    assert read("growth", tmp_path) is None
+    draw_published(result, tmp_path / "published.png")
+    assert (tmp_path / "published.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_page_is_filled_from_results(tmp_path):
+    write(toy(), tmp_path)
+    page = tmp_path / "performance.md"
+    page.write_text(docs.PAGE.read_text("utf-8"), encoding="utf-8")
+    docs.update(page, tmp_path)
+    text = page.read_text("utf-8")
+    assert "| the course's program [unset] | 50.0 (40.0–60.0) | 8.00 (4.00–12.0) |" in text
+    assert "- keras-jax: keras is not installed" in text
+    assert text.count(docs.NOTHING) == 4  # the other sections
+    docs.update(page, tmp_path)
+    assert page.read_text("utf-8") == text  # filling again changes nothing
+
+
+def test_a_page_without_markers_is_refused():
+    with pytest.raises(ValueError, match="one pair of markers for 'floor'"):
+        docs.fill("no markers", {"floor": "x"})
+
+
+def test_the_gpu_benchmark_refuses_without_a_gpu(tmp_path):
+    if first_failure(get_backend("cupy")) is None:
+        pytest.skip("there is a usable GPU here")
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.gpu", "--out", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("no usable CUDA GPU: ")
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_result_without_rows_is_drawn(tmp_path):
+    empty = toy() | {"rows": []}
+    draw_published(empty, tmp_path / "published.png")
+    assert (tmp_path / "published.png").is_file()
+
+
+def test_the_gpu_programs_of_ours_train_the_same_network_on_the_host(monkeypatch):
+    # What waits for a GPU is its clock and its speed; the programs themselves run anywhere.
+    monkeypatch.setattr(gpu_programs, "choose_device", lambda name: choose_device("numpy"))
+    problem = random_pictures(40, LAYERS, "float64", ITERATIONS)
+    host = gpu_programs.PROGRAMS["jax-step"].clock
+    monkeypatch.setattr(gpu, "published", lambda dtype, iterations: problem)
+    costs = []
+    for name in ("ours", "ours-eager", "ours-off"):
+        program = gpu_programs.PROGRAMS[name]._replace(clock=host, modules=("numpy",))
+        monkeypatch.setitem(gpu_programs.PROGRAMS, name, program)
+        options = argparse.Namespace(dtypes=["float64"], iterations=ITERATIONS, repeats=2)
+        found = gpu.measure(name, options)
+        assert judge(found, found, "float64") == ""
+        costs.append(found["final_cost"])
+    assert np.ptp(costs) < 1e-12
+
+
+def test_the_table_of_a_gpu():
+    runs = [{"seconds": s, "step_seconds": s / 1e3, "final_cost": 0.0885} for s in (0.01, 0.02)]
+    slow = [{**run, "seconds": 4 * run["seconds"]} for run in runs]
+    rows = gpu._rows({("ours", "float32"): runs, ("torch-graph", "float32"): slow})
+    ((title, grid),) = gpu_tables({"rows": rows, "settings": {"card": "a card"}})
+    assert title == "the published run on a card"
+    assert "| PyTorch in a CUDA graph | float32 | 4.00 (4.00–4.00) |" in markdown(grid)
