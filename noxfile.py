@@ -90,6 +90,13 @@ def not_run(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """All benchmarks side by side; writes benchmarks/results and docs/performance.md."""
+    session.install("-e", ".[bench]", "torch==2.13.0")  # one release, as in tests-torch
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style and likely mistakes."""
     session.install("ruff>=0.9")

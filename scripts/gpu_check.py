@@ -42,6 +42,7 @@ def main() -> int:
             "ladder": ladder["checks"],
             "tests": run_tests(environment, options, scratch),
             "runs": [run_published(environment, options, d, scratch) for d in options.dtypes],
+            "benchmark": run_benchmark(environment, options, scratch),
         }
     tests_pass = result["tests"]["exit_code"] == 0 and result["tests"]["passed"] > 0
     result["passed"] = tests_pass and all(
@@ -168,6 +169,25 @@ def run_published(
         "as_published": same if comparable else None,
         **{name: content[name] for name in KEPT},
     }
+
+
+def run_benchmark(
+    environment: dict[str, str], options: argparse.Namespace, scratch: Path
+) -> dict[str, Any] | None:
+    """Time the published run on the GPU beside its peers; None on another backend."""
+    if options.backend != "cupy":
+        return None
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.gpu", "--out", str(scratch)],
+        cwd=ROOT,
+        env=environment,
+        check=False,
+    )
+    result = scratch / "gpu.json"
+    if done.returncode != 0 or not result.exists():
+        return {"exit_code": done.returncode}
+    content: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+    return content
 
 
 KEPT = (
