@@ -94,10 +94,10 @@ def start_parameters(data: DataSet, settings: Settings) -> dict[str, HostArray]:
     DataError
         If there are no training pictures, or there is no memory for the parameters.
     """
-    pictures = training_pictures(data)
-    _check_memory(pictures, settings)
+    dims = settings.layer_dims(_features(training_pictures(data)))
+    check_fits(_itemsize(settings) * _weights(dims), "the start parameters make")
     return initialize_parameters_deep(
-        settings.layer_dims(_features(pictures)),
+        dims,
         method=settings.initialization,
         seed=settings.seed,
         dtype=settings.dtype,
@@ -109,14 +109,24 @@ def _features(pictures: ImageSet) -> int:
     return math.prod(pictures.images.shape[1:])
 
 
-def _check_memory(pictures: ImageSet, settings: Settings) -> None:
-    """Refuse a run whose arrays cannot fit, before any is made."""
+def _weights(dims: tuple[int, ...]) -> int:
+    """Count the weights of a network."""
+    return sum(a * b for a, b in pairwise(dims))
+
+
+def _itemsize(settings: Settings) -> int:
+    """Return the bytes of a number."""
+    return 8 if settings.dtype == "float64" else 4
+
+
+def _check_memory(pictures: ImageSet, settings: Settings, device: Device) -> None:
+    """Refuse a run whose arrays cannot fit on the device, before any is made."""
     dims = settings.layer_dims(_features(pictures))
-    weights = sum(a * b for a, b in pairwise(dims))
-    inputs = dims[0] * len(pictures.labels)
+    m = len(pictures.labels)
     # X; start, parameters and gradients; the activations and their derivatives.
-    numbers = inputs + 3 * weights + 2 * sum(dims[1:]) * len(pictures.labels)
-    check_fits(numbers * (8 if settings.dtype == "float64" else 4), "this run needs arrays with")
+    numbers = dims[0] * m + 3 * _weights(dims) + 2 * sum(dims[1:]) * m
+    free = device.backend.free_memory(device.name)
+    check_fits(numbers * _itemsize(settings), f"on {device} this run makes", free)
 
 
 def run(
@@ -157,7 +167,7 @@ def run(
     pictures = training_pictures(data)
     check_sizes_agree(data)
     images = pictures.images
-    _check_memory(pictures, settings)
+    _check_memory(pictures, settings, device)
     if start is None:
         start = start_parameters(data, settings)
     began = time.perf_counter()

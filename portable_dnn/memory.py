@@ -7,7 +7,7 @@ from portable_dnn.errors import DataError
 __all__ = ["check_fits"]
 
 
-def check_fits(needed: int, what: str) -> None:
+def check_fits(needed: int, what: str, available: int | None = None) -> None:
     """Refuse data that need more memory than is free.
 
     Parameters
@@ -16,13 +16,16 @@ def check_fits(needed: int, what: str) -> None:
         Bytes.
     what : str
         What needs them, as the subject of the message: "data.h5 declares".
+    available : int, optional
+        Free bytes where they are to lie; by default the host's.
 
     Raises
     ------
     DataError
         If they are not there.
     """
-    available = int(psutil.virtual_memory().available)
+    if available is None:
+        available = int(psutil.virtual_memory().available)
     if needed > available:
         raise DataError(
             f"{what} {_bytes(needed)} of data, but only {_bytes(available)} of memory are free; "
