@@ -44,10 +44,12 @@ def draw_published(result: Result, path: Path) -> None:
             ]
             label = "given the pictures" if kind == "pictures" else "given compressed input"
             axes.barh(places, middle, 0.38, xerr=errors, color=colour, label=label)
-            for place, value in zip(places, middle, strict=True):
-                axes.annotate(f" {value:.3g}", (value, place), va="center", fontsize=8)
+            for place, ratio in zip(places, ratios, strict=True):
+                text = f" {ratio['median']:.3g}"
+                axes.annotate(text, (ratio["max"], place), va="center", fontsize=8)
         axes.set_yticks(range(len(titles)), titles if column == 0 else [""] * len(titles))
         axes.set_xscale("log")
+        axes.set_xlim(right=axes.get_xlim()[1] * 1.25)  # room for the figures
         axes.invert_yaxis()
         axes.set_xlabel("time / time of portable_dnn on NumPy")
         axes.set_title(f"{dtype}, threads: {threads}, OpenBLAS: {kernel}")
