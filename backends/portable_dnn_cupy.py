@@ -8,8 +8,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
-from portable_dnn.backend import Array, Check, HostArray, Namespace, Step
+from portable_dnn.backend import Array, Check, HostArray, Namespace, Step, Stretch
 from portable_dnn.reasons import answers, words
+from portable_dnn.stretch import one_by_one
 from portable_dnn_cupy_installation import dotted
 from portable_dnn_cupy_ladder import climb
 
@@ -82,9 +83,9 @@ def to_host(array: Array) -> HostArray:
     return copy
 
 
-def compile(step: Step) -> Step:
-    """Return the step itself: cuBLAS refuses CuPy's stream capture, so it can be no CUDA graph."""
-    return step
+def compile(step: Step) -> Stretch:
+    """Return a loop over the step: cuBLAS refuses CuPy's stream capture, so it can be no graph."""
+    return one_by_one(step)
 
 
 def versions() -> dict[str, str]:

@@ -6,7 +6,8 @@ import array_api_compat.numpy as xp
 import numpy as np
 import psutil
 
-from portable_dnn.backend import Array, Check, HostArray, Namespace, Step
+from portable_dnn.backend import Array, Check, HostArray, Namespace, Step, Stretch
+from portable_dnn.stretch import one_by_one
 
 name = "numpy"
 
@@ -55,9 +56,9 @@ def to_host(array: Array) -> HostArray:
     return np.asarray(array)
 
 
-def compile(step: Step) -> Step:
-    """Return the step itself: NumPy runs what is written."""
-    return step
+def compile(step: Step) -> Stretch:
+    """Return a loop over the step itself: NumPy runs what is written."""
+    return one_by_one(step)
 
 
 def versions() -> dict[str, str]:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 import psutil
 
-from portable_dnn.backend import Array, Check, HostArray, Namespace, Step
+from portable_dnn.backend import Array, Check, HostArray, Namespace, Step, Stretch
+from portable_dnn.stretch import one_by_one
 
 name = "strict"
 
@@ -78,9 +79,9 @@ def to_host(array: Array) -> HostArray:
     return np.asarray(array.to_device(array_api_strict.Device(_DEFAULT_DEVICE)))
 
 
-def compile(step: Step) -> Step:
-    """Return the step itself."""
-    return step
+def compile(step: Step) -> Stretch:
+    """Return a loop over the step itself."""
+    return one_by_one(step)
 
 
 def versions() -> dict[str, str]:

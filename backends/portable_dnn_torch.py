@@ -6,12 +6,14 @@ the user has them; `versions` tells them, for they change the numbers.
 
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import psutil
 
-from portable_dnn.backend import Array, Check, HostArray, Measurements, Namespace, Step
+from portable_dnn.backend import Array, Check, HostArray, Measurements, Namespace, Step, Stretch
 from portable_dnn.reasons import answers, words
+from portable_dnn.stretch import one_by_one
 
 name = "torch"
 
@@ -102,8 +104,8 @@ def to_host(array: Array) -> HostArray:
     return copy
 
 
-def compile(step: Step) -> Step:
-    """Return the step itself, but recording nothing for automatic differentiation.
+def compile(step: Step) -> Stretch:
+    """Return a loop over the step that records nothing for automatic differentiation.
 
     A start that requires gradients would else grow a graph from iteration to iteration.
     """
@@ -114,11 +116,13 @@ def compile(step: Step) -> Step:
     # iterations were no faster (17.6 ms against 17.1, 6.8 against 6.3, on a busy machine). no_grad
     # and inference_mode gain nothing measurable (8.3 and 8.2 ms against 8.5, idle); inference_mode
     # would hand out tensors that automatic differentiation refuses.
+    loop = one_by_one(step)
+
     def run(
-        parameters: dict[str, Array], X: Array, Y: Array
+        state: dict[str, Array], data: Any, Y: Array, times: int = 1
     ) -> tuple[Measurements, dict[str, Array]]:
         with torch.no_grad():
-            return step(parameters, X, Y)
+            return loop(state, data, Y, times)
 
     return run
 

@@ -18,6 +18,7 @@ from portable_dnn.loop import Steps, iterate
 from portable_dnn.registry import first_failure, get_backend
 from portable_dnn.span import hold
 from portable_dnn.step import make_step as make_our_step
+from portable_dnn.stretch import one_by_one
 
 __all__ = ["PROGRAMS", "Program"]
 
@@ -132,7 +133,8 @@ def _ours_eager(problem: Problem) -> Callable[[int], Trained]:
         held = hold(X, start, xp=xp)
         rate, first = problem.learning_rate, held.first
         measured, plain = (
-            make_our_step(activations, rate, measured=m, xp=xp, first=first) for m in (True, False)
+            one_by_one(make_our_step(activations, rate, measured=m, xp=xp, first=first))
+            for m in (True, False)
         )
         state = held.state
         steps = Steps(measured, plain, held.data, Y)

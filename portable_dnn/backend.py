@@ -25,6 +25,7 @@ __all__ = [
     "Namespace",
     "Parameters",
     "Step",
+    "Stretch",
 ]
 
 Array: TypeAlias = Any
@@ -45,8 +46,20 @@ Parameters: TypeAlias = Mapping[str, Array]
 Measurements: TypeAlias = dict[str, Array]
 """What a step measured: names to 0-d arrays, still on the device."""
 
-Step: TypeAlias = Callable[[dict[str, Array], Array, Array], tuple[Measurements, dict[str, Array]]]
-"""A training step, `(parameters, X, Y) -> (measurements, parameters)`, without side effects."""
+Step: TypeAlias = Callable[[dict[str, Array], Any, Array], tuple[Measurements, dict[str, Array]]]
+"""A training step, `(state, data, Y) -> (measurements, state)`, without side effects.
+
+State and data are what `first_layer.Held` says: a dict of arrays and a named tuple of arrays.
+"""
+
+
+class Stretch(Protocol):
+    """A training step that can be taken several times at once."""
+
+    def __call__(
+        self, state: dict[str, Array], data: Any, Y: Array, times: int = 1
+    ) -> tuple[Measurements, dict[str, Array]]:
+        """Take the step `times` times (1 or more); the measurements are those of the last."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +128,12 @@ class Backend(Protocol):
     def to_host(self, array: Array) -> HostArray:
         """Copy an array of this library to a NumPy array, dtype and shape kept."""
 
-    def compile(self, step: Step) -> Step:
-        """Return a function with the same results as `step`, faster if the library knows how."""
+    def compile(self, step: Step) -> Stretch:
+        """Return a function that takes `step` as often as it is told, with the same results.
+
+        Where the library can run all of it on the device, the host is asked once a stretch, not
+        once a step; elsewhere `stretch.one_by_one` will do.
+        """
 
     def versions(self) -> dict[str, str]:
         """Versions of the library and its parts, and the settings that change its numbers."""

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from portable_dnn.activations import Activation
 from portable_dnn.backend import Array, Measurements, Namespace, Parameters
-from portable_dnn.first_layer import FirstLayer
-from portable_dnn.layers import LayerCache
+from portable_dnn.first_layer import FirstLayer, Samples
+from portable_dnn.joined import split
 from portable_dnn.losses import compute_cost_from_logits
 from portable_dnn.norms import gradient_norm
 
@@ -14,9 +14,11 @@ __all__ = ["dead_share", "measure"]
 
 def measure(
     Y: Array,
-    caches: Sequence[LayerCache],
-    grads: Parameters,
+    samples: Samples,
+    outputs: Sequence[Array],
+    moves: Parameters,
     activations: Sequence[Activation],
+    learning_rate: float,
     *,
     xp: Namespace,
     first: FirstLayer,
@@ -27,12 +29,16 @@ def measure(
     ----------
     Y : array
         Labels, (n_L, m).
-    caches : sequence of LayerCache
-        As `L_model_forward` returned them.
-    grads : mapping of str to array
-        As `L_model_backward` returned them.
+    samples : Samples
+        What the step was given.
+    outputs : sequence of array
+        `Z1 … ZL`.
+    moves : mapping of str to array
+        What each part of the state moves by, −α times its gradient.
     activations : sequence of Activation
         Those of the hidden layers.
+    learning_rate : float
+        α.
     xp : namespace
         The arrays' namespace.
     first : FirstLayer
@@ -44,15 +50,14 @@ def measure(
         0-d each: "cost"; "dead_share/{l}" for each hidden layer l that rectifies;
         "gradient_norm/{name}" for each parameter, in the order of the layers.
     """
-    measured = {"cost": compute_cost_from_logits(caches[-1].activation, Y, xp=xp)}
+    measured = {"cost": compute_cost_from_logits(outputs[-1], Y, xp=xp)}
     for layer, g in enumerate(activations, start=1):
         if g.rectifies:
-            measured[f"dead_share/{layer}"] = dead_share(caches[layer - 1].activation, xp=xp)
-    norms = first.gradient_norms(grads, caches[0].linear, xp=xp)
-    for layer in range(2, len(caches) + 1):
-        for name in (f"W{layer}", f"b{layer}"):
-            norms[name] = gradient_norm(grads[f"d{name}"], xp=xp)
-    return measured | {f"gradient_norm/{name}": norm for name, norm in norms.items()}
+            measured[f"dead_share/{layer}"] = dead_share(outputs[layer - 1], xp=xp)
+    norms = first.norms(moves, samples, xp=xp)
+    for name, move in split(moves).items():
+        norms[name] = gradient_norm(move, xp=xp)
+    return measured | {f"gradient_norm/{name}": n / learning_rate for name, n in norms.items()}
 
 
 def dead_share(Z: Array, *, xp: Namespace) -> Array:

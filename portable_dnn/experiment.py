@@ -136,6 +136,7 @@ def run(
     *,
     start: dict[str, HostArray] | None = None,
     callback: Callable[[Progress], object] | None = None,
+    callback_seconds: float = 0.0,
 ) -> Experiment:
     """Train a network on a data set and evaluate it.
 
@@ -149,8 +150,8 @@ def run(
         Where.
     start : dict of str to numpy.ndarray, optional
         What `start_parameters` gave, if the caller has asked already.
-    callback : callable, optional
-        Called with a `Progress` after every update.
+    callback, callback_seconds
+        As for `train`.
 
     Returns
     -------
@@ -182,6 +183,7 @@ def run(
         num_iterations=settings.iterations,
         compress=settings.compress,
         callback=callback,
+        callback_seconds=callback_seconds,
     )
     device.backend.synchronize(device.name)
     seconds = time.perf_counter() - began

@@ -5,13 +5,30 @@ three functions of `FirstLayer`, and is otherwise the same.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import array_api_compat
 
 from portable_dnn.backend import Array, Namespace, Parameters
-from portable_dnn.layers import LinearCache, linear_backward, linear_forward
+from portable_dnn.joined import join, split
 from portable_dnn.norms import gradient_norm
 
-__all__ = ["WEIGHTS", "FirstLayer", "Held", "hold"]
+__all__ = ["WEIGHTS", "FirstLayer", "Held", "Samples", "hold", "ones_for"]
+
+
+class Samples(NamedTuple):
+    """What a step is given as its input.
+
+    Attributes
+    ----------
+    X : array
+        The input, (n_x, m); in the span the samples' products with each other, (m, m).
+    ones : array
+        (1, m), the row under every layer's input that b is multiplied with.
+    """
+
+    X: Array
+    ones: Array
 
 
 class FirstLayer(NamedTuple):
@@ -20,39 +37,38 @@ class FirstLayer(NamedTuple):
     Attributes
     ----------
     forward : callable
-        `(X, parameters, *, xp) -> (Z1, cache)`.
-    backward : callable
-        `(dZ1, cache, *, input_gradient, xp) -> (dA0, grads)`, the gradients of its parameters by
-        name, and the derivative by X or None.
-    gradient_norms : callable
-        `(grads, cache, *, xp) -> {"W1": …, "b1": …}`, 0-d arrays.
+        `(state, samples, *, xp) -> Z1`.
+    moves : callable
+        `(dZ1, samples, *, xp) -> moves`: by how much its part of the state moves, by name, where
+        `dZ1` carries the factor −α/m.
+    norms : callable
+        `(moves, samples, *, xp) -> {"W1": …, "b1": …}`, 0-d arrays: how far W1 and b1 move.
     """
 
-    forward: Callable[..., tuple[Array, Any]]
-    backward: Callable[..., tuple[Array | None, dict[str, Array]]]
-    gradient_norms: Callable[..., dict[str, Array]]
+    forward: Callable[..., Array]
+    moves: Callable[..., dict[str, Array]]
+    norms: Callable[..., dict[str, Array]]
 
 
-def _forward(X: Array, parameters: Parameters, *, xp: Namespace) -> tuple[Array, LinearCache]:
+def _forward(state: Parameters, samples: Samples, *, xp: Namespace) -> Array:
     """Z1 = W1 X + b1."""
-    return linear_forward(X, parameters["W1"], parameters["b1"], xp=xp)
+    Z = state["W1"] @ samples.X
+    Z += state["b1"]
+    return Z
 
 
-def _backward(
-    dZ1: Array, cache: LinearCache, *, input_gradient: bool, xp: Namespace
-) -> tuple[Array | None, dict[str, Array]]:
-    """Gradients of W1 and b1."""
-    dA0, dW1, db1 = linear_backward(dZ1, cache, input_gradient=input_gradient, xp=xp)
-    return dA0, {"dW1": dW1, "db1": db1}
+def _moves(dZ1: Array, samples: Samples, *, xp: Namespace) -> dict[str, Array]:
+    """What W1 and b1 move by."""
+    return {"W1": dZ1 @ samples.X.T, "b1": dZ1 @ samples.ones.T}
 
 
-def _gradient_norms(grads: Parameters, cache: LinearCache, *, xp: Namespace) -> dict[str, Array]:
-    """Norms of the gradients of W1 and b1."""
-    return {name: gradient_norm(grads[f"d{name}"], xp=xp) for name in ("W1", "b1")}
+def _norms(moves: Parameters, samples: Samples, *, xp: Namespace) -> dict[str, Array]:
+    """How far W1 and b1 move."""
+    return {name: gradient_norm(moves[name], xp=xp) for name in ("W1", "b1")}
 
 
-WEIGHTS = FirstLayer(_forward, _backward, _gradient_norms)
-"""Layer 1 held by W1 and b1, like every other layer."""
+WEIGHTS = FirstLayer(_forward, _moves, _norms)
+"""Layer 1 held by W1 and b1."""
 
 
 class Held(NamedTuple):
@@ -62,33 +78,61 @@ class Held(NamedTuple):
     ----------
     first : FirstLayer
         How layer 1 is held.
-    data : array
+    data : Samples
         What the step is given as X.
     state : dict of str to array
-        What the step is given as parameters.
+        What the step is given as parameters: those of layer 1, and [W b] of each layer from the
+        second on, as `W2 … WL` (see `joined`).
     parameters_of : callable
         Turns such a state into `W1, b1 … WL, bL`.
     """
 
     first: FirstLayer
-    data: Array
+    data: Samples
     state: dict[str, Array]
-    parameters_of: Callable[[dict[str, Array]], dict[str, Array]]
+    parameters_of: Callable[[Parameters], dict[str, Array]]
 
 
-def hold(X: Array, parameters: Parameters) -> Held:
+def hold(X: Array, parameters: Parameters, *, xp: Namespace) -> Held:
     """Hold layer 1 by its weights.
 
     Parameters
     ----------
     X : array
-        Input, (n_x, m).
+        Input, (n_x, m), floating.
     parameters : mapping of str to array
         `W1, b1 … WL, bL`.
+    xp : namespace
+        The arrays' namespace.
 
     Returns
     -------
     Held
-        X and the parameters as they are.
+        X as it is; `W1`, `b1` and the joined layers as state.
     """
-    return Held(WEIGHTS, X, dict(parameters), dict)
+    first = {name: parameters[name] for name in ("W1", "b1")}
+    state = {**first, **join(parameters, xp=xp)}
+    return Held(WEIGHTS, Samples(X, ones_for(X, xp=xp)), state, _leave)
+
+
+def _leave(state: Parameters) -> dict[str, Array]:
+    """Turn a state of the run back into `W1, b1 … WL, bL`."""
+    return {"W1": state["W1"], "b1": state["b1"], **split(state)}
+
+
+def ones_for(X: Array, *, xp: Namespace) -> Array:
+    """Make the row of ones under a layer's input.
+
+    Parameters
+    ----------
+    X : array
+        (…, m), floating.
+    xp : namespace
+        The array's namespace.
+
+    Returns
+    -------
+    array
+        (1, m), dtype and device of X.
+    """
+    return xp.ones((1, X.shape[1]), dtype=X.dtype, device=array_api_compat.device(X))

@@ -1,12 +1,13 @@
 """Running steps one after the other, and finding where a run went wrong."""
 
 import math
+import time
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from portable_dnn.backend import Array, Measurements, Step
+from portable_dnn.backend import Array, Measurements, Stretch
 
 __all__ = ["Steps", "first_not_finite", "iterate", "measure_once"]
 
@@ -16,24 +17,28 @@ class Steps(NamedTuple):
 
     Attributes
     ----------
-    measured : callable
+    measured : Stretch
         The step that also measures the cost and the diagnostics.
-    plain : callable
+    plain : Stretch
         The same step without.
-    X : array
-        Input, (n_x, m).
+    data : object
+        `Held.data`.
     Y : array
         Labels, (n_L, m), in the dtype of X.
     """
 
-    measured: Step
-    plain: Step
-    X: Array
+    measured: Stretch
+    plain: Stretch
+    data: Any
     Y: Array
 
 
 def iterate(
-    steps: Steps, parameters: dict[str, Array], num_iterations: int, measure_every: int
+    steps: Steps,
+    state: dict[str, Array],
+    num_iterations: int,
+    measure_every: int,
+    look_every: float | None = None,
 ) -> Iterator[tuple[int, Measurements, dict[str, Array]]]:
     """Run a step again and again.
 
@@ -41,36 +46,55 @@ def iterate(
     ----------
     steps : Steps
         What to run.
-    parameters : dict of str to array
+    state : dict of str to array
         Where to start.
     num_iterations : int
         How often.
     measure_every : int
         Iterations 0, `measure_every`, 2 · `measure_every` … are measured.
+    look_every : float, optional
+        How often to yield between measured iterations: about every so many seconds, 0 for after
+        each; not at all by default. The numbers do not depend on it.
 
     Yields
     ------
     iteration : int
-        From 0.
+        The last that was done, from 0.
     measurements : dict of str to array
-        Of the parameters before the update; empty where nothing was measured.
-    parameters : dict of str to array
-        After the update. Whoever has seen enough stops asking.
+        Of the parameters before its update; empty where nothing was measured.
+    state : dict of str to array
+        After its update. Whoever has seen enough stops asking.
     """
-    for iteration in range(num_iterations):
-        step = steps.plain if iteration % measure_every else steps.measured
-        measurements, parameters = _take(step, parameters, steps)
-        yield iteration, measurements, parameters
+    done, stride = 0, 1
+    while done < num_iterations:
+        step, times, began = steps.measured, 1, time.perf_counter()
+        if done % measure_every:
+            to_next = measure_every - done % measure_every
+            times = min(
+                to_next, num_iterations - done, stride if look_every is not None else to_next
+            )
+            step = steps.plain
+        measurements, state = _take(step, state, steps, times)
+        done += times
+        yield done - 1, measurements, state
+        stride = _next_stride(stride, time.perf_counter() - began, look_every or 0.0)
 
 
-def measure_once(steps: Steps, parameters: dict[str, Array]) -> Measurements:
+def _next_stride(stride: int, seconds: float, wanted: float) -> int:
+    """Choose how many steps to take before looking again."""
+    if seconds < wanted / 2:
+        return 2 * stride
+    return max(1, stride // 2) if seconds > wanted else stride
+
+
+def measure_once(steps: Steps, state: dict[str, Array]) -> Measurements:
     """Measure parameters without going on from them.
 
     Parameters
     ----------
     steps : Steps
         What was run.
-    parameters : dict of str to array
+    state : dict of str to array
         Where it stands.
 
     Returns
@@ -78,20 +102,20 @@ def measure_once(steps: Steps, parameters: dict[str, Array]) -> Measurements:
     dict of str to array
         As a measured step gives them.
     """
-    return _take(steps.measured, parameters, steps)[0]
+    return _take(steps.measured, state, steps, 1)[0]
 
 
 def _take(
-    step: Step, parameters: dict[str, Array], steps: Steps
+    step: Stretch, state: dict[str, Array], steps: Steps, times: int
 ) -> tuple[Measurements, dict[str, Array]]:
-    """Take one step."""
+    """Take some steps."""
     # What NumPy would warn of on the way to a cost that is not finite, the error says better.
     with np.errstate(over="ignore", invalid="ignore"):
-        return step(parameters, steps.X, steps.Y)
+        return step(state, steps.data, steps.Y, times)
 
 
 def first_not_finite(
-    steps: Steps, parameters: dict[str, Array], first: int, last: int
+    steps: Steps, state: dict[str, Array], first: int, last: int
 ) -> tuple[int, float]:
     """Repeat a part of a run, measuring every iteration, to find the first that went wrong.
 
@@ -101,10 +125,10 @@ def first_not_finite(
     ----------
     steps : Steps
         What was run.
-    parameters : dict of str to array
-        The last that are known to be good.
+    state : dict of str to array
+        The last that is known to be good.
     first, last : int
-        The iteration these belong to, and the one that was found to be wrong.
+        The iteration it belongs to, and the one that was found to be wrong.
 
     Returns
     -------
@@ -115,7 +139,7 @@ def first_not_finite(
     """
     cost = math.nan
     for iteration in range(first, last + 1):
-        measurements, parameters = _take(steps.measured, parameters, steps)
+        measurements, state = _take(steps.measured, state, steps, 1)
         cost = float(measurements["cost"])
         if not math.isfinite(cost):
             return iteration, cost

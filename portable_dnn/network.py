@@ -6,7 +6,6 @@ from portable_dnn.activations import ACTIVATIONS, Hidden, hidden_activations
 from portable_dnn.arrays import common_namespace
 from portable_dnn.backend import Array, Namespace, Parameters
 from portable_dnn.errors import ShapeError
-from portable_dnn.first_layer import WEIGHTS, FirstLayer
 from portable_dnn.layers import LayerCache, check_cache, linear_activation_forward, linear_backward
 from portable_dnn.losses import cost_gradient
 from portable_dnn.shapes import check_input, check_labels, check_parameters, check_same_shape
@@ -59,7 +58,6 @@ def L_model_forward(
     hidden: Hidden = "relu",
     *,
     xp: Namespace | None = None,
-    first: FirstLayer = WEIGHTS,
 ) -> tuple[Array, list[LayerCache]]:
     """Run the network: hidden layers, then a sigmoid output.
 
@@ -73,8 +71,6 @@ def L_model_forward(
         Activation of all hidden layers, or one for each.
     xp : namespace, optional
         The arrays' namespace, if the caller has checked them.
-    first : FirstLayer
-        How X and the parameters hold layer 1; without `xp`, only by its weights.
 
     Returns
     -------
@@ -94,12 +90,10 @@ def L_model_forward(
         xp, _ = check_network(X, parameters)
     L = len(parameters) // 2
     activations = (*hidden_activations(hidden, L - 1), OUTPUT)
-    Z, linear_cache = first.forward(X, parameters, xp=xp)
-    A, activation_cache = activations[0].forward(Z, xp=xp)
-    caches = [LayerCache(linear_cache, activation_cache)]
-    for layer in range(2, L + 1):
+    A, caches = X, []
+    for layer, g in enumerate(activations, start=1):
         A, cache = linear_activation_forward(
-            A, parameters[f"W{layer}"], parameters[f"b{layer}"], activations[layer - 1], xp=xp
+            A, parameters[f"W{layer}"], parameters[f"b{layer}"], g, xp=xp
         )
         caches.append(cache)
     return A, caches
@@ -113,7 +107,6 @@ def L_model_backward(
     *,
     input_gradient: bool = False,
     xp: Namespace | None = None,
-    first: FirstLayer = WEIGHTS,
 ) -> dict[str, Array]:
     """Derivatives of the cross-entropy cost by everything in the network.
 
@@ -131,8 +124,6 @@ def L_model_backward(
         Whether `dA0`, the derivative by X, is wanted too: a third of the work.
     xp : namespace, optional
         The arrays' namespace, if the caller has checked them.
-    first : FirstLayer
-        What `L_model_forward` was given.
 
     Returns
     -------
@@ -154,14 +145,15 @@ def L_model_backward(
     activations = hidden_activations(hidden, L - 1)
     grads: dict[str, Array] = {}
     dZ = cost_gradient(AL, Y, xp=xp)
-    for layer in range(L, 1, -1):
-        dA, dW, db = linear_backward(dZ, caches[layer - 1][0], xp=xp)
-        grads[f"dW{layer}"], grads[f"db{layer}"], grads[f"dA{layer - 1}"] = dW, db, dA
-        dZ = activations[layer - 2].backward(dA, caches[layer - 2][1], xp=xp)
-    dA0, first_grads = first.backward(dZ, caches[0][0], input_gradient=input_gradient, xp=xp)
-    grads.update(first_grads)
-    if input_gradient:
-        grads["dA0"] = dA0
+    for layer in range(L, 0, -1):
+        wanted = layer > 1 or input_gradient
+        linear_cache = caches[layer - 1][0]
+        dA, dW, db = linear_backward(dZ, linear_cache, input_gradient=wanted, xp=xp)
+        grads[f"dW{layer}"], grads[f"db{layer}"] = dW, db
+        if wanted:
+            grads[f"dA{layer - 1}"] = dA
+        if layer > 1:
+            dZ = activations[layer - 2].backward(dA, caches[layer - 2][1], xp=xp)
     return grads
 
 

@@ -22,7 +22,8 @@ from portable_dnn.backend import Array, Namespace, Parameters
 from portable_dnn.choices import check_choice
 from portable_dnn.devices import Device
 from portable_dnn.errors import SettingError
-from portable_dnn.first_layer import FirstLayer, Held
+from portable_dnn.first_layer import FirstLayer, Held, Samples, ones_for
+from portable_dnn.joined import join, split
 from portable_dnn.norms import gradient_norm
 
 __all__ = ["COMPRESS", "SPAN", "Work", "choose", "hold", "work"]
@@ -31,30 +32,27 @@ COMPRESS = ("auto", "on", "off")
 _BLOCK = 1024  # features a block: small beside X, large enough for a fast product
 
 
-def _forward(K: Array, parameters: Parameters, *, xp: Namespace) -> tuple[Array, Array]:
-    """Z1 is a parameter here; nothing is to be computed."""
-    return parameters["Z1"], K
+def _forward(state: Parameters, samples: Samples, *, xp: Namespace) -> Array:
+    """Z1 is part of the state; nothing is to be computed."""
+    return state["Z1"]
 
 
-def _backward(
-    dZ1: Array, K: Array, *, input_gradient: bool, xp: Namespace
-) -> tuple[Array | None, dict[str, Array]]:
-    """What Z1 and C move along; the derivative by X is not to be had in the span."""
-    dC1 = dZ1 / dZ1.shape[1]
-    return None, {"dZ1": dC1 @ K, "dC1": dC1}
+def _moves(dZ1: Array, samples: Samples, *, xp: Namespace) -> dict[str, Array]:
+    """What Z1 and C1 move by."""
+    return {"Z1": dZ1 @ samples.X, "C1": dZ1}
 
 
-def _gradient_norms(grads: Parameters, K: Array, *, xp: Namespace) -> dict[str, Array]:
-    """Norms of dW1 = dC1 Xᵀ, whose square is Σ (dC1 XᵀX) ∘ dC1, and of db1, the row sums of dC1."""
-    dC1 = grads["dC1"]
-    square = xp.sum((dC1 @ (K - 1.0)) * dC1)
+def _norms(moves: Parameters, samples: Samples, *, xp: Namespace) -> dict[str, Array]:
+    """How far W1 moves, by D Xᵀ, whose square is Σ (D XᵀX) ∘ D, and b1, by the row sums of D."""
+    D = moves["C1"]
+    square = xp.sum((D @ (samples.X - 1.0)) * D)
     return {
         "W1": xp.sqrt(xp.maximum(square, 0.0)),
-        "b1": gradient_norm(xp.sum(dC1, axis=1), xp=xp),
+        "b1": gradient_norm(D @ samples.ones.T, xp=xp),
     }
 
 
-SPAN = FirstLayer(_forward, _backward, _gradient_norms)
+SPAN = FirstLayer(_forward, _moves, _norms)
 """Layer 1 held by Z1 and C1, with K in the place of X."""
 
 
@@ -75,7 +73,7 @@ def hold(X: Array, parameters: Parameters, *, xp: Namespace) -> Held:
     Returns
     -------
     Held
-        With K, (m, m), as data, and `Z1` (n_1, m), `C1` (n_1, m), `W2, b2 … WL, bL` as state.
+        With K, (m, m), as data, and `Z1` (n_1, m), `C1` (n_1, m) and the joined layers as state.
     """
     wide = _widest(X, xp)
     m = X.shape[1]
@@ -88,11 +86,10 @@ def hold(X: Array, parameters: Parameters, *, xp: Namespace) -> Held:
         K += block.T @ block  # in place where the library can: K may be large
         Z1 = Z1 + weights @ block
     Z1 = xp.astype(Z1, X.dtype, copy=False)
-    rest = {name: array for name, array in parameters.items() if name not in ("W1", "b1")}
     return Held(
         SPAN,
-        xp.astype(K, X.dtype, copy=False),
-        {"Z1": Z1, "C1": xp.zeros_like(Z1), **rest},
+        Samples(xp.astype(K, X.dtype, copy=False), ones_for(X, xp=xp)),
+        {"Z1": Z1, "C1": xp.zeros_like(Z1), **join(parameters, xp=xp)},
         partial(_leave, X, parameters["W1"], parameters["b1"], xp=xp),
     )
 
@@ -107,9 +104,8 @@ def _widest(X: Array, xp: Namespace) -> Any:
 def _leave(X: Array, W1: Array, b1: Array, state: Parameters, *, xp: Namespace) -> dict[str, Array]:
     """Turn a state of the run back into `W1, b1 … WL, bL`."""
     C1 = state["C1"]
-    rest = {name: array for name, array in state.items() if name not in ("Z1", "C1")}
-    W1 = W1 + C1 @ X.T
-    return {"W1": W1, "b1": b1 + xp.sum(C1, axis=1, keepdims=True), **rest}
+    b1 = b1 + xp.sum(C1, axis=1, keepdims=True)
+    return {"W1": W1 + C1 @ X.T, "b1": b1, **split(state)}
 
 
 class Work(NamedTuple):

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import array_api_compat
 import numpy as np
 
-from portable_dnn.backend import Array, Check, HostArray, Namespace, Step
+from portable_dnn.backend import Array, Check, HostArray, Namespace, Step, Stretch
+from portable_dnn.stretch import one_by_one
 
 __all__ = ["StandardBackend"]
 
@@ -72,9 +73,9 @@ class StandardBackend:
         """Copy an array to NumPy through DLPack, the standard's way between libraries."""
         return np.from_dlpack(array)
 
-    def compile(self, step: Step) -> Step:
-        """Return the step itself."""
-        return step
+    def compile(self, step: Step) -> Stretch:
+        """Return a loop over the step itself."""
+        return one_by_one(step)
 
     def versions(self) -> dict[str, str]:
         """Return the library's version, if it tells."""

@@ -1,14 +1,14 @@
 """The training loop: full-batch gradient descent, the same on every backend."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from portable_dnn import span
 from portable_dnn.activations import Hidden, hidden_activations
 from portable_dnn.arrays import dtype_name
-from portable_dnn.backend import Array, Namespace, Parameters
+from portable_dnn.backend import Array, Measurements, Namespace, Parameters
 from portable_dnn.choices import check_count
 from portable_dnn.devices import location_of, place
 from portable_dnn.errors import DataError, DivergenceError, SettingError
@@ -35,7 +35,7 @@ class Progress:
     Attributes
     ----------
     iteration : int
-        Number of updates made before this one, from 0.
+        Number of updates made before the last one, from 0.
     record : Record or None
         What was measured in this iteration, if it was one to be recorded.
     """
@@ -43,7 +43,7 @@ class Progress:
     iteration: int
     record: Record | None
     _state: dict[str, Array]
-    _parameters_of: Callable[[dict[str, Array]], dict[str, Array]]
+    _parameters_of: Callable[[Parameters], dict[str, Array]]
 
     @property
     def parameters(self) -> dict[str, Array]:
@@ -77,6 +77,7 @@ def train(
     record_every: int = 100,
     compress: str = "auto",
     callback: Callable[[Progress], object] | None = None,
+    callback_seconds: float = 0.0,
 ) -> TrainedNetwork:
     """Train a network from given start parameters.
 
@@ -103,6 +104,9 @@ def train(
         rounding, and many times faster with more features than samples. "auto" does where it pays.
     callback : callable, optional
         Called with a `Progress` after every update.
+    callback_seconds : float
+        Call it only after recorded iterations and about every so many seconds in between, so that
+        a library which can keep many updates on the device does.
 
     Returns
     -------
@@ -130,7 +134,7 @@ def train(
     _check_labels_binary(Y, xp)
     device = location_of(X)
     compressed = span.choose(compress, X, parameters, num_iterations, device)
-    held = span.hold(X, parameters, xp=xp) if compressed else hold(X, parameters)
+    held = span.hold(X, parameters, xp=xp) if compressed else hold(X, parameters, xp=xp)
     history = History(parameters_hash(parameters), compressed)
     measured, plain = (
         device.backend.compile(
@@ -138,31 +142,33 @@ def train(
         )
         for measured in (True, False)
     )
-    run = _Run(Steps(measured, plain, held.data, Y), held.parameters_of, learning_rate, history)
-    return _run(run, held.state, num_iterations, record_every, callback)
+    steps = Steps(measured, plain, held.data, Y)
+    look_every = None if callback is None else callback_seconds
+    stops = iterate(steps, held.state, num_iterations, record_every, look_every)
+    run = _Run(steps, held.parameters_of, learning_rate, history)
+    return _follow(run, held.state, stops, callback or _nothing)
 
 
 class _Run(NamedTuple):
     """What stays the same during a run, and its history."""
 
     steps: Steps
-    parameters_of: Callable[[dict[str, Array]], dict[str, Array]]
+    parameters_of: Callable[[Parameters], dict[str, Array]]
     learning_rate: float
     history: History
 
 
-def _run(
+def _follow(
     run: _Run,
     state: dict[str, Array],
-    num_iterations: int,
-    record_every: int,
-    callback: Callable[[Progress], object] | None,
+    stops: Iterator[tuple[int, Measurements, dict[str, Array]]],
+    callback: Callable[[Progress], object],
 ) -> TrainedNetwork:
-    """Run the loop, keeping the history and an eye on the cost."""
+    """Follow a run, keeping the history and an eye on the cost."""
     steps, history = run.steps, run.history
-    hidden_layers = len(state) // 2 - 1
-    good, good_iteration = state, 0
-    for iteration, measurements, after in iterate(steps, state, num_iterations, record_every):
+    hidden_layers = len(state) - 2  # each but the first is one matrix, the first is two arrays
+    good, good_iteration, iteration = state, 0, 0
+    for iteration, measurements, after in stops:
         record = to_record(iteration, measurements, hidden_layers) if measurements else None
         if record is not None:
             if not math.isfinite(record.cost):
@@ -170,14 +176,17 @@ def _run(
                 raise _diverged(bad, cost, run.learning_rate)
             history.append(record)
             good, good_iteration = after, iteration + 1
-        if callback is not None:
-            callback(Progress(iteration, record, after, run.parameters_of))
+        callback(Progress(iteration, record, after, run.parameters_of))
         state = after
     history.final_cost = float(measure_once(steps, state)["cost"])
     if not math.isfinite(history.final_cost):
-        bad, cost = first_not_finite(steps, good, good_iteration, num_iterations)
+        bad, cost = first_not_finite(steps, good, good_iteration, iteration + 1)
         raise _diverged(bad, cost, run.learning_rate)
     return TrainedNetwork(run.parameters_of(state), history)
+
+
+def _nothing(progress: Progress) -> None:
+    """Do nothing with progress."""
 
 
 def _diverged(iteration: int, cost: float, learning_rate: float) -> DivergenceError:

@@ -16,7 +16,10 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["Bar", "Output"]
+__all__ = ["LOOK_SECONDS", "Bar", "Output"]
+
+LOOK_SECONDS = 0.1
+"""How often a live bar is moved."""
 
 
 class Output:

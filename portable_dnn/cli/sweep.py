@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from portable_dnn.cli.console import Bar, Output
+from portable_dnn.cli.console import LOOK_SECONDS, Bar, Output
 from portable_dnn.cli.options import (
     CompressOption,
     DataArgument,
@@ -123,7 +123,7 @@ def _try(
 ) -> Experiment | DivergenceError:
     """Train at one point of the grid; a run that diverges is a result too."""
     try:
-        return run(pictures, settings, device, callback=callback)
+        return run(pictures, settings, device, callback=callback, callback_seconds=LOOK_SECONDS)
     except DivergenceError as error:
         return error
 

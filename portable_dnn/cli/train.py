@@ -10,7 +10,7 @@ import typer
 
 from portable_dnn import span
 from portable_dnn.backend import HostArray
-from portable_dnn.cli.console import Output
+from portable_dnn.cli.console import LOOK_SECONDS, Output
 from portable_dnn.cli.options import (
     CompressOption,
     DataArgument,
@@ -132,7 +132,14 @@ def _run(
                 )
             bar.move(progress.iteration + 1, None if record is None else record.cost)
 
-        return run(pictures, settings, device, start=start, callback=show)
+        return run(
+            pictures,
+            settings,
+            device,
+            start=start,
+            callback=show,
+            callback_seconds=LOOK_SECONDS,
+        )
 
 
 def _show_start(output: Output, pictures: DataSet, settings: Settings, device: Device) -> None:

@@ -161,6 +161,26 @@ def test_a_compiled_step_has_the_same_results(backend):
     np.testing.assert_array_equal(backend.to_host(parameters["W1"]), [[1.0, 1.0]])
 
 
+def test_a_compiled_step_is_taken_as_often_as_told(backend):
+    device = backend.devices()[0]
+    state = {
+        "n": backend.from_host(np.zeros(()), device),
+        "a": backend.from_host(np.ones(3), device),
+    }
+    one = backend.from_host(np.ones(()), device)
+
+    def step(state, data, Y):
+        return {"was": state["n"]}, {"n": state["n"] + data[0], "a": 2.0 * state["a"]}
+
+    run = backend.compile(step)
+    for times in (1, 2, 7):
+        measured, after = run(state, (one, one), one, times)
+        assert (list(measured), list(after)) == (["was"], ["n", "a"])
+        # The measurements are those of the last step, before its update.
+        assert (float(measured["was"]), float(after["n"])) == (times - 1, times)
+        np.testing.assert_array_equal(backend.to_host(after["a"]), 2.0**times)
+
+
 def test_versions_are_texts(backend):
     versions = backend.versions()
     assert versions
