@@ -22,6 +22,7 @@ from portable_dnn.initializers import (
 from portable_dnn.loop import Steps, first_not_finite, iterate, measure_once
 from portable_dnn.network import check_network
 from portable_dnn.optimizers import check_learning_rate
+from portable_dnn.pixels import are_pixels, scale_pixels
 from portable_dnn.shapes import check_layer_dims
 from portable_dnn.step import make_step
 
@@ -84,12 +85,13 @@ def train(
     Parameters
     ----------
     X : array
-        Input, (n_x, m), floating; its library, device and dtype decide where and in what precision
-        the run computes.
+        Input, (n_x, m); its library and device decide where the run computes. Floating, in the
+        dtype of the parameters; or uint8 pixels, taken as X / 255, of which a compressed run makes
+        no floating copy.
     Y : array
         Labels 0 or 1, (n_L, m), any real dtype.
     parameters : mapping of str to array
-        Start parameters, on the device and in the dtype of X; not changed.
+        Start parameters, on the device of X; not changed. Their dtype is the run's precision.
     hidden : str, Activation or sequence of these
         Activation of all hidden layers, or one for each.
     learning_rate : float
@@ -125,16 +127,20 @@ def train(
     ShapeError, DTypeError, DeviceError
         If the arrays do not fit each other.
     """
-    xp, dims = check_network(X, parameters, Y)
+    xp, dims = check_network(X, parameters, Y, pixels=True)
     activations = hidden_activations(hidden, len(dims) - 2)
     learning_rate = check_learning_rate(learning_rate)
     check_count(num_iterations, "number of iterations")
     check_count(record_every, "interval between records")
-    Y = xp.astype(Y, X.dtype, copy=False)
+    Y = xp.astype(Y, parameters["W1"].dtype, copy=False)
     _check_labels_binary(Y, xp)
     device = location_of(X)
     compressed = span.choose(compress, X, parameters, num_iterations, device)
-    held = span.hold(X, parameters, xp=xp) if compressed else hold(X, parameters, xp=xp)
+    if compressed:
+        held = span.hold(X, parameters, xp=xp)
+    else:
+        X = scale_pixels(X, dtype_name(parameters["W1"])) if are_pixels(X) else X
+        held = hold(X, parameters, xp=xp)
     history = History(parameters_hash(parameters), compressed)
     measured, plain = (
         device.backend.compile(
@@ -224,7 +230,7 @@ def L_layer_model(
     Parameters
     ----------
     X : array
-        Input, (n_x, m), floating.
+        Input, (n_x, m), floating; or uint8 pixels, taken as X / 255 in float64.
     Y : array
         Labels 0 or 1, (n_L, m).
     layers_dims : sequence of int
@@ -241,7 +247,7 @@ def L_layer_model(
     Returns
     -------
     parameters : dict of str to array
-        `W1, b1 … WL, bL`, on the device and in the dtype of X.
+        `W1, b1 … WL, bL`, on the device of X and in the run's dtype.
     costs : list of float
         The cost every 100 iterations, from iteration 0.
 
@@ -271,7 +277,7 @@ def two_layer_model(
     Parameters
     ----------
     X : array
-        Input, (n_x, m), floating.
+        As for `L_layer_model`.
     Y : array
         Labels 0 or 1, (n_y, m).
     layers_dims : (n_x, n_h, n_y)
@@ -284,7 +290,7 @@ def two_layer_model(
     Returns
     -------
     parameters : dict of str to array
-        `W1, b1, W2, b2`, on the device and in the dtype of X.
+        `W1, b1, W2, b2`, on the device of X and in the run's dtype.
     costs : list of float
         The cost every 100 iterations, from iteration 0.
 
@@ -313,7 +319,8 @@ def _model(
     hidden: Hidden,
 ) -> tuple[dict[str, Array], list[float]]:
     """Place the start where X is, and train."""
-    parameters = place(start, location_of(X), dtype=dtype_name(X))
+    dtype = "float64" if are_pixels(X) else dtype_name(X)
+    parameters = place(start, location_of(X), dtype=dtype)
 
     def show(progress: Progress) -> None:
         if progress.record is not None:
