@@ -146,9 +146,11 @@ def compile(step: Step) -> Stretch:
         state: dict[str, Array], data: Any, Y: Array, times: int = 1
     ) -> tuple[Measurements, dict[str, Array]]:
         here = OrderedDict(state)
+        # A step that measures nothing needs no program of its own beside the loop.
+        silent = times > 1 and not jax.eval_shape(ordered, here, data, Y)[0]
         if times > 1:
-            here = loop(here, data, Y, times - 1)
-        measurements, after = once(here, data, Y)
+            here = loop(here, data, Y, times if silent else times - 1)
+        measurements, after = ({}, here) if silent else once(here, data, Y)
         return dict(measurements), dict(after)
 
     return run
