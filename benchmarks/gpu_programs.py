@@ -137,7 +137,7 @@ def _ours_eager(problem: Problem) -> Callable[[int], Trained]:
             for m in (True, False)
         )
         state = held.state
-        steps = Steps(measured, plain, held.data, Y)
+        steps = Steps(measured, plain, held.data, 1.0 - 2.0 * Y)
         for _, measurements, after in iterate(steps, state, iterations, problem.record_every):
             state = after
             if measurements:

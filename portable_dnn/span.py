@@ -31,7 +31,7 @@ from portable_dnn.pixels import PIXEL_SCALE, are_pixels
 __all__ = ["COMPRESS", "SPAN", "Work", "choose", "hold", "work"]
 
 COMPRESS = ("auto", "on", "off")
-_BLOCK = 1024  # features a block: small beside X, large enough for a fast product
+_BLOCK = 2048  # features a block: small beside X, large enough for a fast product
 
 
 def _forward(state: Parameters, samples: Samples, *, xp: Namespace) -> Array:
@@ -45,13 +45,11 @@ def _moves(dZ1: Array, samples: Samples, *, xp: Namespace) -> dict[str, Array]:
 
 
 def _norms(moves: Parameters, samples: Samples, *, xp: Namespace) -> dict[str, Array]:
-    """How far W1 moves, by D Xᵀ, whose square is Σ (D XᵀX) ∘ D, and b1, by the row sums of D."""
+    """How far W1 moves, by D Xᵀ, and b1, by the row sums d of D: Σ (D K) ∘ D is both squares."""
     D = moves["C1"]
-    square = xp.sum((D @ (samples.X - 1.0)) * D)
-    return {
-        "W1": xp.sqrt(xp.maximum(square, 0.0)),
-        "b1": gradient_norm(D @ samples.ones.T, xp=xp),
-    }
+    d = D @ samples.ones.T
+    square = xp.sum(moves["Z1"] * D) - xp.sum(d * d)
+    return {"W1": xp.sqrt(xp.maximum(square, 0.0)), "b1": gradient_norm(d, xp=xp)}
 
 
 SPAN = FirstLayer(_forward, _moves, _norms)
@@ -84,7 +82,7 @@ def hold(X: Array, parameters: Parameters, *, xp: Namespace) -> Held:
     wide, m = _widest(W1, xp), X.shape[1]
     K = xp.zeros((m, m), dtype=wide, device=device)
     Z1 = xp.zeros((W1.shape[0], m), dtype=wide, device=device)
-    for block in _blocks(X.shape[0]):
+    for block in _blocks(X.shape[0], whole=X.dtype == wide):
         rows = xp.astype(X[block, :], wide, copy=False)
         K += rows.T @ rows  # in place where the library can: K may be large
         Z1 += xp.astype(W1[:, block], wide, copy=False) @ rows
@@ -101,10 +99,11 @@ def hold(X: Array, parameters: Parameters, *, xp: Namespace) -> Held:
     )
 
 
-def _blocks(n_x: int) -> Iterator[slice]:
-    """Cut the features into blocks."""
-    for start in range(0, n_x, _BLOCK):
-        yield slice(start, min(start + _BLOCK, n_x))
+def _blocks(n_x: int, *, whole: bool = False) -> Iterator[slice]:
+    """Cut the features into blocks, of which a cast makes a copy; or into one."""
+    size = n_x if whole else _BLOCK
+    for start in range(0, n_x, size):
+        yield slice(start, min(start + size, n_x))
 
 
 def _widest(array: Array, xp: Namespace) -> Any:

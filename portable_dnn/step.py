@@ -6,9 +6,9 @@ than in arithmetic:
 
 - each layer from the second on has W and b in one matrix (see `joined`), and the run chooses how
   the first is held (see `first_layer`);
-- the derivative of the logits is σ(z) − y = (tanh(z/2) + 1 − 2y) / 2, and carries the factor −α/m
-  from there on, so that every product of the way back is what a parameter moves by, and the old
-  parameter is added to it where it lies.
+- labels come as signs, s = 1 − 2y, so that the derivative of the logits is σ(z) − y =
+  (tanh(z/2) + s) / 2; it carries the factor −α/m from there on, so that every product of the way
+  back is what a parameter moves by, and the old parameter is added to it where it lies.
 """
 
 from collections.abc import Sequence
@@ -27,9 +27,10 @@ __all__ = ["TrainingStep", "make_step"]
 class TrainingStep:
     """A step, and what it is made of, so that a backend can recognise one it has a program for.
 
-    Called with `(state, samples, Y)` of a `Held`, it returns `(measurements, state)`, without side
-    effects: it can be compiled, and run in lockstep on two backends. The measurements are those of
-    `diagnostics.measure`, still on the device, or empty.
+    Called with `(state, samples, signs)`, it returns `(measurements, state)`, without side effects:
+    it can be compiled, and run in lockstep on two backends. State and samples are those of a
+    `Held`, the signs are 1 − 2Y; the measurements are those of `diagnostics.measure`, still on the
+    device, or empty.
 
     Attributes
     ----------
@@ -52,7 +53,7 @@ class TrainingStep:
     first: FirstLayer
 
     def __call__(
-        self, state: dict[str, Array], samples: Samples, Y: Array
+        self, state: dict[str, Array], samples: Samples, signs: Array
     ) -> tuple[Measurements, dict[str, Array]]:
         """Take the step."""
         xp, layers = self.xp, self.layers
@@ -63,14 +64,14 @@ class TrainingStep:
             Z = state[name] @ A
             inputs.append(A)
             outputs.append(Z)
-        factor = -0.5 * self.learning_rate / Y.shape[1]
-        dZ = (xp.tanh(0.5 * Z) + (1.0 - 2.0 * Y)) * factor
+        factor = -0.5 * self.learning_rate / signs.shape[1]
+        dZ = (xp.tanh(0.5 * Z) + signs) * factor
         moves = {}
         for (name, g), A, Z in zip(layers[::-1], inputs[::-1], outputs[-2::-1], strict=True):
             moves[name] = dZ @ A.T
             dZ = g.backward(weights_of(state[name]).T @ dZ, Z, xp=xp)
         moves.update(self.first.moves(dZ, samples, xp=xp))
-        measurements = self._measure(Y, samples, outputs, moves) if self.measured else {}
+        measurements = self._measure(signs, samples, outputs, moves) if self.measured else {}
         after = {}
         for name, array in state.items():
             moved = moves[name]
@@ -79,10 +80,11 @@ class TrainingStep:
         return measurements, after
 
     def _measure(
-        self, Y: Array, samples: Samples, outputs: Sequence[Array], moves: dict[str, Array]
+        self, signs: Array, samples: Samples, outputs: Sequence[Array], moves: dict[str, Array]
     ) -> Measurements:
         """Measure what the step has computed."""
         activations = [g for _, g in self.layers]
+        Y = 0.5 * (1.0 - signs)
         return measure(
             *(Y, samples, outputs, moves, activations, self.learning_rate),
             xp=self.xp,

@@ -148,7 +148,7 @@ def train(
         )
         for measured in (True, False)
     )
-    steps = Steps(measured, plain, held.data, Y)
+    steps = Steps(measured, plain, held.data, 1.0 - 2.0 * Y)
     look_every = None if callback is None else callback_seconds
     stops = iterate(steps, held.state, num_iterations, record_every, look_every)
     run = _Run(steps, held.parameters_of, learning_rate, history)
