@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
+import numpy as np
 
 from portable_dnn.errors import DataError
 from portable_dnn.limits import (
@@ -41,6 +42,7 @@ CHECKSUM = int(h5py.h5z.FILTER_FLETCHER32)
 """The number of the filter that appends a checksum."""
 # In the order in which h5py and others write them; any may be left out.
 _PIPELINE = (int(h5py.h5z.FILTER_SHUFFLE), GZIP, CHECKSUM)
+_NUMBERS = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.ENUM)
 
 
 @contextmanager
@@ -159,13 +161,16 @@ def check_type(kind: h5py.h5t.TypeID, what: str, path: Path) -> None:
                 "numpy.array(names, dtype='S')"
             )
         return
+    try:
+        dtype = kind.dtype if found in _NUMBERS else np.dtype(object)
+    except TypeError as error:  # such as integers of five bytes
+        raise DataError(f"{path}: {what} holds numbers in an unusual format") from error
     # h5py writes truth values as an enumeration of two names.
-    plain = found in (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.ENUM)
-    if not plain or kind.dtype.kind not in "buif":
+    if dtype.kind not in ("b" if found == h5py.h5t.ENUM else "iuf"):
         raise DataError(f"{path}: {what} holds neither numbers nor plain text")
-    if found != h5py.h5t.ENUM and h5py.h5t.py_create(kind.dtype) != kind:
+    if found != h5py.h5t.ENUM and h5py.h5t.py_create(dtype) != kind:
         raise DataError(
-            f"{path}: {what} holds numbers in an unusual format; write it as {kind.dtype.name}"
+            f"{path}: {what} holds numbers in an unusual format; write it as {dtype.name}"
         )
 
 

@@ -187,7 +187,12 @@ def _read_open_file(
     arrays = {key: open_array(file, key, path) for pair in present.values() for key in pair}
     names = None
     if _NAMES_KEY in links:
-        names = open_array(file, _NAMES_KEY, path, variable_text=variable_text)
+        names = open_array(file, _NAMES_KEY, path, variable_text=True)
+        if names.dtype.kind == "O" and not variable_text:
+            raise DataError(
+                f"{path}: {_NAMES_KEY} holds text of variable length; write it with a fixed "
+                "length, as numpy.array(names, dtype='S'), or read it with --isolate"
+            )
     for x_key, y_key in present.values():
         check_declared(arrays[x_key], arrays[y_key], (x_key, y_key), path)
     check_memory([*arrays.values(), *([] if names is None else [names])], path)
