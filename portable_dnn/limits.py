@@ -6,6 +6,7 @@ __all__ = [
     "MOST_HEADER_BYTES",
     "MOST_NAMES",
     "MOST_NAME_LENGTH",
+    "MOST_PICTURE_BYTES",
     "MOST_PIXELS",
     "MOST_RATIO",
     "MOST_UNSTORED_BYTES",
@@ -37,3 +38,6 @@ MOST_CHUNKS_UNSEEN = 10_000
 
 MOST_PIXELS = 50_000_000
 """Pixels of one picture, as its header declares: larger than any camera's."""
+
+MOST_PICTURE_BYTES = 250_000_000
+"""Bytes of one picture file: as many pixels, uncompressed with transparency, and a quarter more."""

@@ -3,6 +3,7 @@
 Pillow is imported only when a picture is read: it is not needed to train.
 """
 
+import io
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from portable_dnn.errors import DataError
-from portable_dnn.limits import MOST_PIXELS
-from portable_dnn.memory import check_fits
+from portable_dnn.limits import MOST_PICTURE_BYTES, MOST_PIXELS
+from portable_dnn.memory import check_fits, show_bytes
 from portable_dnn.paths import entries, existing_file, existing_folder, leads_out
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def read_picture(path: str | Path, size: int | tuple[int, int]) -> NDArray[np.ui
     Parameters
     ----------
     path : str or Path
-        A JPEG, PNG, WebP or BMP file of at most 50 million pixels.
+        A JPEG, PNG, WebP or BMP file of at most 50 million pixels and 250 MB.
     size : int or (int, int)
         Height and width, or one number for both.
 
@@ -56,11 +57,12 @@ def read_picture(path: str | Path, size: int | tuple[int, int]) -> NDArray[np.ui
     height, width = (size, size) if isinstance(size, int) else size
     _check_size(height, width)
     path = existing_file(path, f"a {_READABLE} picture")
+    content = _content(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # oddities in the file's metadata do no harm
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=_FORMATS) as picture:
+            with Image.open(content, formats=_FORMATS) as picture:
                 _check_pixels(picture, path)
                 upright = _upright_rgb(picture)
                 resized = upright.resize((width, height), Image.Resampling.LANCZOS)
@@ -68,10 +70,11 @@ def read_picture(path: str | Path, size: int | tuple[int, int]) -> NDArray[np.ui
         raise DataError(f"{path} is not a {_READABLE} picture") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise DataError(f"{path} has {_too_many()}") from error
-    # Pillow's decoders report damage as any of these, by format and place.
-    except (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError) as error:
-        if isinstance(error, DataError):
-            raise
+    except (DataError, MemoryError):
+        raise
+    # Pillow's decoders and its EXIF reader raise whatever they run into: SyntaxError, struct.error,
+    # IndexError and more. Nothing but Pillow runs here.
+    except Exception as error:
         raise DataError(f"{path} is a damaged picture: {error}") from error
     return np.asarray(resized, dtype=np.uint8)
 
@@ -170,6 +173,25 @@ def _check_size(height: int, width: int) -> None:
             f"a picture cannot be resized to {height} x {width}; use at least 1 x 1 and at most "
             f"{MOST_PIXELS // 10**6} million pixels"
         )
+
+
+def _content(path: Path) -> io.BytesIO:
+    """Read a file of bounded size.
+
+    From memory, because a decoder asks for as many bytes as a header declares, and a file that is
+    asked for 4 GB makes room for 4 GB before it finds that it has 90 bytes.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MOST_PICTURE_BYTES:
+            raise DataError(
+                f"{path} has {show_bytes(size)}; picture files of at most "
+                f"{show_bytes(MOST_PICTURE_BYTES)} are read"
+            )
+        with path.open("rb") as file:
+            return io.BytesIO(file.read(size))
+    except OSError as error:
+        raise DataError(f"{path} may not be read: {error.strerror or error}") from error
 
 
 def _check_pixels(picture: "Image", path: Path) -> None:
