@@ -10,6 +10,8 @@ import pytest
 
 from portable_dnn import isolation
 from portable_dnn.data import read_dataset
+from portable_dnn.errors import DataError
+from portable_dnn.isolated_readers import read_pictures_isolated
 from portable_dnn.store import load_model
 
 BAD_WORKER = Path(__file__).parents[1] / "hostile" / "bad_worker.py"
@@ -174,9 +176,17 @@ def test_a_mistake_of_ours(refused, data, misbehaves):
 
 
 @pytest.mark.parametrize("how", ["nothing", "garbage", "other", "link"])
-def test_what_it_leaves_is_not_trusted(refused, command, misbehaves, how):
+@pytest.mark.parametrize("kind", ["info", "summary"])
+def test_what_it_leaves_is_not_trusted(refused, model, data, picture, misbehaves, how, kind):
     misbehaves(how)
-    refused(*command, "--isolate")
+    refused(*commands(model, data, picture, None)[kind], "--isolate")
+
+
+@pytest.mark.parametrize("how", ["nothing", "garbage", "other", "link"])
+def test_pictures_that_it_leaves_are_not_trusted(picture, misbehaves, how):
+    misbehaves(how)
+    with pytest.raises(DataError):
+        read_pictures_isolated([picture], (4, 4), isolation.Limits())
 
 
 def test_a_real_file_that_hangs_the_hdf5_library(refused, folder):
