@@ -41,10 +41,11 @@ def fuzz(target: str, engine: str, seconds: float, examples: int, keep: Path) ->
     Returns
     -------
     dict of str to object
-        `runs`, `loaded` (how many inputs were good), `seconds` and `found`, a list of sentences.
+        `runs`, `loaded` (how many inputs were good), `slowest` (seconds of one), `seconds` and
+        `found`, a list of sentences.
     """
     began = time.monotonic()
-    total: dict[str, object] = {"runs": 0, "loaded": 0, "found": []}
+    total: dict[str, object] = {"runs": 0, "loaded": 0, "slowest": 0.0}
     found: list[str] = []
     seed = 1 if examples else time.time_ns() % 2**31
     while (left := seconds - (time.monotonic() - began)) > 0:
@@ -64,6 +65,7 @@ def fuzz(target: str, engine: str, seconds: float, examples: int, keep: Path) ->
             count = json.loads((work / COUNT).read_text()) if (work / COUNT).exists() else {}
             for key in ("runs", "loaded"):
                 total[key] += count.get(key, 0)
+            total["slowest"] = max(total["slowest"], count.get("slowest", 0.0))
             for path in work.glob(f"{target}-*"):
                 keep.mkdir(parents=True, exist_ok=True)
                 (keep / path.name).write_bytes(path.read_bytes())
@@ -86,9 +88,10 @@ def _kept(current: Path, keep: Path, target: str, done: subprocess.CompletedProc
     keep.mkdir(parents=True, exist_ok=True)
     path = keep / f"{target}-{hashlib.sha256(content).hexdigest()[:16]}"
     path.write_bytes(content)
-    said = done.stderr.decode(errors="replace")
-    how = "took too long" if "Timeout (" in said else f"ended the process ({done.returncode})"
-    return f"{path}: {how}: {' '.join(said.split())[-300:]}"
+    path.with_suffix(".log").write_bytes(done.stderr)
+    too_long = b"Timeout (" in done.stderr
+    how = "took too long" if too_long else f"ended the process ({done.returncode})"
+    return f"{path}: {how}, see {path.with_suffix('.log')}"
 
 
 def main() -> None:
@@ -115,7 +118,8 @@ def main() -> None:
             found += len(result["found"])
             print(
                 f"{target:12} {engine:10} {result['seconds']:5} s  {result['runs']:8} inputs, "
-                f"{result['loaded']} of them good, {len(result['found'])} findings",
+                f"{result['loaded']} of them good, the slowest {result['slowest']:.1f} s, "
+                f"{len(result['found'])} findings",
                 flush=True,
             )
             for text in result["found"]:

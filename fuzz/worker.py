@@ -44,6 +44,7 @@ class Judge:
         self.name = target
         self.keep = keep
         self.runs = self.loaded = 0
+        self.slowest = 0.0
         self.found: dict[str, str] = {}
         self._ours = PortableDnnError
         # Where there is one, in memory: a file is written for every input.
@@ -54,6 +55,7 @@ class Judge:
     def __call__(self, content: bytes) -> None:
         """Read one input."""
         (self.keep / CURRENT).write_bytes(content)
+        began = time.monotonic()
         faulthandler.dump_traceback_later(_LONGEST, exit=True)
         try:
             with warnings.catch_warnings():
@@ -69,6 +71,7 @@ class Judge:
             self._report(content, what, f"{type(error).__name__} {place.filename}:{place.lineno}")
         finally:
             faulthandler.cancel_dump_traceback_later()
+        self.slowest = max(self.slowest, time.monotonic() - began)
         self.runs += 1
         if self.runs % 50 == 0:
             self.count()
@@ -83,7 +86,12 @@ class Judge:
 
     def count(self) -> None:
         """Write down how far it is, for the process that waits."""
-        numbers = {"runs": self.runs, "loaded": self.loaded, "found": list(self.found.values())}
+        numbers = {
+            "runs": self.runs,
+            "loaded": self.loaded,
+            "slowest": self.slowest,
+            "found": list(self.found.values()),
+        }
         temporary = self.keep / f"{COUNT}.new"
         temporary.write_text(json.dumps(numbers))
         temporary.replace(self.keep / COUNT)
@@ -134,6 +142,7 @@ def with_atheris(judge: Judge, seconds: float, seed: int) -> None:
         "-rss_limit_mb=0",  # the operating system's limit is set already
         "-timeout=0",
         "-verbosity=0",
+        f"-artifact_prefix={judge.keep}/",
         "-print_final_stats=0",
     ]
     # It ends the process without what Python does at an end.
