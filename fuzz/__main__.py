@@ -51,18 +51,9 @@ def fuzz(target: str, engine: str, seconds: float, examples: int, keep: Path) ->
     while (left := seconds - (time.monotonic() - began)) > 0:
         with tempfile.TemporaryDirectory() as name:
             work = Path(name)
-            done = subprocess.run(
-                [
-                    *(sys.executable, "-m", "fuzz.worker", target, f"--engine={engine}"),
-                    *(f"--seconds={left}", f"--examples={examples}", f"--seed={seed}"),
-                    f"--keep={work}",
-                ],
-                env={**os.environ, **_THREADS},
-                stderr=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                check=False,
-            )
-            count = json.loads((work / COUNT).read_text()) if (work / COUNT).exists() else {}
+            options = (f"--seconds={left}", f"--examples={examples}", f"--seed={seed}")
+            done = _worker(target, engine, work, *options)
+            count = _count(work)
             for key in ("runs", "loaded"):
                 total[key] += count.get(key, 0)
             total["slowest"] = max(total["slowest"], count.get("slowest", 0.0))
@@ -74,7 +65,7 @@ def fuzz(target: str, engine: str, seconds: float, examples: int, keep: Path) ->
                 if examples:
                     break
             elif (work / CURRENT).exists():
-                found.append(_kept(work / CURRENT, keep, target, done))
+                found += _ended(work / CURRENT, keep, target, done)
             else:
                 sys.stderr.write(done.stderr.decode(errors="replace"))
                 raise SystemExit(f"{target} did not start with {engine}")
@@ -82,16 +73,45 @@ def fuzz(target: str, engine: str, seconds: float, examples: int, keep: Path) ->
     return {**total, "found": found, "seconds": round(time.monotonic() - began)}
 
 
-def _kept(current: Path, keep: Path, target: str, done: subprocess.CompletedProcess[bytes]) -> str:
-    """Keep the input at which a process ended, and say how."""
+def _worker(
+    target: str, engine: str, work: Path, *options: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Run one process to its end."""
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "fuzz.worker", target, f"--engine={engine}"),
+            *(f"--keep={work}", *options),
+        ],
+        env={**os.environ, **_THREADS},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+def _count(work: Path) -> dict[str, object]:
+    """Read what a process wrote down; nothing, if it ended early."""
+    return json.loads((work / COUNT).read_text()) if (work / COUNT).exists() else {}
+
+
+def _ended(
+    current: Path, keep: Path, target: str, done: subprocess.CompletedProcess[bytes]
+) -> list[str]:
+    """Keep the input at which a process ended; a finding, if it ends another process too."""
     content = current.read_bytes()
     keep.mkdir(parents=True, exist_ok=True)
     path = keep / f"{target}-{hashlib.sha256(content).hexdigest()[:16]}"
     path.write_bytes(content)
-    path.with_suffix(".log").write_bytes(done.stderr)
-    too_long = b"Timeout (" in done.stderr
-    how = "took too long" if too_long else f"ended the process ({done.returncode})"
-    return f"{path}: {how}, see {path.with_suffix('.log')}"
+    log = path.with_suffix(".log")
+    log.write_bytes(done.stderr)
+    how = "took too long" if b"Timeout (" in done.stderr else f"ended ({done.returncode})"
+    with tempfile.TemporaryDirectory() as name:
+        again = _worker(target, "hypothesis", Path(name), f"--input={path}")
+        if again.returncode == 0 and not _count(Path(name)).get("found"):
+            # Such as on a machine that stood still for a while.
+            print(f"    {path}: the process {how}, but not again: no finding, see {log}")
+            return []
+    return [f"{path}: the process {how}, see {log}"]
 
 
 def main() -> None:

@@ -159,6 +159,7 @@ def main() -> None:
     parser.add_argument("--examples", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, required=True)
+    parser.add_argument("--input", type=Path, help="read this file alone")
     arguments = parser.parse_args()
 
     deadline = time.monotonic() + arguments.seconds
@@ -177,7 +178,9 @@ def main() -> None:
     from portable_dnn.process_limits import limit_this_process
 
     limit_this_process(_MEMORY, 1e6)
-    if arguments.engine == "atheris":
+    if arguments.input:
+        judge(arguments.input.read_bytes())
+    elif arguments.engine == "atheris":
         with_atheris(judge, deadline - time.monotonic(), arguments.seed)
     else:
         with_hypothesis(

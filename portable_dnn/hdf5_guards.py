@@ -49,6 +49,9 @@ _NUMBERS = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.ENUM)
 def without_plugins() -> Iterator[None]:
     """Keep the HDF5 library from loading code because a file names a filter it does not know.
 
+    The list is one for the whole process: where threads read at the same time, the first that ends
+    restores it, and `check_storage` alone is left to refuse such filters.
+
     Yields
     ------
     None

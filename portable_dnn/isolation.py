@@ -109,7 +109,7 @@ def isolated(
         If the file is refused, a limit is reached or the process crashes.
     """
     limits.check()
-    with tempfile.TemporaryDirectory(prefix="portable_dnn-") as name:
+    with tempfile.TemporaryDirectory("", "portable_dnn-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         content = json.dumps({**request, "limits": asdict(limits)})
         (folder / REQUEST_FILE).write_text(content, encoding="utf-8")
@@ -146,16 +146,14 @@ def worker_command() -> list[str]:
 def _watch(process: subprocess.Popen[bytes], limits: Limits) -> str:
     """Wait for the end of a process, or end it at its limits and say which it was."""
     deadline = time.monotonic() + limits.seconds
-    with contextlib.suppress(psutil.Error):  # it may be gone before it is looked at
-        observed = psutil.Process(process.pid)
-        while process.poll() is None:
-            if time.monotonic() > deadline:
-                return _TIME
-            if observed.memory_info().rss > limits.memory + _OWN_MEMORY:
+    while process.poll() is None:
+        if time.monotonic() > deadline:
+            return _TIME
+        with contextlib.suppress(psutil.Error):  # it may be gone before it is looked at
+            if psutil.Process(process.pid).memory_info().rss > limits.memory + _OWN_MEMORY:
                 return _MEMORY
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_PERIOD)
-    process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_PERIOD)
     return ""
 
 
@@ -164,8 +162,8 @@ def _refusal(folder: Path, code: int, said: Path) -> str:
     if code == 0:
         return ""
     refused = folder / ERROR_FILE
-    if refused.exists():
-        with refused.open(encoding="utf-8") as file:
+    if refused.is_file():
+        with refused.open(encoding="utf-8", errors="replace") as file:
             error = read_object(file.read(MOST_HEADER_BYTES), "the answer of the reader")
         return _MEMORY if error.get("memory") else _quoted(str(error.get("message")))
     if -code == getattr(signal, "SIGXCPU", 0):

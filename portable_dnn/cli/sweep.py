@@ -66,7 +66,12 @@ def sweep(
     compress: CompressOption = "auto",
     device: DeviceOption = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="MODEL.h5", help="Save the best model here.")
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="MODEL.h5",
+            help="Save the best model here; as safetensors if the name ends so.",
+        ),
     ] = None,
     isolate: IsolateOption = False,
     isolate_memory: IsolateMemoryOption = None,

@@ -62,7 +62,12 @@ def train(
     compress: CompressOption = "auto",
     device: DeviceOption = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="MODEL.h5", help="Save the model here.")
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="MODEL.h5",
+            help="Save the model here; as safetensors, which travels best, if the name ends so.",
+        ),
     ] = None,
     history: Annotated[
         Path | None,

@@ -15,7 +15,7 @@ from portable_dnn.isolated_readers import read_pictures_isolated
 from portable_dnn.store import load_model
 
 BAD_WORKER = Path(__file__).parents[1] / "hostile" / "bad_worker.py"
-SHORT = ("--isolate", "--isolate-seconds", 2)
+SHORT = ("--isolate", "--isolate-seconds", 1)
 SMALL = ("--isolate", "--isolate-memory", 0.3)
 
 
@@ -107,9 +107,8 @@ def test_two_files(succeeds, data, make_data):
 # ---- refused in the other process ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("content", [b"", b"no HDF5", b"\x89HDF\r\n\x1a\n" + bytes(100)])
-def test_the_reasons_are_the_same(refused, folder, content):
-    (folder / "bad.h5").write_bytes(content)
+def test_the_reasons_are_the_same(refused, folder):
+    (folder / "bad.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
     for command in (("data", "info"), ("train",), ("summary",)):
         plain = refused(*command, "bad.h5")
         assert refused(*command, "bad.h5", "--isolate") == plain
@@ -129,9 +128,10 @@ def test_a_damaged_picture(refused, model, picture):
 # ---- the other process fails --------------------------------------------------------------------
 
 
-def test_a_crash(refused, command, misbehaves):
+@pytest.mark.parametrize("name", ["train", "evaluate", "predict"])
+def test_a_crash(refused, model, data, picture, misbehaves, name):
     misbehaves("crash")
-    said = refused(*command, "--isolate")
+    said = refused(*commands(model, data, picture, None)[name], "--isolate")
     assert "was not read: the process that read it crashed (SIGSEGV)" in said
     assert "2.0 GB of memory and 60 s" in said
 
@@ -141,13 +141,12 @@ def test_an_abort(refused, data, misbehaves):
     assert "crashed (SIGABRT)" in refused("train", data, "--isolate")
 
 
-@pytest.mark.parametrize("how", ["spin", "sleep"])
-def test_no_end(refused, data, misbehaves, how):
-    misbehaves(how)
+def test_no_end(refused, data, misbehaves):
+    misbehaves("sleep")
     said = refused("data", "info", data, *SHORT)
     assert said == (
         f"{data} was not read: reading it takes too long; the limits of --isolate are 2.0 GB of "
-        "memory and 2 s; --isolate-memory and --isolate-seconds raise them"
+        "memory and 1 s; --isolate-memory and --isolate-seconds raise them"
     )
 
 
@@ -176,16 +175,16 @@ def test_a_mistake_of_ours(refused, data, misbehaves):
 
 
 @pytest.mark.parametrize("how", ["nothing", "garbage", "other", "link"])
-@pytest.mark.parametrize("kind", ["info", "summary"])
-def test_what_it_leaves_is_not_trusted(refused, model, data, picture, misbehaves, how, kind):
+def test_what_it_leaves_is_not_trusted(refused, model, data, picture, misbehaves, how):
     misbehaves(how)
+    kind = "summary" if how == "garbage" else "info"
     refused(*commands(model, data, picture, None)[kind], "--isolate")
 
 
-@pytest.mark.parametrize("how", ["nothing", "garbage", "other", "link"])
+@pytest.mark.parametrize("how", ["other", "smaller"])
 def test_pictures_that_it_leaves_are_not_trusted(picture, misbehaves, how):
     misbehaves(how)
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match="holds no pictures of shape"):
         read_pictures_isolated([picture], (4, 4), isolation.Limits())
 
 

@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+
 from portable_dnn import isolation_worker, process_limits
 from portable_dnn.tensors import write_tensors
 
@@ -16,11 +18,6 @@ def crash(_result, **_request):
 
 def stop(_result, **_request):
     os.abort()
-
-
-def spin(_result, **_request):
-    while True:
-        pass
 
 
 def sleep(_result, **_request):
@@ -61,6 +58,10 @@ def garbage(result, **_request):
 
 def other(result, **_request):
     write_tensors(result, {}, {"portable_dnn": "[[["})
+
+
+def smaller(result, **_request):
+    write_tensors(result, {"pictures": np.zeros((1, 4, 3, 3), np.uint8)}, {})
 
 
 def link(result, **_request):
