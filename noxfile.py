@@ -97,6 +97,15 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Every reader of files and texts, ten minutes each; `nox -s fuzz -- 60 data` for less."""
+    session.install("-e", ".[fuzz]")
+    asked = session.posargs
+    seconds = ["--seconds"] if asked and asked[0].isdigit() else []
+    session.run("python", "-m", "fuzz", *seconds, *asked)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style and likely mistakes."""
     session.install("ruff>=0.9")

@@ -3,8 +3,9 @@
 import psutil
 
 from portable_dnn.errors import DataError
+from portable_dnn.process_limits import address_space_left
 
-__all__ = ["check_fits"]
+__all__ = ["check_fits", "show_bytes"]
 
 
 def check_fits(needed: int, what: str, available: int | None = None) -> None:
@@ -17,7 +18,8 @@ def check_fits(needed: int, what: str, available: int | None = None) -> None:
     what : str
         What needs them, as the subject of the message: "data.h5 declares".
     available : int, optional
-        Free bytes where they are to lie; by default the host's.
+        Free bytes where they are to lie; by default the host's, or what this process may still
+        have of them.
 
     Raises
     ------
@@ -25,16 +27,26 @@ def check_fits(needed: int, what: str, available: int | None = None) -> None:
         If they are not there.
     """
     if available is None:
-        available = int(psutil.virtual_memory().available)
+        available = min(int(psutil.virtual_memory().available), address_space_left())
     if needed > available:
         raise DataError(
-            f"{what} {_bytes(needed)} of data, but only {_bytes(available)} of memory are free; "
-            "use fewer or smaller pictures, smaller layers or float32"
+            f"{what} {show_bytes(needed)} of data, but only {show_bytes(available)} of memory are "
+            "free; use fewer or smaller pictures, smaller layers or float32"
         )
 
 
-def _bytes(count: int) -> str:
-    """Write a number of bytes in MB, or in GB from 1 GB on."""
+def show_bytes(count: int) -> str:
+    """Write a number of bytes for people: in MB, or in GB from 1 GB on.
+
+    Parameters
+    ----------
+    count : int
+        Bytes.
+
+    Returns
+    -------
+    str
+    """
     if count < 10**9:
         return f"{count / 10**6:.1f} MB"
     return f"{count / 10**9:,.1f} GB"

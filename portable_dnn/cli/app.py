@@ -20,6 +20,9 @@ from portable_dnn.errors import PortableDnnError
 
 __all__ = ["app", "main"]
 
+# What a file says of itself may be long as well.
+_MOST_SHOWN = 2_000
+
 
 def _show_version(asked: bool) -> None:
     """Print the version and end."""
@@ -94,8 +97,10 @@ def fail(sentence: str) -> None:
 
 
 def _one_line(text: str) -> str:
-    """Fold a text to a line; what a file says of itself must not steer the terminal."""
+    """Fold a text to one line; what a file says of itself must not steer or flood the terminal."""
     folded = " ".join(text.split())
+    if len(folded) > _MOST_SHOWN:
+        folded = f"{folded[:_MOST_SHOWN]} …"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in folded)
 
 

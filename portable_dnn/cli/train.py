@@ -11,6 +11,13 @@ import typer
 from portable_dnn import span
 from portable_dnn.backend import HostArray
 from portable_dnn.cli.console import LOOK_SECONDS, Output
+from portable_dnn.cli.inputs import (
+    IsolateMemoryOption,
+    IsolateOption,
+    IsolateSecondsOption,
+    isolation_limits,
+    load_data,
+)
 from portable_dnn.cli.options import (
     CompressOption,
     DataArgument,
@@ -22,7 +29,6 @@ from portable_dnn.cli.options import (
     SeedOption,
     TestOption,
     check_outputs,
-    load_data,
     parse_layers,
     parse_names,
 )
@@ -56,7 +62,12 @@ def train(
     compress: CompressOption = "auto",
     device: DeviceOption = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="MODEL.h5", help="Save the model here.")
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="MODEL.h5",
+            help="Save the model here; as safetensors, which travels best, if the name ends so.",
+        ),
     ] = None,
     history: Annotated[
         Path | None,
@@ -66,6 +77,9 @@ def train(
         Path | None,
         typer.Option("--plots", metavar="DIR", help="Draw pictures of the run into this folder."),
     ] = None,
+    isolate: IsolateOption = False,
+    isolate_memory: IsolateMemoryOption = None,
+    isolate_seconds: IsolateSecondsOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Train a network on labelled pictures.
@@ -87,10 +101,11 @@ def train(
         compress=compress,
     )
     settings.check()
+    limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     check_outputs({"--out": out, "--history": history}, {"DATA": data, "--test": test})
     if plots is not None:
         check_plot_folder(plots)
-    pictures = load_data(data, test)
+    pictures = load_data(data, test, limits)
     target = choose_device(device)
 
     output = Output(quiet=quiet)
