@@ -8,7 +8,7 @@ from pathlib import Path
 
 from portable_dnn.errors import OutputError
 
-__all__ = ["check_distinct", "check_writable", "write_atomically"]
+__all__ = ["check_distinct", "check_writable", "replace_bytes", "write_atomically"]
 
 
 def check_writable(path: str | Path) -> Path:
@@ -111,6 +111,38 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
         if isinstance(error, OutputError):
             raise
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def replace_bytes(path: Path, content: bytes | bytearray, temporary: Path) -> None:
+    """Put a whole new file in the place of another, as `write_atomically` does, with fewer calls.
+
+    Nothing is looked at beforehand: whoever writes again and again has done so once.
+
+    Parameters
+    ----------
+    path : Path
+        The file to replace or create.
+    content : bytes or bytearray
+        All of it.
+    temporary : Path
+        What to call it until it is on the disk; in the same folder. Gone afterwards.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; `path` is as it was.
+    """
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _flush(path.parent)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
 
 
 def _create(folder: Path) -> Path:

@@ -6,6 +6,8 @@ A file written on a GPU holds nothing of the GPU, so it loads where CuPy is not 
 """
 
 import json
+import tempfile
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,13 +20,19 @@ from portable_dnn.arrays import dtype_name
 from portable_dnn.backend import HostArray
 from portable_dnn.class_names import check_class_names
 from portable_dnn.devices import Device, place, to_host
-from portable_dnn.errors import DataError, SettingError, ShapeError
+from portable_dnn.errors import (
+    DataError,
+    OutputError,
+    SettingError,
+    ShapeError,
+    UnsavedError,
+)
 from portable_dnn.hdf5 import check_memory, open_array, opened, read_array, write_hdf5
 from portable_dnn.model import Model
 from portable_dnn.pixels import PIXEL_SCALE
 from portable_dnn.shapes import check_parameters
 
-__all__ = ["FORMAT_VERSION", "load_model", "save_model"]
+__all__ = ["FORMAT_VERSION", "load_model", "save_model", "save_model_somewhere"]
 
 FORMAT = "portable_dnn model"
 FORMAT_VERSION = 1
@@ -62,6 +70,33 @@ def save_model(model: Model, path: str | Path) -> None:
             group.create_dataset(name, data=array, track_times=False)
 
     write_hdf5(path, fill)
+
+
+def save_model_somewhere(model: Model, path: str | Path) -> None:
+    """Write a model to a file, or, so that it is not lost, into the folder for temporary files.
+
+    Parameters
+    ----------
+    model : Model
+        With parameters on any device.
+    path : str or Path
+        Where it should be.
+
+    Raises
+    ------
+    UnsavedError
+        If it could not be written to `path`; the message says where it is.
+    """
+    try:
+        save_model(model, path)
+    except OutputError as error:
+        folder = Path(tempfile.gettempdir())
+        fallback = folder / f"{Path(path).stem[:100]}-{uuid.uuid4().hex[:8]}.h5"
+        try:
+            save_model(model, fallback)
+        except OutputError as second:
+            raise UnsavedError(f"{error}; nor is the model anywhere else: {second}") from second
+        raise UnsavedError(f"{error}; the model was saved to {fallback} instead") from error
 
 
 def load_model(path: str | Path, device: Device | str = "cpu") -> Model:
