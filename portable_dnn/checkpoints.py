@@ -7,7 +7,6 @@ import contextlib
 import json
 import math
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +15,7 @@ from portable_dnn.background import Background
 from portable_dnn.checkpoint import Checkpoint, CheckpointFormat, read_checkpoint
 from portable_dnn.devices import to_host
 from portable_dnn.errors import DataError, SettingError
-from portable_dnn.files import replace_bytes
+from portable_dnn.files import remove_leftovers, replace_bytes, temporary_beside
 from portable_dnn.intervals import Every
 from portable_dnn.snapshot import Snapshot
 from portable_dnn.training import Progress
@@ -220,7 +219,7 @@ class Keeper:
         self._told: set[str] = set()
         self._last = time.monotonic()
         self._background = Background(self._write)
-        self._temporary = out.with_name(f".{out.name}{_WORD}{uuid.uuid4().hex}")
+        self._temporary = temporary_beside(out).with_suffix(".checkpoint")
 
     def look(self, progress: Progress) -> None:
         """Write a checkpoint if it is time for one.
@@ -279,10 +278,7 @@ class Keeper:
 
     def sweep(self) -> None:
         """Remove temporary files of runs that were killed while they wrote."""
-        start = f".{self._out.name}{_WORD}"
-        with contextlib.suppress(OSError):
-            for path in [p for p in self._out.parent.iterdir() if p.name.startswith(start)]:
-                path.unlink(missing_ok=True)
+        remove_leftovers(self._out)
 
     def _write(self, snapshot: Snapshot) -> None:
         """Write one, then remove what is too old; runs in the background."""
