@@ -144,8 +144,8 @@ def _arrays(snapshot: Snapshot, run: Mapping[str, Any], rows: int) -> dict[str, 
 
 def _column(values: list[Any], rows: int, dtype: type) -> HostArray:
     """Make a column of the history, with rows to spare."""
-    made = np.asarray(values, dtype=dtype).reshape(len(values), -1 if values else 0)
-    column = np.zeros((rows, made.shape[1]), dtype=dtype)
+    made: HostArray = np.asarray(values, dtype=dtype).reshape(len(values), -1 if values else 0)
+    column: HostArray = np.zeros((rows, made.shape[1]), dtype=dtype)
     column[: len(values)] = made
     return column
 

@@ -303,4 +303,3 @@ class Keeper:
                     f"no checkpoint can be written beside {self._out}: {reason}; training goes on, "
                     "and the next interval tries again"
                 )
-

@@ -78,8 +78,13 @@ class History:
         History
             With lists of its own.
         """
-        lists = ("iteration", "cost", "dead_share", "gradient_norm")
-        return replace(self, **{name: list(getattr(self, name)) for name in lists})
+        return replace(
+            self,
+            iteration=list(self.iteration),
+            cost=list(self.cost),
+            dead_share=list(self.dead_share),
+            gradient_norm=list(self.gradient_norm),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the history as lists and dicts, ready for JSON.

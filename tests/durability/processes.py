@@ -1,8 +1,8 @@
 """Running the command as a process that can be killed: started anew, or forked from a warm one."""
 
+import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -124,16 +124,11 @@ class Nursery:
 
 def _send(child: int, number: int) -> None:
     """Send a signal; the child may be gone, and its number is not given anew within a run."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(child, number)
-    except ProcessLookupError:
-        pass
 
 
 def _path() -> str:
     """Let a child find the tests and the library of this checkout."""
     paths = [str(ROOT), str(ROOT / "backends"), os.environ.get("PYTHONPATH", "")]
     return os.pathsep.join(filter(None, paths))
-
-
-KILL = signal.SIGKILL

@@ -116,9 +116,7 @@ def _die(harm: dict[str, Any]) -> None:
             at("write", act, half)
 
     _wrap_open(
-        lambda path, real: (
-            Writing(at("open", real)) if path.suffix == ".checkpoint" else real()
-        )
+        lambda path, real: Writing(at("open", real)) if path.suffix == ".checkpoint" else real()
     )
     fsync, replace, unlink = os.fsync, Path.replace, Path.unlink
 

@@ -11,9 +11,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from portable_dnn.checkpoints import list_checkpoints  # noqa: E402
-from tests.durability.harness import CASES, Ledger, Ordeal, damage_files  # noqa: E402
-from tests.durability.processes import Nursery  # noqa: E402
+from portable_dnn.checkpoints import list_checkpoints
+from tests.durability.harness import CASES, Ledger, Ordeal, damage_files
+from tests.durability.processes import Nursery
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 
