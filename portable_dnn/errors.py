@@ -14,6 +14,7 @@ __all__ = [
     "PortableDnnError",
     "SettingError",
     "ShapeError",
+    "UnsavedError",
 ]
 
 
@@ -47,6 +48,10 @@ class DataError(PortableDnnError, ValueError):
 
 class OutputError(PortableDnnError, OSError):
     """A result cannot be written where it was asked for."""
+
+
+class UnsavedError(OutputError):
+    """A finished model could not be written where it should be; the message says where it is."""
 
 
 class DivergenceError(PortableDnnError, ArithmeticError):

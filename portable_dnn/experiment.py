@@ -2,8 +2,9 @@
 
 import math
 import time
+import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -13,15 +14,16 @@ from portable_dnn.devices import Device, place
 from portable_dnn.errors import DataError
 from portable_dnn.evaluation import Evaluation, evaluate, evaluate_input, place_labels
 from portable_dnn.history import History
-from portable_dnn.initializers import initialize_parameters_deep
+from portable_dnn.initializers import initialize_parameters_deep, parameters_hash
 from portable_dnn.memory import check_fits
 from portable_dnn.model import Model
 from portable_dnn.pixels import are_pixels, flatten_images, scale_pixels
 from portable_dnn.settings import Settings
+from portable_dnn.snapshot import Snapshot
 from portable_dnn.training import Progress, train
 from portable_dnn.versions import versions
 
-__all__ = ["Experiment", "run", "start_parameters", "training_pictures"]
+__all__ = ["Experiment", "describe_run", "run", "start_parameters", "training_pictures"]
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,8 @@ def run(
     start: dict[str, HostArray] | None = None,
     callback: Callable[[Progress], object] | None = None,
     callback_seconds: float = 0.0,
+    begin: Snapshot | None = None,
+    stop_every: int | None = None,
 ) -> Experiment:
     """Train a network on a data set and evaluate it.
 
@@ -150,7 +154,7 @@ def run(
         Where.
     start : dict of str to numpy.ndarray, optional
         What `start_parameters` gave, if the caller has asked already.
-    callback, callback_seconds
+    callback, callback_seconds, begin, stop_every
         As for `train`.
 
     Returns
@@ -186,6 +190,8 @@ def run(
         compress=settings.compress,
         callback=callback,
         callback_seconds=callback_seconds,
+        begin=None if begin is None else _from_this_start(begin, start),
+        stop_every=stop_every,
     )
     device.backend.synchronize(device.name)
     seconds = time.perf_counter() - began
@@ -207,16 +213,49 @@ def run(
     )
 
 
+def _from_this_start(begin: Snapshot, start: dict[str, HostArray]) -> Snapshot:
+    """Let a run go on where its start is drawn with other last bits."""
+    drawn = parameters_hash(start)
+    if drawn == begin.history.start_hash:
+        return begin
+    # The settings are the same: another mathematical library has rounded a logarithm otherwise.
+    warnings.warn(
+        "the start parameters are drawn with other last bits here than where the run began: the "
+        "numbers are equal up to rounding from here on",
+        UserWarning,
+        stacklevel=3,
+    )
+    return replace(begin, history=replace(begin.history, start_hash=drawn))
+
+
+def describe_run(data: DataSet, settings: Settings, device: Device) -> dict[str, Any]:
+    """Tell what decides a run, and what it is made with.
+
+    Parameters
+    ----------
+    data, settings, device
+        As for `run`.
+
+    Returns
+    -------
+    dict of str to object
+        Plain data.
+    """
+    return {
+        "settings": {**asdict(settings), "hidden": settings.activations},
+        "data": {"source": data.source, "sha256": data.fingerprint()},
+        "device": str(device),
+        "versions": versions(device.backend),
+    }
+
+
 def _provenance(
     data: DataSet, settings: Settings, device: Device, history: History, seconds: float
 ) -> dict[str, Any]:
     """Tell how a model came about, as plain data."""
     return {
-        "settings": {**asdict(settings), "hidden": settings.activations},
-        "data": {"source": data.source, "sha256": data.fingerprint()},
+        **describe_run(data, settings, device),
         "start_sha256": history.start_hash,
         "final_cost": history.final_cost,
-        "device": str(device),
         "seconds": seconds,
-        "versions": versions(device.backend),
     }

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from portable_dnn.backend import Measurements
@@ -69,6 +69,22 @@ class History:
         self.cost.append(record.cost)
         self.dead_share.append(record.dead_share)
         self.gradient_norm.append(record.gradient_norm)
+
+    def copy(self) -> "History":
+        """Return a history that later records do not change.
+
+        Returns
+        -------
+        History
+            With lists of its own.
+        """
+        return replace(
+            self,
+            iteration=list(self.iteration),
+            cost=list(self.cost),
+            dead_share=list(self.dead_share),
+            gradient_norm=list(self.gradient_norm),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the history as lists and dicts, ready for JSON.

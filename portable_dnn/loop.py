@@ -39,6 +39,9 @@ def iterate(
     num_iterations: int,
     measure_every: int,
     look_every: float | None = None,
+    *,
+    begin: int = 0,
+    stop_every: int | None = None,
 ) -> Iterator[tuple[int, Measurements, dict[str, Array]]]:
     """Run a step again and again.
 
@@ -49,12 +52,16 @@ def iterate(
     state : dict of str to array
         Where to start.
     num_iterations : int
-        How often.
+        How often, those before `begin` included.
     measure_every : int
         Iterations 0, `measure_every`, 2 · `measure_every` … are measured.
     look_every : float, optional
         How often to yield between measured iterations: about every so many seconds, 0 for after
         each; not at all by default. The numbers do not depend on it.
+    begin : int
+        How many iterations `state` has behind it.
+    stop_every : int, optional
+        Yield after `stop_every`, 2 · `stop_every` … iterations as well.
 
     Yields
     ------
@@ -65,7 +72,7 @@ def iterate(
     state : dict of str to array
         After its update. Whoever has seen enough stops asking.
     """
-    done, stride = 0, 1
+    done, stride = begin, 1
     while done < num_iterations:
         step, times, began = steps.measured, 1, time.perf_counter()
         if done % measure_every:
@@ -74,6 +81,8 @@ def iterate(
                 to_next, num_iterations - done, stride if look_every is not None else to_next
             )
             step = steps.plain
+        if stop_every is not None:
+            times = min(times, stop_every - done % stop_every)
         measurements, state = _take(step, state, steps, times)
         done += times
         yield done - 1, measurements, state

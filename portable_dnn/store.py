@@ -4,15 +4,18 @@ A file written on a GPU holds nothing of the GPU, so it loads where CuPy is not 
 kinds hold the same, and what a model must be is checked in one place, `model_checks`.
 """
 
+import tempfile
+import uuid
 from pathlib import Path
 
 from portable_dnn import store_hdf5, store_safetensors
 from portable_dnn.devices import Device, place, to_host
+from portable_dnn.errors import OutputError, UnsavedError
 from portable_dnn.model import Model
 from portable_dnn.model_checks import FORMAT_VERSION, describe, put_together
 from portable_dnn.paths import existing_file
 
-__all__ = ["FORMAT_VERSION", "load_model", "save_model"]
+__all__ = ["FORMAT_VERSION", "load_model", "save_model", "save_model_somewhere"]
 
 
 def save_model(model: Model, path: str | Path) -> None:
@@ -32,6 +35,33 @@ def save_model(model: Model, path: str | Path) -> None:
     """
     kind = store_safetensors if _has_suffix(Path(path)) else store_hdf5
     kind.write(path, describe(model, path), to_host(model.parameters))
+
+
+def save_model_somewhere(model: Model, path: str | Path) -> None:
+    """Write a model to a file, or, so that it is not lost, into the folder for temporary files.
+
+    Parameters
+    ----------
+    model : Model
+        With parameters on any device.
+    path : str or Path
+        Where it should be.
+
+    Raises
+    ------
+    UnsavedError
+        If it could not be written to `path`; the message says where it is.
+    """
+    try:
+        save_model(model, path)
+    except OutputError as error:
+        folder = Path(tempfile.gettempdir())
+        fallback = folder / f"{Path(path).stem[:100]}-{uuid.uuid4().hex[:8]}.h5"
+        try:
+            save_model(model, fallback)
+        except OutputError as second:
+            raise UnsavedError(f"{error}; nor is the model anywhere else: {second}") from second
+        raise UnsavedError(f"{error}; the model was saved to {fallback} instead") from error
 
 
 def load_model(path: str | Path, device: Device | str = "cpu") -> Model:

@@ -1,6 +1,7 @@
 """The training loop: full-batch gradient descent, the same on every backend."""
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from portable_dnn.backend import Array, Measurements, Namespace, Parameters
 from portable_dnn.choices import check_count
 from portable_dnn.devices import location_of, place
 from portable_dnn.errors import DataError, DivergenceError, SettingError
-from portable_dnn.first_layer import hold
+from portable_dnn.first_layer import Held, hold
 from portable_dnn.history import History, Record, to_record
 from portable_dnn.initializers import (
     initialize_parameters,
@@ -24,6 +25,7 @@ from portable_dnn.network import check_network
 from portable_dnn.optimizers import check_learning_rate
 from portable_dnn.pixels import are_pixels, scale_pixels
 from portable_dnn.shapes import check_layer_dims
+from portable_dnn.snapshot import Snapshot, array_hash, place_state
 from portable_dnn.step import make_step
 
 __all__ = ["L_layer_model", "Progress", "TrainedNetwork", "train", "two_layer_model"]
@@ -44,12 +46,23 @@ class Progress:
     iteration: int
     record: Record | None
     _state: dict[str, Array]
-    _parameters_of: Callable[[Parameters], dict[str, Array]]
+    _run: "_Run"
 
     @property
     def parameters(self) -> dict[str, Array]:
         """The parameters after the update, on the device; worked out when asked for."""
-        return self._parameters_of(self._state)
+        return self._run.parameters_of(self._state)
+
+    @property
+    def cost(self) -> float:
+        """The cost after the update; worked out when asked for."""
+        return float(measure_once(self._run.steps, self._state)["cost"])
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The run as it stands, to go on from with `train(…, begin=snapshot)`."""
+        history = self._run.history.copy()
+        return Snapshot(self.iteration + 1, self._state, history, self._run.products_hash())
 
 
 class TrainedNetwork(NamedTuple):
@@ -79,6 +92,8 @@ def train(
     compress: str = "auto",
     callback: Callable[[Progress], object] | None = None,
     callback_seconds: float = 0.0,
+    begin: Snapshot | None = None,
+    stop_every: int | None = None,
 ) -> TrainedNetwork:
     """Train a network from given start parameters.
 
@@ -121,27 +136,34 @@ def train(
         If the cost is not a finite number at a recorded iteration or at the end; the message
         names the first iteration at which it was not, and what to try.
     SettingError
-        If a setting is outside what is allowed.
+        If a setting is outside what is allowed, or `begin` is of another run.
     DataError
         If a label is neither 0 nor 1.
     ShapeError, DTypeError, DeviceError
         If the arrays do not fit each other.
+
+    Warns
+    -----
+    UserWarning
+        If the products of the samples are rounded otherwise than where `begin` was made.
     """
     xp, dims = check_network(X, parameters, Y, pixels=True)
     activations = hidden_activations(hidden, len(dims) - 2)
     learning_rate = check_learning_rate(learning_rate)
     check_count(num_iterations, "number of iterations")
     check_count(record_every, "interval between records")
+    if stop_every is not None:
+        check_count(stop_every, "interval between stops")
     Y = xp.astype(Y, parameters["W1"].dtype, copy=False)
     _check_labels_binary(Y, xp)
     device = location_of(X)
-    compressed = span.choose(compress, X, parameters, num_iterations, device)
-    if compressed:
-        held = span.hold(X, parameters, xp=xp)
+    start_hash = parameters_hash(parameters)
+    if begin is None:
+        compressed = span.choose(compress, X, parameters, num_iterations, device)
     else:
-        X = scale_pixels(X, dtype_name(parameters["W1"])) if are_pixels(X) else X
-        held = hold(X, parameters, xp=xp)
-    history = History(parameters_hash(parameters), compressed)
+        compressed = _check_begin(begin, start_hash, num_iterations)
+    held = _hold(X, parameters, compressed=compressed, xp=xp)
+    history = History(start_hash, compressed) if begin is None else begin.history.copy()
     measured, plain = (
         device.backend.compile(
             make_step(activations, learning_rate, measured=measured, xp=xp, first=held.first)
@@ -149,31 +171,82 @@ def train(
         for measured in (True, False)
     )
     steps = Steps(measured, plain, held.data, 1.0 - 2.0 * Y)
-    look_every = None if callback is None else callback_seconds
-    stops = iterate(steps, held.state, num_iterations, record_every, look_every)
     run = _Run(steps, held.parameters_of, learning_rate, history)
-    return _follow(run, held.state, stops, callback or _nothing)
+    state, done = held.state, 0
+    if begin is not None:
+        state, done = place_state(begin, held.state, device), begin.iteration
+        _check_products(begin, run)
+    look_every = None if callback is None else callback_seconds
+    stops = iterate(
+        steps, state, num_iterations, record_every, look_every, begin=done, stop_every=stop_every
+    )
+    return _follow(run, state, done, stops, callback or _nothing)
 
 
-class _Run(NamedTuple):
+def _hold(X: Array, parameters: Parameters, *, compressed: bool, xp: Namespace) -> Held:
+    """Hold layer 1 in the span of the samples, or by its weights, and then of floating input."""
+    if compressed:
+        return span.hold(X, parameters, xp=xp)
+    if are_pixels(X):
+        X = scale_pixels(X, dtype_name(parameters["W1"]))
+    return hold(X, parameters, xp=xp)
+
+
+def _check_begin(begin: Snapshot, start_hash: str, num_iterations: int) -> bool:
+    """Refuse a snapshot of another run; return whether that run was compressed."""
+    if begin.history.start_hash != start_hash:
+        raise SettingError(
+            "the snapshot is of a run with other start parameters; give those that it began from"
+        )
+    if begin.iteration > num_iterations:
+        raise SettingError(
+            f"the snapshot has {begin.iteration} iterations behind it, but the run is to have "
+            f"{num_iterations}; as many or more would be right"
+        )
+    return begin.history.compressed
+
+
+def _check_products(begin: Snapshot, run: "_Run") -> None:
+    """Say so if the products of the samples are not bit for bit those the run began with."""
+    if begin.products_hash != run.products_hash():
+        warnings.warn(
+            "the products of the pictures with each other are rounded otherwise here than where "
+            "the run began (another machine, library or number of threads): the numbers are equal "
+            "up to rounding from here on",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+@dataclass(slots=True)
+class _Run:
     """What stays the same during a run, and its history."""
 
     steps: Steps
     parameters_of: Callable[[Parameters], dict[str, Array]]
     learning_rate: float
     history: History
+    _products_hash: str | None = None
+
+    def products_hash(self) -> str:
+        """Return `Snapshot.products_hash`, found out once."""
+        if self._products_hash is None:
+            products = self.steps.data.X
+            self._products_hash = array_hash(products) if self.history.compressed else ""
+        return self._products_hash
 
 
 def _follow(
     run: _Run,
     state: dict[str, Array],
+    done: int,
     stops: Iterator[tuple[int, Measurements, dict[str, Array]]],
     callback: Callable[[Progress], object],
 ) -> TrainedNetwork:
     """Follow a run, keeping the history and an eye on the cost."""
     steps, history = run.steps, run.history
     hidden_layers = len(state) - 2  # each but the first is one matrix, the first is two arrays
-    good, good_iteration, iteration = state, 0, 0
+    good, good_iteration, iteration = state, done, done - 1
     for iteration, measurements, after in stops:
         record = to_record(iteration, measurements, hidden_layers) if measurements else None
         if record is not None:
@@ -182,7 +255,7 @@ def _follow(
                 raise _diverged(bad, cost, run.learning_rate)
             history.append(record)
             good, good_iteration = after, iteration + 1
-        callback(Progress(iteration, record, after, run.parameters_of))
+        callback(Progress(iteration, record, after, run))
         state = after
     history.final_cost = float(measure_once(steps, state)["cost"])
     if not math.isfinite(history.final_cost):

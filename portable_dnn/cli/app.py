@@ -16,7 +16,7 @@ from portable_dnn.cli.predict import predict
 from portable_dnn.cli.summary import summary
 from portable_dnn.cli.sweep import sweep
 from portable_dnn.cli.train import train
-from portable_dnn.errors import PortableDnnError
+from portable_dnn.errors import PortableDnnError, UnsavedError
 
 __all__ = ["app", "main"]
 
@@ -61,8 +61,9 @@ def main() -> None:
     Raises
     ------
     SystemExit
-        Always, in Python's way of ending a program: 0 if all went well, 1 if `doctor` found
-        something missing, 2 for bad input, with one sentence on the standard error.
+        Always, in Python's way of ending a program: 0 if all went well; 1 if `doctor` found
+        something missing, or a finished model is not where it should be; 2 for bad input, with one
+        sentence on the standard error; 130 after Ctrl-C and 143 after SIGTERM.
     """
     warnings.showwarning = _show_warning
     for stream in (sys.stdout, sys.stderr):
@@ -71,6 +72,8 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="portable-dnn")
+    except UnsavedError as error:
+        fail(str(error), 1)
     except PortableDnnError as error:
         fail(str(error))
     except MemoryError as error:
@@ -79,21 +82,23 @@ def main() -> None:
         fail(f"cannot write the output: {error.strerror or error}")
 
 
-def fail(sentence: str) -> None:
+def fail(sentence: str, code: int = 2) -> None:
     """End the program because of bad input.
 
     Parameters
     ----------
     sentence : str
         What was wrong, where, and what would be right.
+    code : int
+        The exit code.
 
     Raises
     ------
     SystemExit
-        With exit code 2.
+        With that code.
     """
     typer.echo(f"portable-dnn: error: {_one_line(sentence)}", err=True)
-    raise SystemExit(2)
+    raise SystemExit(code)
 
 
 def _one_line(text: str) -> str:

@@ -1,5 +1,6 @@
 """The options that several commands share, and their way from text to settings."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +9,7 @@ import typer
 
 from portable_dnn.errors import SettingError
 from portable_dnn.files import check_distinct, check_writable
+from portable_dnn.intervals import Every
 
 __all__ = [
     "CompressOption",
@@ -20,6 +22,7 @@ __all__ = [
     "SeedOption",
     "TestOption",
     "check_outputs",
+    "parse_every",
     "parse_layers",
     "parse_names",
 ]
@@ -105,6 +108,36 @@ def parse_layers(text: str) -> tuple[int, ...]:
             )
         sizes.append(int(digits))
     return tuple(sizes)
+
+
+def parse_every(text: str | None) -> Every:
+    """Read how often to write a checkpoint.
+
+    Parameters
+    ----------
+    text : str or None
+        A number of iterations such as "100", or of seconds such as "30s"; None for never.
+
+    Returns
+    -------
+    Every
+
+    Raises
+    ------
+    SettingError
+        If it is neither.
+    """
+    if text is None:
+        return Every()
+    # Nine digits of iterations or seconds are more than anyone waits for.
+    if re.fullmatch(r"\d{1,9}", text, re.ASCII) and int(text) > 0:
+        return Every(iterations=int(text))
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?s", text, re.ASCII) and float(text[:-1]) > 0:
+        return Every(seconds=float(text[:-1]))
+    raise SettingError(
+        f"the interval between checkpoints is {text[:40]!r}; a number of iterations such as 100, "
+        "or of seconds such as 30s, would be right"
+    )
 
 
 def parse_names(text: str) -> tuple[str, ...]:

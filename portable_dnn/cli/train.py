@@ -10,7 +10,8 @@ import typer
 
 from portable_dnn import span
 from portable_dnn.backend import HostArray
-from portable_dnn.cli.console import LOOK_SECONDS, Output
+from portable_dnn.cli.console import Output
+from portable_dnn.cli.guard import Guard, check_needs_out
 from portable_dnn.cli.inputs import (
     IsolateMemoryOption,
     IsolateOption,
@@ -29,10 +30,12 @@ from portable_dnn.cli.options import (
     SeedOption,
     TestOption,
     check_outputs,
+    parse_every,
     parse_layers,
     parse_names,
 )
 from portable_dnn.cli.results import show_cost, show_evaluations
+from portable_dnn.cli.signals import caught
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.devices import Device, choose_device
 from portable_dnn.experiment import Experiment, run, start_parameters, training_pictures
@@ -77,6 +80,22 @@ def train(
         Path | None,
         typer.Option("--plots", metavar="DIR", help="Draw pictures of the run into this folder."),
     ] = None,
+    checkpoint_every: Annotated[
+        str | None,
+        typer.Option(
+            "--checkpoint-every",
+            metavar="N|30s",
+            help="Write a checkpoint beside --out every N iterations, or about every so many "
+            "seconds; the last two are kept.",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on from the newest checkpoint beside --out, or begin where there is none.",
+        ),
+    ] = False,
     isolate: IsolateOption = False,
     isolate_memory: IsolateMemoryOption = None,
     isolate_seconds: IsolateSecondsOption = None,
@@ -87,8 +106,7 @@ def train(
     Without DATA.h5 it trains on the built-in pictures. The defaults are the published run of the
     course: layers 20-7-5-1, learning rate 0.0075, 2500 iterations, float64.
     """
-    from portable_dnn.reports import check_plot_folder, draw_plots, write_history
-    from portable_dnn.store import save_model
+    from portable_dnn.reports import check_plot_folder
 
     settings = Settings(
         layers=parse_layers(layers),
@@ -102,22 +120,40 @@ def train(
     )
     settings.check()
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
+    every = parse_every(checkpoint_every)
+    check_needs_out(out, every, resume=resume)
     check_outputs({"--out": out, "--history": history}, {"DATA": data, "--test": test})
     if plots is not None:
         check_plot_folder(plots)
-    pictures = load_data(data, test, limits)
-    target = choose_device(device)
-
     output = Output(quiet=quiet)
-    start = start_parameters(pictures, settings)
-    _show_start(output, pictures, settings, target)
-    output.detail(f"start    {init} from seed {seed}, sha256 {parameters_hash(start)}")
-    experiment = _run(output, pictures, settings, target, start)
-    if experiment.history.compressed:
-        output.detail(f"span     {_saving(experiment)}")
-    _show_result(output, experiment)
+    with caught() as asked:
+        pictures = load_data(data, test, limits)
+        target = choose_device(device)
+        start = start_parameters(pictures, settings)
+        _show_start(output, pictures, settings, target)
+        output.detail(f"start    {init} from seed {seed}, sha256 {parameters_hash(start)}")
+        guard = Guard(out, every, resume=resume, output=output, asked=asked)
+        experiment = _run(output, pictures, settings, target, start, guard)
+        if experiment.history.compressed:
+            output.detail(f"span     {_saving(experiment)}")
+        _show_result(output, experiment)
+        _save(output, experiment, pictures, out, history, plots)
+
+
+def _save(
+    output: Output,
+    experiment: Experiment,
+    pictures: DataSet,
+    out: Path | None,
+    history: Path | None,
+    plots: Path | None,
+) -> None:
+    """Write what was asked for."""
+    from portable_dnn.reports import draw_plots, write_history
+    from portable_dnn.store import save_model_somewhere
+
     if out is not None:
-        save_model(experiment.model, out)
+        save_model_somewhere(experiment.model, out)
         output.line(f"model    {out}")
     if history is not None:
         write_history(experiment, shlex.join(["portable-dnn", *sys.argv[1:]]), history)
@@ -135,9 +171,11 @@ def _run(
     settings: Settings,
     device: Device,
     start: dict[str, HostArray],
+    guard: Guard,
 ) -> Experiment:
     """Train, showing where it stands."""
-    with output.progress(settings.iterations) as bar:
+    begin = guard.begin(pictures, settings, device)
+    with guard, output.progress(settings.iterations) as bar:
 
         def show(progress: Progress) -> None:
             record = progress.record
@@ -146,6 +184,7 @@ def _run(
                     f"cost after iteration {record.iteration:4d}: {show_cost(record.cost)}"
                 )
             bar.move(progress.iteration + 1, None if record is None else record.cost)
+            guard.look(progress)
 
         return run(
             pictures,
@@ -153,7 +192,9 @@ def _run(
             device,
             start=start,
             callback=show,
-            callback_seconds=LOOK_SECONDS,
+            callback_seconds=guard.look_seconds,
+            begin=begin,
+            stop_every=guard.stop_every,
         )
 
 

@@ -2,12 +2,17 @@
 
 import errno
 import os
+import re
 import stat
 import subprocess
 import sys
+import tempfile
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
+
+from portable_dnn.store import load_model
 
 TRAIN = ("train", "data.h5", "--layers", "2", "--iterations", 1)
 FILES = ["--out", "--history", "--plots"]
@@ -91,17 +96,71 @@ def full(*_arguments, **_options):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("option", ["--out", "--history"])
-def test_the_disk_is_full_when_the_file_is_to_be_made(refused, monkeypatch, option):
+def test_the_disk_is_full_when_the_history_is_to_be_made(refused, monkeypatch):
     no_new_file(monkeypatch, errno.ENOSPC, after=1)
-    assert refused(*TRAIN, option, "x") == "cannot write x: No space left on device"
+    said = refused(*TRAIN, "--history", "x")
+    assert said == "cannot write x: No space left on device"
 
 
-@pytest.mark.parametrize("option", ["--out", "--history"])
-def test_the_disk_is_full_when_the_file_is_flushed(refused, monkeypatch, folder, option):
+def test_the_disk_is_full_when_the_history_is_flushed(refused, monkeypatch, folder):
     (folder / "x").write_bytes(b"old")  # must stay
     monkeypatch.setattr(os, "fsync", full)
-    assert refused(*TRAIN, option, "x") == "cannot write x: No space left on device"
+    assert refused(*TRAIN, "--history", "x") == "cannot write x: No space left on device"
+
+
+@pytest.fixture
+def elsewhere(tmp_path_factory, monkeypatch):
+    """The folder for temporary files, an empty one."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def content_of(folder):
+    """Return all files of a folder, hidden ones too."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_model_that_has_no_room_is_saved_elsewhere(
+    portable_dnn_command, succeeds, monkeypatch, folder, elsewhere
+):
+    (folder / "x.h5").write_bytes(b"old")  # must stay
+    before = content_of(folder)
+    flush, calls = os.fsync, []
+
+    def full_at_first(descriptor):
+        calls.append(descriptor)
+        if len(calls) == 1:
+            full()
+        flush(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full_at_first)
+        outcome = portable_dnn_command(*TRAIN, "--out", "x.h5")
+    assert outcome.code == 1
+    (model,) = elsewhere.iterdir()
+    assert outcome.err == (
+        "portable-dnn: error: cannot write x.h5: No space left on device; the model was saved to "
+        f"{model} instead\n"
+    )
+    assert content_of(folder) == before
+    succeeds(*TRAIN, "--out", "y.h5")
+    there, here = load_model(model).parameters, load_model(folder / "y.h5").parameters
+    assert all(np.array_equal(there[name], here[name]) for name in here)
+
+
+def test_a_model_that_has_no_room_anywhere(portable_dnn_command, monkeypatch, folder, elsewhere):
+    before = content_of(folder)
+    monkeypatch.setattr(os, "fsync", full)
+    outcome = portable_dnn_command(*TRAIN, "--out", "x")
+    assert outcome.code == 1
+    assert re.fullmatch(
+        r"portable-dnn: error: cannot write x: No space left on device; nor is the model anywhere "
+        r"else: cannot write .+: No space left on device\n",
+        outcome.err,
+    )
+    assert content_of(folder) == before
+    assert not any(elsewhere.iterdir())
 
 
 LIMITED = """
@@ -116,11 +175,10 @@ main()
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("train", "data.h5", "--iterations", "1", "--device", "cpu"),
         ("sweep", "data.h5", "--iterations", "1", "--device", "cpu"),
         ("data", "make"),
     ],
-    ids=["train", "sweep", "data make"],
+    ids=["sweep", "data make"],
 )
 def test_the_disk_is_full_while_hdf5_is_written(folder, arguments):
     # Really, because the HDF5 library has its own ways to fail.
@@ -143,6 +201,20 @@ def test_the_disk_is_full_while_a_picture_is_written(refused, monkeypatch, folde
     said = refused(*TRAIN, "--plots", "plots")
     assert said.startswith("cannot write ")
     assert said.endswith("cost.png: No space left on device")
+
+
+def test_no_file_may_be_as_large_as_a_model(folder):
+    pytest.importorskip("resource", reason="this system has no limits on the size of files")
+    before = sorted(folder.iterdir())
+    arguments = (*map(str, TRAIN), "--device", "cpu", "--out", "x.h5")
+    run = subprocess.run(
+        [sys.executable, "-c", LIMITED, *arguments], capture_output=True, text=True, check=False
+    )
+    assert run.stderr.startswith(
+        "portable-dnn: error: cannot write x.h5: File too large; nor is the model anywhere else: "
+    )
+    assert run.returncode == 1
+    assert sorted(folder.iterdir()) == before
 
 
 # ---- outputs that would destroy something --------------------------------------------------------

@@ -1,0 +1,87 @@
+"""Work that must not hold up a loop: done by a thread, on the newest piece only."""
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+__all__ = ["Background"]
+
+_T = TypeVar("_T")
+
+
+class Background(Generic[_T]):
+    """A thread that works on what it was given last.
+
+    At most one piece is worked on and one waits; a newer one takes the place of the one that waits.
+
+    Parameters
+    ----------
+    work : callable
+        What to do with a piece; called in the thread.
+    """
+
+    def __init__(self, work: Callable[[_T], object]) -> None:
+        self._work = work
+        self._changed = threading.Condition()
+        self._waiting: list[_T] = []
+        self._busy = False
+        self._error: BaseException | None = None
+        self._thread: threading.Thread | None = None
+
+    def put(self, piece: _T) -> None:
+        """Hand over a piece and return at once.
+
+        Parameters
+        ----------
+        piece : object
+            What to work on. An error of an earlier piece is raised here.
+        """
+        with self._changed:
+            self._raise()
+            self._waiting[:] = [piece]
+            self._changed.notify_all()
+            if self._thread is None:
+                # A daemon, so that a disk that hangs cannot keep the program from ending.
+                self._thread = threading.Thread(target=self._run, daemon=True)
+                self._thread.start()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until all is done.
+
+        Parameters
+        ----------
+        seconds : float, optional
+            At most so long; what still waits then is given up.
+
+        Returns
+        -------
+        bool
+            Whether all is done. An error of the work is raised here.
+        """
+        with self._changed:
+            done = self._changed.wait_for(lambda: not (self._waiting or self._busy), seconds)
+            self._waiting.clear()
+            self._raise()
+            return done
+
+    def _raise(self) -> None:
+        """Raise the error of the thread, once."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def _run(self) -> None:
+        """Work for ever."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting)
+                piece = self._waiting.pop()
+                self._busy = True
+            try:
+                self._work(piece)
+            except BaseException as error:  # it belongs to the thread that handed the piece over
+                self._error = error
+            del piece
+            with self._changed:
+                self._busy = False
+                self._changed.notify_all()

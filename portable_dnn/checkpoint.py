@@ -1,0 +1,284 @@
+"""The checkpoint file: a run between two updates, in one HDF5 file that knows when it is damaged.
+
+The first 512 bytes, HDF5's user block, hold the SHA-256 and the length of all that follows, so that
+no changed bit and no missing end gets as far as the HDF5 library. Behind it are arrays:
+
+- `state/…`: `Snapshot.state`, as the run holds it;
+- `history/iteration`, `cost`, `dead_share` (NaN: cannot die), `gradient_norm`: a row a record, and
+  rows to spare;
+- `counts`: updates made, records made;
+- `run`: JSON with the settings, the data's fingerprint, dtype, device, versions and so on;
+- `names`, `sha256`: each array's name and the checksum of its bytes.
+
+Nothing is drawn at random after the start, which is drawn again from its seed, so there is no
+random state but the seed.
+"""
+
+import hashlib
+import io
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from portable_dnn.backend import HostArray
+from portable_dnn.devices import to_host
+from portable_dnn.errors import DataError
+from portable_dnn.hdf5 import check_memory, open_array, opened, read_array
+from portable_dnn.history import History
+from portable_dnn.memory import check_fits
+from portable_dnn.paths import existing_file
+from portable_dnn.snapshot import Snapshot
+
+__all__ = ["FORMAT_VERSION", "Checkpoint", "CheckpointFormat", "read_checkpoint"]
+
+FORMAT = "portable_dnn checkpoint"
+FORMAT_VERSION = 1
+_BLOCK = 512  # the smallest user block that HDF5 knows
+_ROWS = 64  # records that the first layout has room for
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint file holds.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    run : dict
+        What decides the run, and what it was made with.
+    snapshot : Snapshot
+        With arrays of the host.
+    """
+
+    path: Path
+    run: dict[str, Any]
+    snapshot: Snapshot
+
+
+class CheckpointFormat:
+    """Turns the snapshots of one run into the bytes of files.
+
+    All files of a run have the same arrays in the same places, so HDF5 is asked for the layout once
+    and afterwards only bytes are replaced: a checkpoint must cost little beside fast iterations.
+
+    Parameters
+    ----------
+    run : mapping of str to object
+        What decides the run, and what it was made with; plain data.
+    """
+
+    def __init__(self, run: Mapping[str, Any]) -> None:
+        self._run = dict(run)
+        self._rows = _ROWS
+        self._content = bytearray()
+        self._places: dict[str, slice] = {}
+
+    def to_bytes(self, snapshot: Snapshot) -> bytearray:
+        """Write a snapshot.
+
+        Parameters
+        ----------
+        snapshot : Snapshot
+            Of arrays of the host.
+
+        Returns
+        -------
+        bytearray
+            The content of a file, valid until the next call.
+        """
+        while len(snapshot.history.cost) > self._rows:
+            self._rows *= 2
+        arrays = _arrays(snapshot, self._run, self._rows)
+        content = {name: array.tobytes() for name, array in arrays.items()}
+        sums = [hashlib.sha256(data).hexdigest().encode() for data in content.values()]
+        content["sha256"] = b"".join(sums)
+        if {name: len(data) for name, data in content.items()} != self._sizes():
+            arrays["sha256"] = np.array(sums)
+            self._content, self._places = _lay_out(arrays)
+        for name, data in content.items():
+            self._content[self._places[name]] = data
+        self._content[:_BLOCK] = _user_block(memoryview(self._content)[_BLOCK:])
+        return self._content
+
+    def _sizes(self) -> dict[str, int]:
+        """Return the bytes of each array in the present layout."""
+        return {name: place.stop - place.start for name, place in self._places.items()}
+
+
+def _arrays(snapshot: Snapshot, run: Mapping[str, Any], rows: int) -> dict[str, HostArray]:
+    """Return all arrays of a file but the checksums."""
+    history = snapshot.history
+    names = list(history.gradient_norm[0]) if history.gradient_norm else []
+    told = {
+        **run,
+        "compressed": history.compressed,
+        "start_sha256": history.start_hash,
+        "products_sha256": snapshot.products_hash,
+        "state": list(snapshot.state),
+        "gradient_norm": names,
+    }
+    dead = [[math.nan if share is None else share for share in row] for row in history.dead_share]
+    norms = [[row[name] for name in names] for row in history.gradient_norm]
+    arrays = {f"state/{name}": array for name, array in to_host(snapshot.state).items()}
+    arrays |= {
+        "history/iteration": _column(history.iteration, rows, np.int64),
+        "history/cost": _column(history.cost, rows, np.float64),
+        "history/dead_share": _column(dead, rows, np.float64),
+        "history/gradient_norm": _column(norms, rows, np.float64),
+        "counts": np.array([snapshot.iteration, len(history.cost)], dtype=np.int64),
+        "run": np.frombuffer(json.dumps(told).encode(), dtype=np.uint8),
+    }
+    arrays["names"] = np.array([name.encode() for name in (*arrays, "names")])
+    return {
+        name: np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+        for name, array in arrays.items()
+    }
+
+
+def _column(values: list[Any], rows: int, dtype: type) -> HostArray:
+    """Make a column of the history, with rows to spare."""
+    made: HostArray = np.asarray(values, dtype=dtype).reshape(len(values), -1 if values else 0)
+    column: HostArray = np.zeros((rows, made.shape[1]), dtype=dtype)
+    column[: len(values)] = made
+    return column
+
+
+def _lay_out(arrays: Mapping[str, HostArray]) -> tuple[bytearray, dict[str, slice]]:
+    """Have HDF5 make the file, and find out where it puts each array."""
+    made = io.BytesIO()
+    places = {}
+    with h5py.File(made, "w", userblock_size=_BLOCK) as file:
+        file.attrs["format"] = np.bytes_(FORMAT.encode())
+        file.attrs["format_version"] = FORMAT_VERSION
+        for name, array in arrays.items():
+            dataset = file.create_dataset(name, data=array, track_times=False)
+            # An empty array has no place.
+            begin = dataset.id.get_offset() or 0
+            places[name] = slice(begin, begin + array.nbytes)
+    return bytearray(made.getbuffer()), places
+
+
+def _user_block(rest: bytes | memoryview) -> bytes:
+    """Write the user block for what follows it."""
+    text = f"{FORMAT}\nsha256 {hashlib.sha256(rest).hexdigest()}\nbytes {len(rest)}\n"
+    return text.encode().ljust(_BLOCK, b"\0")
+
+
+def read_checkpoint(path: str | Path) -> Checkpoint:
+    """Read a checkpoint from a file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file with bytes of `CheckpointFormat`.
+
+    Returns
+    -------
+    Checkpoint
+
+    Raises
+    ------
+    DataError
+        If the file is no checkpoint, is from a newer version, or is damaged.
+    """
+    path = Path(path)
+    _check_whole(path)
+    with opened(path, "a checkpoint") as file:
+        _check_version(file, path)
+        arrays = _read_arrays(file, path)
+    try:
+        return _checkpoint(path, arrays)
+    # Whole, and yet not what this library writes.
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+        raise DataError(f"{path} is not a checkpoint that portable_dnn wrote: {error}") from error
+
+
+def _check_whole(path: Path) -> None:
+    """Refuse a file with a single wrong bit, before HDF5 sees it."""
+    existing_file(path, "a checkpoint")
+    try:
+        check_fits(path.stat().st_size, f"{path} holds")
+        content = memoryview(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    if content[:_BLOCK] != _user_block(content[_BLOCK:]):
+        ours = bytes(content[: len(FORMAT)]) == FORMAT.encode()
+        raise DataError(
+            f"{path} is damaged: its checksum is not that of its content"
+            if ours
+            else f"{path} is damaged, or is not a checkpoint of portable_dnn"
+        )
+
+
+def _check_version(file: h5py.File, path: Path) -> None:
+    """Refuse what a newer version wrote."""
+    version = file.attrs.get("format_version")
+    if not isinstance(version, np.integer) or version < 1:
+        raise DataError(f"{path}: format_version is {version}; a whole number from 1 is right")
+    if version > FORMAT_VERSION:
+        raise DataError(
+            f"{path} has format version {version}, newer than version {FORMAT_VERSION} that this "
+            "portable_dnn reads: upgrade portable_dnn"
+        )
+
+
+def _read_arrays(file: h5py.File, path: Path) -> dict[str, HostArray]:
+    """Read all arrays and compare each with its checksum."""
+    lists = {name: open_array(file, name, path) for name in ("names", "sha256")}
+    check_memory(lists.values(), path)
+    listed = {name: read_array(array) for name, array in lists.items()}
+    if any(array.ndim != 1 or array.dtype.kind != "S" for array in listed.values()):
+        raise DataError(f"{path}: names and sha256 must be lists of texts")
+    names = [name.decode(errors="replace") for name in listed["names"]]
+    found = {name: _open_nested(file, name, path) for name in names}
+    check_memory(found.values(), path)
+    arrays = {name: read_array(array) for name, array in found.items()}
+    sums = [hashlib.sha256(array.tobytes()).hexdigest().encode() for array in arrays.values()]
+    if sums != list(listed["sha256"]):
+        raise DataError(f"{path} is damaged: an array has another checksum than is listed")
+    return arrays
+
+
+def _open_nested(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
+    """Open an array that may lie in a group."""
+    folder, _, last = name.rpartition("/")
+    if folder not in ("", "state", "history"):
+        raise DataError(f"{path}: there is no array {name} in a checkpoint")
+    group = file
+    if folder:
+        if not isinstance(file.get(folder, getlink=True), h5py.HardLink):
+            raise DataError(f"{path} lacks the group {folder}; it is not a checkpoint")
+        group = file[folder]
+    array = open_array(group, last, path)
+    if array.dtype.kind not in "fiuS":
+        raise DataError(f"{path}: {name} holds neither numbers nor plain text")
+    return array
+
+
+def _checkpoint(path: Path, arrays: Mapping[str, HostArray]) -> Checkpoint:
+    """Put the arrays together."""
+    run = json.loads(arrays["run"].tobytes())
+    iteration, records = (int(count) for count in arrays["counts"])
+    names = [str(name) for name in run["gradient_norm"]]
+    columns = [arrays[f"history/{name}"] for name in ("iteration", "cost", "dead_share")]
+    norms = arrays["history/gradient_norm"]
+    if iteration < 0 or not 0 <= records <= min(len(column) for column in (*columns, norms)):
+        raise ValueError(f"it tells of {records} records and {iteration} iterations")
+    iterations, costs, dead = (column[:records].tolist() for column in columns)
+    history = History(
+        str(run["start_sha256"]),
+        bool(run["compressed"]),
+        [int(row[0]) for row in iterations],
+        [float(row[0]) for row in costs],
+        [tuple(None if math.isnan(share) else share for share in row) for row in dead],
+        [dict(zip(names, row, strict=True)) for row in norms[:records].tolist()],
+    )
+    state = {str(name): arrays[f"state/{name}"] for name in run["state"]}
+    return Checkpoint(path, run, Snapshot(iteration, state, history, str(run["products_sha256"])))
