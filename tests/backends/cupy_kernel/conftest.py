@@ -87,6 +87,7 @@ class Card:
     order: int = 0
     broken: str = ""  # "compiler", or a field of the task to change
     launches: list[int] = field(default_factory=list)
+    modes: set[tuple[int, bool, bool]] = field(default_factory=set)  # shares, K kept, shared
 
     def module(self) -> types.ModuleType:
         cupy = types.ModuleType("cupy")
@@ -105,7 +106,7 @@ class Card:
     def compile(self, *, code: str, options: tuple[str, ...]) -> Any:
         if self.broken == "compiler":
             raise RuntimeError("error: no such architecture\nmore words")
-        assert f"void CLUSTER __launch_bounds__(THREADS, 1) stretch({'const Task task'})" in code
+        assert "void CLUSTER __launch_bounds__(THREADS, 1) stretch(const Task task)" in code
         defined = dict(option[2:].split("=") for option in options if option.startswith("-D"))
         return types.SimpleNamespace(get_function=lambda name: Kernel(self, name, defined))
 
@@ -135,6 +136,7 @@ class Kernel:
         threads = self.card.threads or block[0]
         run(task.ctypes.data_as(ctypes.c_void_p), grid[0], threads, self.card.order)
         self.card.launches.append(int(task["times"][0]))
+        self.card.modes.add((grid[0], bool(task["staged"][0]), shared_mem > 0))
 
 
 @dataclass
@@ -177,8 +179,12 @@ class Bench:
 
     monkeypatch: pytest.MonkeyPatch
     body: Any
-    problem: Any = staticmethod(make_problem)
-    on_card: Any = staticmethod(on_card)
+
+    def problem(self, *arguments: Any, **settings: Any) -> Problem:
+        return make_problem(*arguments, **settings)
+
+    def on_card(self, array: Any) -> CupyArray:
+        return on_card(array)
 
     def card(self, **settings: Any) -> Card:
         card = Card(self.body, **settings)
