@@ -6,8 +6,8 @@
 #define CLUSTER __cluster_dims__(SHARES, 1, 1)
 __device__ __forceinline__ void meet() {
     asm volatile(
-        "barrier.cluster.arrive.release.aligned;\n\t"
-        "barrier.cluster.wait.acquire.aligned;" ::: "memory");
+        "barrier.cluster.arrive.release;\n\t"
+        "barrier.cluster.wait.acquire;" ::: "memory");
 }
 #else
 #define CLUSTER

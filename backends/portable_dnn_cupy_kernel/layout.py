@@ -3,8 +3,8 @@
 Limits. A block has 48 KiB of shared memory unless it asks for more, and then 99 to 227 KiB by card
 (`sharedMemPerBlockOptin`); K of the published run is 171 KiB in float32 and 341 KiB in float64. So
 K is cut: each of the eight shares of a cluster keeps its 32 columns (26 or 52 KiB) beside Z1, the
-activations, the derivatives and the parts of its product, about 80 or 160 KiB in all. Where that is
-too much, K stays where it is and comes through the cache; where the rest is too much as well (one
+activations, the derivatives and the parts of its product, 72 or 143 KiB in all. Where that is too
+much, K stays where it is and comes through the cache; where the rest is too much as well (one
 block for all samples, in float64), everything does. And there is a size from which the general
 path is faster, since it has the whole card: see `_WORK`.
 """

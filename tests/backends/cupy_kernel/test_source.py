@@ -19,8 +19,7 @@ ROOT = Path(__file__).parents[3]
 
 # Compute capability, dtype, and shared memory enough for all or for nothing.
 TARGETS = [
-    (80, "float64", 1000), (80, "float32", 0), (90, "float64", 227), (90, "float32", 227),
-    (90, "float64", 0),
+    (80, "float32", 163), (80, "float64", 0), (90, "float32", 227), (90, "float64", 227)
 ]  # fmt: skip
 
 
@@ -96,7 +95,7 @@ def test_the_sanitizers_find_nothing():
         [
             *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
             "tests/backends/cupy_kernel/test_kernel.py",
-            *("-k", "a_launch_is_a_step or no_bit_depends"),
+            *("-k", "a_launch_is_a_step"),  # in memories of every kind
         ],
         capture_output=True,
         text=True,
