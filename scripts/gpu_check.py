@@ -3,10 +3,10 @@
     python scripts/gpu_check.py --out benchmarks/results/gpu_check.json
 
 Climbs the doctor's ladder, runs every test that computes on the GPU, and trains the published run
-in float64 and float32. It needs no network and no installation: it works from a bare checkout with
-the dependencies at hand; pure-Python ones may lie as wheels in a folder (`--wheels`). The result
-says what ran, on which device, with which versions. Without a usable GPU it ends with exit code 1
-and writes nothing.
+in float64 and float32; on CuPy both once more with the kernel for whole stretches switched on. It
+needs no network and no installation: it works from a bare checkout with the dependencies at hand;
+pure-Python ones may lie as wheels in a folder (`--wheels`). The result says what ran, on which
+device, with which versions. Without a usable GPU it ends with exit code 1 and writes nothing.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA_VARIABLE = "PORTABLE_DNN_DATA"
+KERNEL_VARIABLE = "PORTABLE_DNN_CUPY_KERNEL"
 
 
 def main() -> int:
@@ -42,14 +43,16 @@ def main() -> int:
             "ladder": ladder["checks"],
             "tests": run_tests(environment, options, scratch),
             "runs": [run_published(environment, options, d, scratch) for d in options.dtypes],
+            "with_kernel": run_with_kernel(environment, options, scratch),
             "benchmark": run_benchmark(environment, options, scratch),
         }
-    tests, runs = result["tests"], result["runs"]
+    tests, runs, kernel = result["tests"], result["runs"], result["with_kernel"]
     result["published_run_checked"] = any(run["as_published"] for run in runs)
     result["passed"] = (
         tests["exit_code"] == 0
         and tests["passed"] > 0
         and all(run["exit_code"] == 0 and run["as_published"] is not False for run in runs)
+        and (kernel is None or kernel["passed"])
     )
     if not result["published_run_checked"]:
         print(f"the published costs were not checked; {DATA_VARIABLE} names the data's folder")
@@ -174,6 +177,21 @@ def run_published(
         "as_published": same if comparable else None,
         **{name: content[name] for name in KEPT},
     }
+
+
+def run_with_kernel(
+    environment: dict[str, str], options: argparse.Namespace, scratch: Path
+) -> dict[str, Any] | None:
+    """Do the same with stretches of steps as one launch; None on a backend that has no kernel."""
+    if options.backend != "cupy":
+        return None
+    # Where the kernel is not used it warns, and the warning is an error.
+    switched = {**environment, KERNEL_VARIABLE: "1", "PYTHONWARNINGS": "error::RuntimeWarning"}
+    tests = run_tests(switched, options, scratch)
+    runs = [run_published(switched, options, dtype, scratch) for dtype in options.dtypes]
+    fine = all(run["exit_code"] == 0 and run["as_published"] is not False for run in runs)
+    passed = tests["exit_code"] == 0 and tests["passed"] != 0 and fine
+    return {"passed": passed, "tests": tests, "runs": runs}
 
 
 def run_benchmark(

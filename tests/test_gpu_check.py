@@ -32,6 +32,7 @@ def test_it_runs_and_says_what_it_did(tmp_path):
     assert result["passed"] is True
     assert result["published_run_checked"] is False
     assert result["tests"]["passed"] > 0
+    assert result["with_kernel"] is None  # CuPy's alone
     (trained,) = result["runs"]
     assert (trained["device"], trained["dtype"], trained["exit_code"]) == (
         "numpy:cpu",
