@@ -108,7 +108,7 @@ def _ended(
     with tempfile.TemporaryDirectory() as name:
         again = _worker(target, "hypothesis", Path(name), f"--input={path}")
         if again.returncode == 0 and not _count(Path(name)).get("found"):
-            # Such as on a machine that stood still for a while.
+            # Such as after a stop (SIGSTOP) from outside, which libFuzzer does not survive.
             print(f"    {path}: the process {how}, but not again: no finding, see {log}")
             return []
     return [f"{path}: the process {how}, see {log}"]
