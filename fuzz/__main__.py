@@ -20,6 +20,8 @@ from pathlib import Path
 from fuzz.targets import TARGETS
 from fuzz.worker import COUNT, CURRENT
 
+# Where there is one, in memory: two files are written for every input.
+_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 FOUND = Path("fuzz") / "found"
 _THREADS = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -49,7 +51,7 @@ def fuzz(target: str, engine: str, seconds: float, examples: int, keep: Path) ->
     found: list[str] = []
     seed = 1 if examples else time.time_ns() % 2**31
     while (left := seconds - (time.monotonic() - began)) > 0:
-        with tempfile.TemporaryDirectory() as name:
+        with tempfile.TemporaryDirectory(dir=_MEMORY) as name:
             work = Path(name)
             options = (f"--seconds={left}", f"--examples={examples}", f"--seed={seed}")
             done = _worker(target, engine, work, *options)
@@ -108,7 +110,7 @@ def _ended(
     with tempfile.TemporaryDirectory() as name:
         again = _worker(target, "hypothesis", Path(name), f"--input={path}")
         if again.returncode == 0 and not _count(Path(name)).get("found"):
-            # Such as on a machine that stood still for a while.
+            # Such as after a stop (SIGSTOP) from outside, which libFuzzer does not survive.
             print(f"    {path}: the process {how}, but not again: no finding, see {log}")
             return []
     return [f"{path}: the process {how}, see {log}"]

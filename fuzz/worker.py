@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 import time
 import traceback
 import warnings
@@ -47,10 +46,8 @@ class Judge:
         self.slowest = 0.0
         self.found: dict[str, str] = {}
         self._ours = PortableDnnError
-        # Where there is one, in memory: a file is written for every input.
-        memory = Path("/dev/shm")
-        place = memory if memory.is_dir() else None
-        self._folder = Path(tempfile.mkdtemp(prefix="portable_dnn-fuzz-", dir=place))
+        self._folder = keep / "input"
+        self._folder.mkdir()
 
     def __call__(self, content: bytes) -> None:
         """Read one input."""
