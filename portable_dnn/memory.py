@@ -4,7 +4,7 @@ import psutil
 
 from portable_dnn.errors import DataError
 
-__all__ = ["check_fits"]
+__all__ = ["check_fits", "free_host_memory", "words_for_bytes"]
 
 
 def check_fits(needed: int, what: str, available: int | None = None) -> None:
@@ -25,16 +25,31 @@ def check_fits(needed: int, what: str, available: int | None = None) -> None:
         If they are not there.
     """
     if available is None:
-        available = int(psutil.virtual_memory().available)
+        available = free_host_memory()
     if needed > available:
         raise DataError(
-            f"{what} {_bytes(needed)} of data, but only {_bytes(available)} of memory are free; "
-            "use fewer or smaller pictures, smaller layers or float32"
+            f"{what} {words_for_bytes(needed)} of data, but only {words_for_bytes(available)} of "
+            "memory are free; use fewer or smaller pictures, smaller layers or float32"
         )
 
 
-def _bytes(count: int) -> str:
-    """Write a number of bytes in MB, or in GB from 1 GB on."""
+def free_host_memory() -> int:
+    """Return the bytes that the operating system can give without swapping."""
+    return int(psutil.virtual_memory().available)
+
+
+def words_for_bytes(count: int) -> str:
+    """Write a number of bytes in MB, or in GB from 1 GB on.
+
+    Parameters
+    ----------
+    count : int
+        Bytes.
+
+    Returns
+    -------
+    str
+    """
     if count < 10**9:
         return f"{count / 10**6:.1f} MB"
     return f"{count / 10**9:,.1f} GB"
