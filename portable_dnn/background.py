@@ -1,6 +1,7 @@
-"""Work that must not hold up a loop: done by a thread, on the newest piece only."""
+"""Work that must not hold up a loop: done by a thread, on the newest pieces only."""
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -12,18 +13,20 @@ _T = TypeVar("_T")
 class Background(Generic[_T]):
     """A thread that works on what it was given last.
 
-    At most one piece is worked on and one waits; a newer one takes the place of the one that waits.
+    While a piece is worked on, a few wait; a newer one takes the place of the oldest of them.
 
     Parameters
     ----------
     work : callable
         What to do with a piece; called in the thread.
+    waiting : int
+        How many may wait.
     """
 
-    def __init__(self, work: Callable[[_T], object]) -> None:
+    def __init__(self, work: Callable[[_T], object], waiting: int = 1) -> None:
         self._work = work
         self._changed = threading.Condition()
-        self._waiting: list[_T] = []
+        self._waiting: deque[_T] = deque(maxlen=waiting)
         self._busy = False
         self._error: BaseException | None = None
         self._thread: threading.Thread | None = None
@@ -38,7 +41,7 @@ class Background(Generic[_T]):
         """
         with self._changed:
             self._raise()
-            self._waiting[:] = [piece]
+            self._waiting.append(piece)
             self._changed.notify_all()
             if self._thread is None:
                 # A daemon, so that a disk that hangs cannot keep the program from ending.
@@ -75,7 +78,7 @@ class Background(Generic[_T]):
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting)
-                piece = self._waiting.pop()
+                piece = self._waiting.popleft()
                 self._busy = True
             try:
                 self._work(piece)

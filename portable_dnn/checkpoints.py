@@ -179,7 +179,8 @@ def _plain(value: object) -> str:
 class Keeper:
     """Writes the checkpoints of a run, in the background, and keeps the last two.
 
-    Where the disk is slower than the interval, a checkpoint that waits gives way to a newer one.
+    Where the disk is slower than the interval, checkpoints that wait give way to newer ones; the
+    last two of a run are written in any case.
     What cannot be written is tried again at the next interval; each reason is told once.
 
     Parameters
@@ -218,7 +219,8 @@ class Keeper:
         self._failures: list[str] = []
         self._told: set[str] = set()
         self._last = time.monotonic()
-        self._background = Background(self._write)
+        self._put = -1
+        self._background = Background(self._write, waiting=KEPT)
         self._temporary = temporary_beside(out).with_suffix(".checkpoint")
 
     def look(self, progress: Progress) -> None:
@@ -247,7 +249,10 @@ class Keeper:
             Where the run stands.
         """
         self._tell()
+        if self._put == progress.iteration:
+            return
         if math.isfinite(progress.cost):
+            self._put = progress.iteration
             snapshot = progress.snapshot
             self._background.put(
                 Snapshot(

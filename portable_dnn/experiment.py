@@ -17,6 +17,7 @@ from portable_dnn.history import History
 from portable_dnn.initializers import initialize_parameters_deep, parameters_hash
 from portable_dnn.memory import check_fits
 from portable_dnn.model import Model
+from portable_dnn.needs import Needs, check_room, explained_shortage
 from portable_dnn.pixels import are_pixels, flatten_images, scale_pixels
 from portable_dnn.settings import Settings
 from portable_dnn.snapshot import Snapshot
@@ -121,16 +122,6 @@ def _itemsize(settings: Settings) -> int:
     return 8 if settings.dtype == "float64" else 4
 
 
-def _check_memory(pictures: ImageSet, settings: Settings, device: Device) -> None:
-    """Refuse a run whose arrays cannot fit on the device, before any is made."""
-    dims = settings.layer_dims(_features(pictures))
-    m = len(pictures.labels)
-    # X; start, parameters and gradients; the activations and their derivatives.
-    numbers = dims[0] * m + 3 * _weights(dims) + 2 * sum(dims[1:]) * m
-    free = device.backend.free_memory(device.name)
-    check_fits(numbers * _itemsize(settings), f"on {device} this run makes", free)
-
-
 def run(
     data: DataSet,
     settings: Settings,
@@ -164,7 +155,8 @@ def run(
     Raises
     ------
     DataError
-        If there are no training pictures, or the test pictures are of another size.
+        If there are no training pictures, the test pictures are of another size, or memory runs
+        out; the message says then what would fit.
     SettingError, DivergenceError
         As for `train`.
     """
@@ -172,29 +164,32 @@ def run(
     pictures = training_pictures(data)
     check_sizes_agree(data)
     images = pictures.images
-    _check_memory(pictures, settings, device)
+    dims = settings.layer_dims(_features(pictures))
+    needs = Needs(dims, len(pictures.labels), settings.dtype, settings.compress == "on")
+    check_room(needs, device)
     if start is None:
         start = start_parameters(data, settings)
     began = time.perf_counter()
-    X = place(flatten_images(images), device)
-    if not are_pixels(X):
-        X = scale_pixels(X, settings.dtype)
-    Y = place_labels(pictures, device)
-    parameters, history = train(
-        X,
-        Y,
-        place(start, device),
-        hidden=settings.activations,
-        learning_rate=settings.learning_rate,
-        num_iterations=settings.iterations,
-        compress=settings.compress,
-        callback=callback,
-        callback_seconds=callback_seconds,
-        begin=None if begin is None else _from_this_start(begin, start),
-        stop_every=stop_every,
-    )
-    device.backend.synchronize(device.name)
-    seconds = time.perf_counter() - began
+    with explained_shortage(needs, device):
+        X = place(flatten_images(images), device)
+        if not are_pixels(X):
+            X = scale_pixels(X, settings.dtype)
+        Y = place_labels(pictures, device)
+        parameters, history = train(
+            X,
+            Y,
+            place(start, device),
+            hidden=settings.activations,
+            learning_rate=settings.learning_rate,
+            num_iterations=settings.iterations,
+            compress=settings.compress,
+            callback=callback,
+            callback_seconds=callback_seconds,
+            begin=None if begin is None else _from_this_start(begin, start),
+            stop_every=stop_every,
+        )
+        device.backend.synchronize(device.name)
+        seconds = time.perf_counter() - began
     height, width, channels = images.shape[1:]
     model = Model(
         parameters,

@@ -5,7 +5,7 @@ import psutil
 from portable_dnn.errors import DataError
 from portable_dnn.process_limits import address_space_left
 
-__all__ = ["check_fits", "show_bytes"]
+__all__ = ["check_fits", "free_host_memory", "show_bytes"]
 
 
 def check_fits(needed: int, what: str, available: int | None = None) -> None:
@@ -27,12 +27,17 @@ def check_fits(needed: int, what: str, available: int | None = None) -> None:
         If they are not there.
     """
     if available is None:
-        available = min(int(psutil.virtual_memory().available), address_space_left())
+        available = free_host_memory()
     if needed > available:
         raise DataError(
-            f"{what} {show_bytes(needed)} of data, but only {show_bytes(available)} of memory are "
-            "free; use fewer or smaller pictures, smaller layers or float32"
+            f"{what} {show_bytes(needed)} of data, but only {show_bytes(available)} of "
+            "memory are free; use fewer or smaller pictures, smaller layers or float32"
         )
+
+
+def free_host_memory() -> int:
+    """Return the bytes that this process can have without swapping."""
+    return min(int(psutil.virtual_memory().available), address_space_left())
 
 
 def show_bytes(count: int) -> str:

@@ -177,19 +177,32 @@ class Guard:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Have everything on the disk, or give it up; turn an ended run into an exit code."""
-        keeper = self._keeper
-        try:
-            newest = None if keeper is None else keeper.finish()
-        finally:
-            self._asked.patient = False
-            if keeper is not None:
-                keeper.abandon()
+        """Turn an ended run into an exit code; one that went well is not kept waiting."""
+        self._asked.patient = False
+        if error is None:
+            return
+        newest = self.finish()
         if isinstance(error, Interrupted):
             self._say_how_to_go_on(error, newest)
             raise typer.Exit(error.exit_code) from None
         if isinstance(error, DivergenceError) and newest is not None:
             raise DivergenceError(f"{error}; the last checkpoint before it is {newest}") from None
+
+    def finish(self) -> Path | None:
+        """Have everything on the disk, or give up within a second if that is interrupted.
+
+        Returns
+        -------
+        Path or None
+            The newest checkpoint.
+        """
+        keeper = self._keeper
+        if keeper is None:
+            return None
+        try:
+            return keeper.finish()
+        finally:
+            keeper.abandon()
 
     def _say_how_to_go_on(self, ended: Interrupted, newest: Path | None) -> None:
         """Say what an ended run leaves behind."""

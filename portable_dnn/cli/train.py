@@ -137,7 +137,10 @@ def train(
         if experiment.history.compressed:
             output.detail(f"span     {_saving(experiment)}")
         _show_result(output, experiment)
-        _save(output, experiment, pictures, out, history, plots)
+        try:
+            _save(output, experiment, pictures, out, history, plots)
+        finally:
+            guard.finish()  # its last checkpoints were written meanwhile
 
 
 def _save(

@@ -4,10 +4,13 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 PUBLISHED = Path(__file__).parents[1] / "network" / "published_costs.json"
 
 
-def test_the_published_run(succeeds, real_data):
+@pytest.mark.parametrize("checkpoints", [(), ("--out", "m.h5", "--checkpoint-every", 100)])
+def test_the_published_run(succeeds, real_data, checkpoints):
     published = json.loads(PUBLISHED.read_text("utf-8"))
     outcome = succeeds(
         *("train", real_data / "train_catvnoncat.h5"),
@@ -15,6 +18,7 @@ def test_the_published_run(succeeds, real_data):
         *("--layers", "20,7,5", "--hidden", "relu", "--init", "lecun", "--seed", 1),
         *("--learning-rate", 0.0075, "--iterations", 2500, "--dtype", "float64"),
         *("--device", "cpu"),
+        *checkpoints,
     )
     printed = re.findall(r"^cost after iteration +(\d+): (.+)$", outcome.out, re.MULTILINE)
     assert len(printed) == 25
