@@ -90,7 +90,7 @@ def bare_checkout(scratch: Path, wheels: Path | None) -> dict[str, str]:
     for group, entries in project["entry-points"].items():
         lines += [f"[{group}]", *(f"{name} = {value}" for name, value in entries.items()), ""]
     (info / "entry_points.txt").write_text("\n".join(lines))
-    paths = [site, ROOT, ROOT / "backends", os.environ.get("PYTHONPATH", "")]
+    paths = [site, ROOT, ROOT / "backends", ROOT / "plugins", os.environ.get("PYTHONPATH", "")]
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(str(path) for path in paths if path != ""),
