@@ -1,5 +1,8 @@
 """The pytest plug-in, in a project that is not ours."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from portable_dnn.registry import backend_names, first_failure, get_backend
@@ -101,3 +104,35 @@ def test_it_imports_nothing_where_it_is_not_used(project):
     result = project(source=source)
     result.assert_outcomes(passed=1)
     assert not any(line.startswith("backend ") for line in result.outlines)
+
+
+@pytest.fixture
+def example(pytester):
+    """Write the page's example into a project; return its files' texts."""
+    page = Path(__file__).parents[1] / "docs" / "pytest.md"
+    shown = re.findall(r"<!-- (\S+) -->\n```python\n(.*?)```\n", page.read_text("utf-8"), re.DOTALL)
+    assert [name for name, _ in shown] == ["distances.py", "test_distances.py"]
+    for name, text in shown:
+        (pytester.path / name).write_text(text, encoding="utf-8")
+    return dict(shown)
+
+
+def test_the_example_of_the_page_runs(pytester, example):
+    result = pytester.runpytest_subprocess("-v", "-W", "error")
+    result.assert_outcomes(passed=2 * len(DEVICES), skipped=2 * len(ABSENT))
+
+
+def test_the_example_finds_half_precision(pytester, example):
+    broken = example["distances.py"].replace("(X @ C.T)", "(half(X) @ half(C).T)")
+    broken += "\ndef half(x):\n    return x.astype('float16').astype(x.dtype)\n"
+    (pytester.path / "distances.py").write_text(broken, encoding="utf-8")
+    result = pytester.runpytest_subprocess("--portable-dnn-backend", "numpy", "--tb=short")
+    result.assert_outcomes(failed=2)
+    sentences = [line for line in result.outlines if line.startswith("E   AssertionError: ")]
+    assert len(sentences) == 2
+    for sentence in sentences:
+        assert re.search(
+            r"squared distances: element \(\d+, \d\) is \S+, not \S+: .+ units in the last place, "
+            r"bound [\d ]+$",
+            sentence,
+        )

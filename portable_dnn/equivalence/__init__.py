@@ -1,5 +1,6 @@
 """Whether two backends compute the same numbers, and if not, which operation does not."""
 
+from portable_dnn.equivalence.assertion import Roundings, assert_equivalent
 from portable_dnn.equivalence.report import (
     Element,
     Errors,
@@ -19,9 +20,11 @@ __all__ = [
     "FreeRun",
     "Judgement",
     "Report",
+    "Roundings",
     "Setup",
     "Side",
     "as_dict",
+    "assert_equivalent",
     "from_dict",
     "read_report",
     "write_report",
