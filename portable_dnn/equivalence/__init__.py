@@ -1,6 +1,7 @@
 """Whether two backends compute the same numbers, and if not, which operation does not."""
 
 from portable_dnn.equivalence.assertion import Roundings, assert_equivalent
+from portable_dnn.equivalence.compare import DEFAULTS, Progress, compare
 from portable_dnn.equivalence.report import (
     Element,
     Errors,
@@ -12,20 +13,26 @@ from portable_dnn.equivalence.report import (
     Side,
 )
 from portable_dnn.equivalence.report_file import as_dict, from_dict, read_report, write_report
+from portable_dnn.equivalence.verdict import in_order, worst_rows
 
 __all__ = [
+    "DEFAULTS",
     "Element",
     "Errors",
     "Failure",
     "FreeRun",
     "Judgement",
+    "Progress",
     "Report",
     "Roundings",
     "Setup",
     "Side",
     "as_dict",
     "assert_equivalent",
+    "compare",
     "from_dict",
+    "in_order",
     "read_report",
+    "worst_rows",
     "write_report",
 ]

@@ -7,7 +7,7 @@ import numpy as np
 
 from portable_dnn.backend import HostArray
 from portable_dnn.equivalence.accuracy import Accuracy
-from portable_dnn.equivalence.bounds import bound
+from portable_dnn.equivalence.bounds import Bounds, bound
 from portable_dnn.equivalence.report import Element, Errors
 from portable_dnn.equivalence.statistics import spread, spread_limit, ulp
 from portable_dnn.equivalence.truth import Truth, repeats
@@ -57,6 +57,7 @@ def digest(result: HostArray) -> str:
     return hashlib.sha256(little.tobytes()).hexdigest()
 
 
+@np.errstate(all="ignore")  # NaN, infinity and overflow are results like others here
 def judge(actual: HostArray, truth: Truth, accuracy: Accuracy) -> Finding:
     """Hold a result against the truth.
 
@@ -77,7 +78,10 @@ def judge(actual: HostArray, truth: Truth, accuracy: Accuracy) -> Finding:
     chosen = actual.astype(np.float64).ravel()
     if truth.where is not None:
         chosen = chosen[truth.where]
-    limits = bound(truth.kind, truth.magnitude, dtype, truth.inner, accuracy, actual.size)
+    if truth.bound is None:
+        limits = bound(truth.kind, truth.magnitude, dtype, truth.inner, accuracy, actual.size)
+    else:
+        limits = Bounds(truth.bound, truth.bound)
     likely, certain = (np.broadcast_to(x, truth.value.hi.shape).ravel() for x in limits)
     error = _errors(chosen, truth, certain, dtype)
     limit = _limit(error, likely, certain, truth)
@@ -116,7 +120,7 @@ def _limit(error: HostArray, likely: HostArray, certain: HostArray, truth: Truth
         return likely
     limit = likely.copy()
     asked = doubtful[:_REPEATS_ASKED]
-    repeated = np.array([repeats(truth.terms(int(index))) for index in asked])
+    repeated = repeats(np.array([truth.terms(int(index)) for index in asked]))
     limit[asked[repeated]] = certain[asked[repeated]]
     if repeated.all():
         limit[doubtful] = certain[doubtful]

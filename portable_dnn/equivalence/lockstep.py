@@ -8,6 +8,7 @@ from portable_dnn.activations import Activation
 from portable_dnn.backend import HostArray
 from portable_dnn.devices import Device, place, to_host
 from portable_dnn.equivalence.accuracy import accuracy_of
+from portable_dnn.equivalence.dying import REFERENCE, TESTED, during
 from portable_dnn.equivalence.judge import Finding, judge
 from portable_dnn.equivalence.operations import COPY, Inputs, Operation
 from portable_dnn.equivalence.report import Judgement
@@ -95,12 +96,15 @@ def compare_operation(
     list of Judgement
         One, and a second one if the copy to the host was wrong.
     """
-    dtype = _dtype(inputs)
+    dtype = operation.dtype or _dtype(inputs)
     truth = operation.truth(inputs, random)
     found: list[Finding | None] = []
     rans: list[Ran] = []
-    for device, times in ((tested, calls), (reference, 2)):
-        with np.errstate(all="ignore"):
+    name = (
+        operation.name if operation.layer is None else f"layer {operation.layer}, {operation.name}"
+    )
+    for side, device, times in ((TESTED, tested, calls), (REFERENCE, reference, 2)):
+        with during(name, side), np.errstate(all="ignore"):
             ran = run_on(device, operation.compute, inputs, truth.shape, dtype, times)
         rans.append(ran)
         found.append(

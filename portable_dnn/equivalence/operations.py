@@ -17,6 +17,7 @@ from portable_dnn.equivalence.truth import Truth
 from portable_dnn.layers import linear_backward, linear_forward
 from portable_dnn.losses import compute_cost, compute_cost_from_logits, cost_gradient
 from portable_dnn.optimizers import update_parameters
+from portable_dnn.pixels import scale_pixels
 
 __all__ = [
     "ORDER",
@@ -26,6 +27,7 @@ __all__ = [
     "activation_backward",
     "forward_bias",
     "forward_product",
+    "input_scaling",
     "step_operations",
 ]
 
@@ -33,6 +35,7 @@ Inputs: TypeAlias = Mapping[str, HostArray]
 """What an operation is given, on the host."""
 
 COPY = "copy to the device and back"
+SCALING = "input scaling"
 PRODUCT = "forward product"
 BIAS = "forward bias"
 ACTIVATION = "activation"
@@ -66,6 +69,8 @@ class Operation:
         Computes the result from these inputs, placed on a device.
     truth : callable
         `(inputs, random) -> Truth`, on the host.
+    dtype : numpy.dtype or None
+        Of the result; None if it is that of the inputs.
     """
 
     layer: int | None
@@ -74,6 +79,7 @@ class Operation:
     inputs: Callable[[Inputs], Inputs]
     compute: Callable[[Mapping[str, Array]], Array]
     truth: Callable[[Inputs, np.random.RandomState], Truth]
+    dtype: np.dtype | None = None
 
 
 def forward_product(layer: int | None, inputs: Callable[[Inputs], Inputs]) -> Operation:
@@ -186,6 +192,29 @@ def activation_backward(
         inputs,
         lambda x: g.backward(x["dA"], x["Z"]),
         lambda x, random: _differentiated(g, x["dA"], x["Z"], random),
+    )
+
+
+def input_scaling(dtype: str) -> Operation:
+    """X / 255 of pixels `X`.
+
+    Parameters
+    ----------
+    dtype : {"float64", "float32"}
+        Of the result.
+
+    Returns
+    -------
+    Operation
+    """
+    return Operation(
+        None,
+        SCALING,
+        "X",
+        lambda x: x,
+        lambda x: scale_pixels(x["X"], dtype),
+        lambda x, random: truth.scaled_pixels(x["X"]),
+        np.dtype(dtype),
     )
 
 
@@ -403,6 +432,7 @@ def step_operations(
 
 ORDER = (
     COPY,
+    SCALING,
     PRODUCT,
     BIAS,
     ACTIVATION,

@@ -233,10 +233,12 @@ def _activations(g: Activation, dtype: np.dtype, random: np.random.RandomState) 
     """Activations and their derivatives: at 0, near it, far from it, beyond all numbers."""
     forward, backward = table.activation(None, g, _same), table.activation_backward(None, g, _same)
     far = np.concatenate([np.linspace(1.0, 100.0, 200), [300.0, 700.0, 745.0, 1e4, 1e30]])
+    saturated = np.concatenate([far, -far]).astype(dtype).reshape(1, -1)
+    # One shape for all: some libraries compile for every new one.
     cases = {
-        "normal numbers": _normal(random, dtype, 20, 29),
-        "saturated": np.concatenate([far, -far]).astype(dtype).reshape(1, -1),
-        "special values": _special(dtype),
+        "normal numbers": _normal(random, dtype, *saturated.shape),
+        "saturated": saturated,
+        "special values": np.resize(_special(dtype), saturated.shape),
     }
     for case, Z in cases.items():
         yield Probe(case, forward, {"Z": Z})
@@ -245,7 +247,7 @@ def _activations(g: Activation, dtype: np.dtype, random: np.random.RandomState) 
         yield Probe(case, backward, {"dA": dA, "Z": Z})
     if g.rectifies:
         # A positive Z lets NaN and infinity through, others do not.
-        dA = _special(dtype)
+        dA = np.resize(_special(dtype), saturated.shape)
         signs = np.where(np.arange(dA.size) % 2, 1.0, -1.0).astype(dtype).reshape(1, -1)
         yield Probe("special derivatives", backward, {"dA": dA, "Z": signs})
 

@@ -77,7 +77,8 @@ class Errors:
     Attributes
     ----------
     max_ulps, typical_ulps : float
-        Largest error, and root mean square of the errors, in ulps.
+        Largest error, and median of the errors, in ulps. Where terms cancel, an ulp of the small
+        result is a small unit, and honest errors are many of them.
     max_bounds : float
         Largest error in bounds; above 1 it is more than rounding.
     spread : float or None

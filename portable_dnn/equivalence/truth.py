@@ -100,6 +100,8 @@ class Truth:
         Whether the sign of a zero is part of the result.
     terms : callable or None
         Gives the terms of an element by its flat index in `value`; None where nothing is summed.
+    bound : numpy.ndarray or None
+        A bound found otherwise (see `running_error`), in the place of that of the kind.
     """
 
     kind: str
@@ -112,6 +114,7 @@ class Truth:
     flushed: HostArray | float = 1.0
     signed: bool = False
     terms: Callable[[int], HostArray] | None = None
+    bound: HostArray | None = None
 
 
 def _whole(kind: str, value: Pair, magnitude: HostArray | None = None, **others: object) -> Truth:
@@ -135,15 +138,13 @@ def copied(x: HostArray) -> Truth:
     return _whole("exact", pair(x), signed=True)
 
 
-def scaled_pixels(X: HostArray, dtype: np.dtype) -> Truth:
+def scaled_pixels(X: HostArray) -> Truth:
     """X / 255.
 
     Parameters
     ----------
     X : numpy.ndarray
         uint8.
-    dtype : numpy.dtype
-        Of the result.
 
     Returns
     -------
@@ -239,7 +240,7 @@ def _noise(a: HostArray, b: HostArray, random: np.random.RandomState) -> Noise:
     where = random.randint(n * p, size=count) if n * p > 2**20 else random.permutation(n * p)
     where = np.sort(where[:count])
     terms = _wide(a[where // p]) * _wide(b[:, where % p]).T
-    varied = np.array([not repeats(row) for row in terms], dtype=bool)
+    varied = ~repeats(terms)
     terms = terms[varied]
     ways = np.max([_squares(terms, lanes) for lanes in LANES if lanes <= k], axis=0)
     return Noise(where[varied], ways + (terms**2).sum(axis=1))
@@ -248,27 +249,33 @@ def _noise(a: HostArray, b: HostArray, random: np.random.RandomState) -> Noise:
 def _squares(terms: HostArray, lanes: int) -> HostArray:
     """Squares of the sums so far, where each of several lanes adds every so manieth term."""
     count, k = terms.shape
-    padded = np.zeros((count, -(-k // lanes) * lanes))
+    length = -(-k // lanes)
+    padded = np.zeros((count, length * lanes))
     padded[:, :k] = terms
-    sums = np.cumsum(padded.reshape(count, -1, lanes), axis=1)
+    sums = np.cumsum(padded.reshape(count, length, lanes), axis=1)
     squares: HostArray = np.einsum("ijk,ijk->i", sums, sums)
     return squares
 
 
-def repeats(terms: HostArray) -> bool:
+def repeats(terms: HostArray) -> HostArray:
     """Whether most of an element's terms repeat each other, so that roundings may agree.
 
     Parameters
     ----------
     terms : numpy.ndarray
-        (k,).
+        (count, k), a row an element.
 
     Returns
     -------
-    bool
-        Whether fewer than half of the magnitudes are different.
+    numpy.ndarray of bool
+        (count,): whether fewer than half of the magnitudes are different; 0 adds no rounding, and
+        does not count.
     """
-    return 2 * np.unique(np.abs(terms)).size < terms.size
+    magnitudes = np.sort(np.abs(terms), axis=1)
+    counted = magnitudes > 0
+    new = counted & (np.diff(magnitudes, axis=1, prepend=-1.0) > 0)
+    few: HostArray = 2 * new.sum(axis=1) < counted.sum(axis=1)
+    return few
 
 
 def mean(x: HostArray, random: np.random.RandomState) -> Truth:
