@@ -1,7 +1,7 @@
 """Whether two backends compute the same numbers, and if not, which operation does not."""
 
 from portable_dnn.equivalence.assertion import Roundings, assert_equivalent
-from portable_dnn.equivalence.compare import DEFAULTS, Progress, compare
+from portable_dnn.equivalence.comparison import DEFAULTS, Progress, compare
 from portable_dnn.equivalence.report import (
     Element,
     Errors,
