@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from portable_dnn.cli.compare import compare
 from portable_dnn.cli.data import data
 from portable_dnn.cli.devices import devices
 from portable_dnn.cli.doctor import doctor
@@ -47,7 +48,7 @@ def program(
     """Train, evaluate and use a deep neural network; the same numbers on every array library."""
 
 
-for command in (train, evaluate, predict, sweep, summary, devices, doctor):
+for command in (train, evaluate, predict, sweep, summary, compare, devices, doctor):
     app.command()(command)
 app.add_typer(data, name="data")
 
@@ -59,7 +60,8 @@ def main() -> None:
     ------
     SystemExit
         Always, in Python's way of ending a program: 0 if all went well, 1 if `doctor` found
-        something missing, 2 for bad input, with one sentence on the standard error.
+        something missing or `compare` something wrong, 2 for bad input, with one sentence on the
+        standard error, and for a comparison that could not be made.
     """
     warnings.showwarning = _show_warning
     for stream in (sys.stdout, sys.stderr):
