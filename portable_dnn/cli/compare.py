@@ -175,7 +175,7 @@ def _others(reference: Device) -> tuple[list[Device], list[str]]:
         found += [Device(first.backend, device, "it can run here") for device in devices]
     others = [device for device in found if device != reference]
     if not others:
-        raise DeviceError(f"nothing but {reference} can run here; {'; '.join(missing)}")
+        raise DeviceError("; ".join([f"nothing but {reference} can run here", *missing]))
     return others, missing
 
 
