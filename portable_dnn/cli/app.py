@@ -18,6 +18,7 @@ from portable_dnn.cli.summary import summary
 from portable_dnn.cli.sweep import sweep
 from portable_dnn.cli.train import train
 from portable_dnn.errors import PortableDnnError
+from portable_dnn.reasons import one_line
 
 __all__ = ["app", "main"]
 
@@ -91,16 +92,10 @@ def fail(sentence: str) -> None:
     SystemExit
         With exit code 2.
     """
-    typer.echo(f"portable-dnn: error: {_one_line(sentence)}", err=True)
+    typer.echo(f"portable-dnn: error: {one_line(sentence)}", err=True)
     raise SystemExit(2)
-
-
-def _one_line(text: str) -> str:
-    """Fold a text to a line; what a file says of itself must not steer the terminal."""
-    folded = " ".join(text.split())
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in folded)
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Show a warning as one line, without the source line that raised it."""
-    typer.echo(f"portable-dnn: warning: {_one_line(str(message))}", err=True)
+    typer.echo(f"portable-dnn: warning: {one_line(str(message))}", err=True)

@@ -19,7 +19,7 @@ from portable_dnn.cli.options import (
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.devices import Device, choose_device
 from portable_dnn.errors import DeviceError, SettingError
-from portable_dnn.experiment import training_pictures
+from portable_dnn.experiment import start_parameters, training_pictures
 from portable_dnn.pixels import flatten_images
 from portable_dnn.registry import backend_names
 from portable_dnn.settings import Settings
@@ -100,16 +100,22 @@ def compare(
     """
     # Imported here, so that the other commands do not wait for it.
     from portable_dnn.cli.comparison import run_comparison, show_report, show_summary
-    from portable_dnn.equivalence.against import check_same_settings, hold_against, settings_of
+    from portable_dnn.equivalence.against import (
+        check_same_settings,
+        check_same_setup,
+        hold_against,
+        settings_of,
+    )
     from portable_dnn.equivalence.keep import Kept
     from portable_dnn.equivalence.report_file import read_report
+    from portable_dnn.equivalence.setup import setup_of
 
     if (backend is None) != every:
         raise SettingError("name what to judge: --backend cupy, or --all; one of the two")
     if every and against is not None:
         raise SettingError("--against holds one backend against one report; name it with --backend")
     saved = None if against is None else read_report(against)
-    made_with = None if saved is None else settings_of(saved, str(against))
+    made_with = None if saved is None else settings_of(saved.setup, str(against))
     settings = _settings(made_with or DEFAULTS, dtype, iterations, layers, hidden, seed)
     settings.check()
     if made_with is not None:
@@ -122,13 +128,17 @@ def compare(
     for files in kept:
         files.check({"--data": data, "--against": against})
     pictures = load_data(data)
-    arrays = _arrays(pictures)
+    X, Y = _arrays(pictures)
+    start = start_parameters(pictures, settings)  # refuses what no memory holds
+    if saved is not None:
+        setup = setup_of(X, Y, settings, start, pictures.source)
+        check_same_setup(setup, saved.setup, str(against))
 
     output = Output(quiet=quiet)
     reports = []
     for (target, chosen), files in zip(runs, kept, strict=True):
         _show_start(output, pictures, chosen, target, theirs)
-        report = run_comparison(output, target, theirs, arrays, chosen)
+        report = run_comparison(output, target, theirs, (X, Y, pictures.source), chosen)
         if saved is not None:
             report = hold_against(report, saved, str(against))
         show_report(output, report, table=not every)
@@ -184,10 +194,10 @@ def _name(target: Device, settings: Settings) -> str:
     return f"{target}-{settings.dtype}".replace(":", "-")
 
 
-def _arrays(pictures: DataSet) -> tuple[HostArray, HostArray, str]:
-    """Return X, Y and where they came from."""
+def _arrays(pictures: DataSet) -> tuple[HostArray, HostArray]:
+    """Return X and Y."""
     part = training_pictures(pictures)
-    return flatten_images(part.images), part.labels.reshape(1, -1), pictures.source
+    return flatten_images(part.images), part.labels.reshape(1, -1)
 
 
 def _code(reports: "list[Report]") -> int:

@@ -32,12 +32,12 @@ _WORDS = {
 }
 
 
-def settings_of(saved: Report, source: str) -> Settings:
+def settings_of(saved: Setup, source: str) -> Settings:
     """Return the settings that a saved report was made with, checked.
 
     Parameters
     ----------
-    saved : Report
+    saved : Setup
         Of a file.
     source : str
         The file, for the message.
@@ -51,7 +51,7 @@ def settings_of(saved: Report, source: str) -> Settings:
     DataError
         If they are no settings of a run.
     """
-    content = {name: _tuples(value) for name, value in saved.setup.settings.items()}
+    content = {name: _tuples(value) for name, value in saved.settings.items()}
     try:
         settings = Settings(**content)
         settings.check()
@@ -152,7 +152,9 @@ def hold_against(ours: Report, theirs: Report, source: str) -> Report:
     DataError
         If the two did not compute the same.
     """
-    check_same_settings(settings_of(ours, "this run"), settings_of(theirs, source), source)
+    check_same_settings(
+        settings_of(ours.setup, "this run"), settings_of(theirs.setup, source), source
+    )
     check_same_setup(ours.setup, theirs.setup, source)
     saved = {judgement.key: judgement for judgement in theirs.judgements}
     judgements = tuple(_pair(judgement, saved.get(judgement.key)) for judgement in ours.judgements)

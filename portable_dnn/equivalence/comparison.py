@@ -1,10 +1,9 @@
 """Holding one backend against another: probes, lockstep, the compiled step, the free run."""
 
-import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
@@ -24,13 +23,13 @@ from portable_dnn.equivalence.report import (
     FreeRun,
     Judgement,
     Report,
-    Setup,
     Side,
 )
+from portable_dnn.equivalence.setup import setup_of
 from portable_dnn.equivalence.verdict import headline, outcome
 from portable_dnn.equivalence.whole_step import compare_steps, compile_steps
 from portable_dnn.errors import DataError
-from portable_dnn.initializers import initialize_parameters_deep, parameters_hash
+from portable_dnn.initializers import initialize_parameters_deep
 from portable_dnn.pixels import scale_pixels
 from portable_dnn.settings import Settings
 from portable_dnn.shapes import check_input, check_labels
@@ -118,14 +117,13 @@ def compare(
     )
     judgements, run, failure = comparison.run()
     ours, theirs = (Side(str(d), versions(d.backend)) for d in (tested, other))
-    plain = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(settings).items()}
     return Report(
         SCHEMA,
         datetime.now(UTC).isoformat(timespec="seconds"),
         time.perf_counter() - began,
         ours,
         theirs,
-        Setup(source, _data_hash(X, Y), parameters_hash(start), dims, X.shape[1], plain),
+        setup_of(X, Y, settings, start, source),
         tuple(judgements),
         run,
         failure,
@@ -152,16 +150,6 @@ def _check_data(X: HostArray, Y: HostArray, settings: Settings) -> None:
                 f"X has {X[row, column]} at ({row}, {column}), no finite {settings.dtype}; "
                 "backends are compared on finite numbers (NaN and infinity are among the probes)"
             )
-
-
-def _data_hash(X: HostArray, Y: HostArray) -> str:
-    """Hash the data as they were given."""
-    digest = hashlib.sha256()
-    for array in (X, Y):
-        little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-        digest.update(f"{little.dtype.name} {little.shape} ".encode())
-        digest.update(little.tobytes())
-    return digest.hexdigest()
 
 
 @dataclass

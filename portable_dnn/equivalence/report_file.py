@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from portable_dnn.equivalence.report import SCHEMA, Report
 from portable_dnn.errors import DataError
 from portable_dnn.files import write_atomically
+from portable_dnn.reasons import one_line
 
 __all__ = ["as_dict", "from_dict", "read_report", "write_report"]
 
@@ -70,14 +71,25 @@ def from_dict(content: object, source: str = "the report") -> Report:
     """
     if not isinstance(content, dict) or "schema" not in content or "judgements" not in content:
         raise DataError(f"{source} is not a report of 'portable-dnn compare --json'")
-    if content["schema"] != SCHEMA:
+    schema = content["schema"]
+    if type(schema) is not int or schema != SCHEMA:
         raise DataError(
-            f"{source} has layout version {content['schema']!r}; this portable-dnn reads version "
+            f"{source} has layout version {_short(schema)}; this portable-dnn reads version "
             f"{SCHEMA}: make the report again with the same version on both machines"
         )
     report = _read(Report, content, source)
     assert isinstance(report, Report)
+    run = report.free_run
+    if run is not None:
+        curves = (run.costs_tested, run.costs_reference, run.differences, run.explained)
+        if not run.iterations or any(len(curve) != len(run.iterations) for curve in curves):
+            raise DataError(f"{source}.free_run has curves of different lengths, or none")
     return report
+
+
+def _short(value: object) -> str:
+    """Write what a file has in some place, if that is something short."""
+    return repr(value)[:40] if isinstance(value, str | int | float) else type(value).__name__
 
 
 def _read(kind: Any, value: Any, where: str) -> Any:
@@ -99,15 +111,18 @@ def _read(kind: Any, value: Any, where: str) -> Any:
             return tuple(_read(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
     elif origin is not None:  # a mapping of str to something
         if isinstance(value, dict):
-            return {key: _read(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+            return {
+                one_line(key): _read(arguments[1], item, f"{where}.{key[:40]}")
+                for key, item in value.items()
+            }
     elif kind is float:
         if isinstance(value, str) and value in _NOT_FINITE:
             return _NOT_FINITE[value]
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, float) or (type(value) is int and abs(value) < 2**1023):
             return float(value)
     elif type(value) is kind:
-        return value
-    raise DataError(f"{where} is {str(value)[:40]!r}, which no report has there")
+        return one_line(value) if isinstance(value, str) else value
+    raise DataError(f"{where} is {_short(value)}, which no report has there")
 
 
 def _read_record(kind: Any, value: Any, where: str) -> Any:
