@@ -144,7 +144,7 @@ def _summary(
     """Sum the errors up."""
     exact = truth.value.hi.ravel()
     units = ulp(exact, actual.dtype)
-    ratio = np.where(np.isnan(error), np.inf, _ratio(error, limit))
+    ratio = np.where(np.isfinite(error), _ratio(error, limit), np.inf)
     finite = error[np.isfinite(error)] / units[np.isfinite(error)]
     worst = None
     if error.size and error.max() > 0:
@@ -171,7 +171,7 @@ def _verdict(
     errors: Errors, beyond: HostArray, limit: HostArray, noise_limit: float | None
 ) -> tuple[str, str]:
     """Decide, and say why."""
-    if (beyond > limit).any():
+    if ((beyond > 0) & ~((beyond <= limit) & np.isfinite(beyond))).any():
         return "wrong", _words(errors)
     if errors.spread is not None and noise_limit is not None and errors.spread > noise_limit:
         return "wrong", (

@@ -103,10 +103,14 @@ def add(a: Pair, b: Pair) -> Pair:
     Pair
     """
     s, e = _two_sum(a.hi, b.hi)
-    rest = e + (a.lo + b.lo)
-    hi = s + rest
-    # Where the sum is not finite there is no rest.
-    return Pair(hi, np.where(np.isfinite(hi), rest - (hi - s), 0.0))
+    return _renewed(s, e + (a.lo + b.lo))
+
+
+def _renewed(value: HostArray, rest: HostArray) -> Pair:
+    """Move as much of the rest to the value as it takes; NaN and infinity have no rest."""
+    rest = np.where(np.isfinite(rest), rest, 0.0)
+    hi = value + rest
+    return Pair(hi, np.where(np.isfinite(hi), rest - (hi - value), 0.0))
 
 
 def subtract(a: Pair, b: Pair) -> Pair:
@@ -117,9 +121,7 @@ def subtract(a: Pair, b: Pair) -> Pair:
 def multiply(a: Pair, b: Pair) -> Pair:
     """Product of two pairs, element by element; parameters as for `add`."""
     p, e = _two_product(a.hi, b.hi)
-    rest = e + (a.hi * b.lo + a.lo * b.hi)
-    hi = p + rest
-    return Pair(hi, np.where(np.isfinite(hi), rest - (hi - p), 0.0))
+    return _renewed(p, e + (a.hi * b.lo + a.lo * b.hi))
 
 
 def divide(a: Pair, divisor: float) -> Pair:
@@ -139,7 +141,7 @@ def divide(a: Pair, divisor: float) -> Pair:
     quotient = a.hi / divisor
     p, e = _two_product(quotient, np.asarray(float(divisor)))
     rest = (((a.hi - p) - e) + a.lo) / divisor
-    return Pair(quotient, np.where(np.isfinite(quotient), rest, 0.0))
+    return Pair(quotient, np.where(np.isfinite(rest), rest, 0.0))
 
 
 def product(A: Pair, B: Pair) -> Pair:

@@ -101,16 +101,16 @@ def outcome(
     run : FreeRun or None
         None if it was not reached.
     failure : Failure or None
-        Where the comparison died.
+        Where the comparison died. What was found wrong before that stays wrong.
 
     Returns
     -------
     Outcome
     """
-    if failure is not None:
-        return "could not be compared"
     if any(j.verdict == "wrong" for j in judgements):
         return "wrong"
+    if failure is not None:
+        return "could not be compared"
     same = all(j.verdict == "identical" for j in judgements)
     return "same numbers" if same and run is not None and run.identical else "rounding only"
 
@@ -139,15 +139,11 @@ def headline(
     wrong = in_order(j for j in judgements if j.verdict == "wrong")
     found = _wrong(wrong) if wrong else ""
     verdict = outcome(judgements, run, failure)
-    if failure is not None:
-        side = tested if failure.side == "tested" else reference
-        before = f" Before that: wrong at {found}." if found else ""
-        return (
-            f"Could not be compared: {side.device} failed at {failure.operation}: "
-            f"{failure.error}.{before}"
-        )
+    died = "" if failure is None else _died(tested, reference, failure)
     if verdict == "wrong":
-        return f"Wrong at {found}."
+        return f"Wrong at {found}." + (f" Then {died}." if died else "")
+    if died:
+        return f"Could not be compared: {died}."
     count = len(judgements)
     if verdict == "same numbers":
         return (
@@ -155,6 +151,12 @@ def headline(
             f"{reference.device}."
         )
     return f"Rounding only: {_rounding(judgements)}."
+
+
+def _died(tested: Side, reference: Side, failure: Failure) -> str:
+    """Say where a comparison died."""
+    side = tested if failure.side == "tested" else reference
+    return f"{side.device} failed at {failure.operation}: {failure.error}"
 
 
 def _wrong(wrong: Sequence[Judgement]) -> str:

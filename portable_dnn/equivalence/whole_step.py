@@ -111,11 +111,14 @@ def _exact(
     activations: Sequence[Activation],
     rate: float,
     accuracy: Accuracy,
+    how: str,
 ) -> tuple[Stepped, Stepped]:
     """Two steps in better arithmetic."""
     start = {name: known(x) for name, x in parameters.items()}
-    first = exact_step(X, Y, start, activations, rate, accuracy)
-    return first, exact_step(X, Y, first.parameters, activations, rate, accuracy)
+    wide = X.astype(np.float64, copy=False)
+    K = wide.T @ wide + 1.0 if how == SPAN else None
+    first = exact_step(X, Y, start, activations, rate, accuracy, K)
+    return first, exact_step(X, Y, first.parameters, activations, rate, accuracy, K, first.Z1)
 
 
 def compare_steps(
@@ -154,8 +157,11 @@ def compare_steps(
     """
     sides = tested, reference
     accuracies = [accuracy_of(side.device, X.dtype) for side in sides]
-    exact = {a: _exact(X, Y, parameters, activations, rate, a) for a in dict.fromkeys(accuracies)}
     for how in _HOLDS:
+        exact = {
+            a: _exact(X, Y, parameters, activations, rate, a, how)
+            for a in dict.fromkeys(accuracies)
+        }
         results = []
         for which_side, side in zip((TESTED, REFERENCE), sides, strict=True):
             with during(f"{_FIRST}, {how}", which_side):
@@ -185,7 +191,7 @@ def compare_steps(
 def _truth(value: Value) -> Truth:
     """Make a truth of a value."""
     return Truth(
-        "exact", value.exact.hi.shape, value.exact, np.abs(value.exact.hi), bound=value.error
+        "exact", value.exact.hi.shape, value.exact, np.abs(value.exact.hi), bound=value.limit
     )
 
 
