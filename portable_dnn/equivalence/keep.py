@@ -1,6 +1,7 @@
 """Keeping a report: pictures and a web page, written whole or not at all."""
 
 import io
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +50,7 @@ def draw_pictures(report: Report, folder: str | Path, prefix: str = "") -> list[
     for name, _, figure in _figures(report):
         path = folder / f"{prefix}{name}.png"
         with write_atomically(path) as temporary:
-            figure.savefig(temporary, format="png", dpi=_ON_PAPER)
+            _save(figure, temporary, _ON_PAPER)
         paths.append(path)
     return paths
 
@@ -72,11 +73,19 @@ def write_page(report: Report, path: str | Path) -> None:
     pictures = {}
     for _, heading, figure in _figures(report):
         png = io.BytesIO()
-        figure.savefig(png, format="png", dpi=_ON_PAGE)
+        _save(figure, png, _ON_PAGE)
         pictures[heading] = png.getvalue(), f"{heading}: {report.headline}"
     text = report_page(report, table_rows(report.judgements), pictures)
     with write_atomically(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _save(figure: "Figure", target: Path | io.BytesIO, dpi: int) -> None:
+    """Write a figure as PNG."""
+    with warnings.catch_warnings():
+        # A report of somebody's may name what matplotlib's font does not have.
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        figure.savefig(target, format="png", dpi=dpi)
 
 
 def _figures(report: Report) -> Iterator[tuple[str, str, "Figure"]]:

@@ -17,6 +17,7 @@ __all__ = ["error_by_iteration", "error_by_operation"]
 
 _BLUE, _GREEN, _GREY, _RED, _PURPLE = "#0072B2", "#009E73", "#8C8C8C", "#D55E00", "#CC79A7"
 _ROW = 0.2  # inches
+_FARTHEST = 1e12  # what lies beyond stands on the edge
 
 _RIGHT = ("identical", "rounding")
 _Measure: TypeAlias = Callable[[Judgement], float | None]
@@ -64,18 +65,19 @@ def error_by_operation(report: Report, rows: Sequence[Judgement]) -> Figure:
     draw(("by design",), lambda j: _share(j.tested), "o", label, color=_BLUE, fillstyle="none")
     draw(("wrong",), _worst, "X", "WRONG", color=_RED, markersize=9, zorder=4)
     wrong = [i for i, row in enumerate(rows) if row.verdict == "wrong"]
-    axes.set_yticks(range(len(rows)), [f"{name_of(row)}: {row.output}" for row in rows], fontsize=7)
+    names = [f"{name_of(row)}: {row.output}" for row in rows]
+    axes.set_yticks(range(len(rows)), names, fontsize=7, parse_math=False)
     for i in wrong:
         axes.get_yticklabels()[i].set(color=_RED, fontweight="bold")
     axes.set(
         xscale="log",
         xlim=(low, high),
-        ylim=(len(rows) - 0.5, -0.5),
+        ylim=(max(len(rows), 1) - 0.5, -0.5),
         xlabel="largest error / what rounding explains  (left edge: no error)",
-        title=_title(report),
     )
+    axes.set_title(_title(report), parse_math=False)
     axes.grid(alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+    _as_they_are(figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False))
     return figure
 
 
@@ -93,7 +95,7 @@ def error_by_iteration(report: Report) -> Figure:
     """
     figure = Figure(figsize=(8, 6.4), layout="constrained")
     above, below = figure.subplots(2, 1)
-    figure.suptitle(_title(report), fontsize=11)
+    figure.suptitle(_title(report), fontsize=11, parse_math=False)
     _draw_steps(above, report)
     if report.free_run is None:
         below.text(0.5, 0.5, "there was no free run", ha="center", transform=below.transAxes)
@@ -172,9 +174,15 @@ def _draw_free_run(axes: Any, run: FreeRun) -> None:
 
 def _finish(axes: Any) -> None:
     """Give a panel the style of the others."""
-    axes.legend(fontsize=8, framealpha=0.85, edgecolor="none")
+    _as_they_are(axes.legend(fontsize=8, framealpha=0.85, edgecolor="none"))
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _as_they_are(legend: Any) -> None:
+    """Show texts as they are; signs of a formula in a device's name are none."""
+    for text in legend.get_texts():
+        text.set_parse_math(False)
 
 
 def _title(report: Report) -> str:
@@ -206,7 +214,7 @@ def _worst(judgement: Judgement) -> float | None:
 
 def _limits(values: Iterable[float | None]) -> tuple[float, float]:
     """Choose an axis around all values that a logarithm has, and around 1."""
-    usable = [x for x in values if x is not None and 0 < x < math.inf]
+    usable = [x for x in values if x is not None and 0 < x < _FARTHEST]
     low, high = min([*usable, 0.1]), max([*usable, 1.0])
     return 10.0 ** math.floor(math.log10(low) - 0.3), 10.0 ** (math.log10(high) + 0.5)
 
