@@ -77,8 +77,9 @@ def show_report(output: Output, report: Report, *, table: bool) -> None:
     for note in report.notes:
         output.detail(f"note     {note}")
     output.line(f"verdict  {report.headline}")
-    for sentence in meaning(report):
-        output.detail(f"         {sentence}")
+    if table or report.wrong:
+        for sentence in meaning(report):
+            output.detail(f"         {sentence}")
 
 
 def show_summary(output: Output, reports: Sequence[Report], missing: Sequence[str]) -> None:

@@ -43,7 +43,7 @@ def _severity(judgement: Judgement) -> tuple[int, float]:
 
 
 def name_of(row: Judgement) -> str:
-    """Name a row: the operation with its layer, and for a probe its inputs.
+    """Name a row: the operation with its layer; for a probe that is not right, its inputs too.
 
     Parameters
     ----------
@@ -54,7 +54,10 @@ def name_of(row: Judgement) -> str:
     -------
     str
     """
-    return row.name if row.case == TRAINING_DATA else f"probe: {row.name}, {row.case}"
+    if row.case == TRAINING_DATA:
+        return row.name
+    right = row.verdict in ("identical", "rounding")
+    return f"probe: {row.name}" if right else f"probe: {row.name}, {row.case}"
 
 
 def cells(row: Judgement) -> tuple[str, ...]:

@@ -126,7 +126,9 @@ def test_cells():
         *("9 000", "4 500", "10", "5 000 of 4", "WRONG"),
     )
     assert len(cells(WRONG)) == len(COLUMNS)
-    assert cells(JUDGEMENTS[0])[0] == "probe: forward product, cancellation"
+    probe = JUDGEMENTS[0]
+    assert cells(probe)[0] == "probe: forward product"
+    assert cells(replace(probe, verdict="wrong"))[0] == "probe: forward product, cancellation"
     assert cells(JUDGEMENTS[3])[2:] == ("0", "0", "-", "-", "rounding")
     assert cells(judgement(tested=None, verdict="wrong"))[2:] == ("-", "-", "-", "-", "WRONG")
     assert cells(judgement(tested=errors(math.inf, ulps=math.inf)))[2] == "inf"
