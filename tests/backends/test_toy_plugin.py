@@ -71,6 +71,13 @@ def test_it_trains_to_the_same_numbers(python):
     assert re.fullmatch(r"trained in [\d.]+ s on toy:cpu", toy[-1])
 
 
+def test_it_is_compared(python):
+    options = ("--layers", "4", "--iterations", "2", "--quiet")
+    assert python("portable_dnn", "compare", "--backend", "toy", *options).startswith(
+        "verdict  The same numbers: "
+    )
+
+
 def test_it_keeps_the_contract_and_computes(python):
     tests = ("tests/backends/test_contract.py", "tests/network/test_layers.py")
     printed = python("pytest", "--backend", "toy", "-q", "-p", "no:cacheprovider", *tests, cwd=ROOT)

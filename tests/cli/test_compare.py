@@ -261,3 +261,10 @@ def test_settings_that_are_none(refused, options, said):
 def test_outputs_are_checked_before_the_work(refused, monkeypatch, options, said):
     monkeypatch.setattr("portable_dnn.cli.comparison.compare", None)  # no work is done
     assert said in refused("compare", "--backend", "numpy", *SMALL, *options)
+
+
+def test_the_pages_commands_are_there(succeeds):
+    page = (Path(__file__).parents[2] / "docs" / "compare.md").read_text("utf-8")
+    offered = succeeds("compare", "--help").out
+    for option in set(re.findall(r"--[a-z]+", page)):
+        assert option in offered, option
