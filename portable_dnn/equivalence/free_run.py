@@ -101,6 +101,7 @@ def train_on(
             )
         except DivergenceError as error:
             run.diverged = str(error)
+            run.costs.setdefault(0, math.nan)
             return run
     run.costs[settings.iterations] = trained.history.final_cost
     return run

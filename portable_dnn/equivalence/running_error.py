@@ -5,9 +5,9 @@ error, element by element (Wilkinson's running error analysis; Higham 2002, sect
 
 - a bound of what may be systematic: the errors of functions and single roundings, which pass on by
   the magnitudes of derivatives, Σ |W| |e|;
-- a variance of what is many independent roundings: those of products and sums, which pass on by
-  squares, Σ W² σ². A product's own is that of `statistics`, from the sums of its terms in 16 blocks
-  and in 16 lanes.
+- a standard deviation of what is many independent roundings: those of products and sums, which pass
+  on by squares, Σ W² σ². A product's own is that of `statistics`, from the sums of its terms in 16
+  blocks and in 16 lanes.
 
 Under the assumption of `bounds` such an error is sub-Gaussian with variance 3 σ², so that all of N
 elements are within √3 σ √(2 log(2 N / δ)), but for a probability of δ; a factor of 2 allows for
@@ -49,19 +49,19 @@ class Value(NamedTuple):
         The array.
     error : numpy.ndarray
         Bound of the systematic part of the error of whoever computes it in the dtype; absolute.
-    variance : numpy.ndarray
-        Variance of the random part.
+    deviation : numpy.ndarray
+        Standard deviation of the random part, absolute.
     """
 
     exact: Pair
     error: HostArray
-    variance: HostArray
+    deviation: HostArray
 
     @property
     def limit(self) -> HostArray:
         """What rounding can explain, element by element, absolute."""
         confidence = math.sqrt(6.0 * math.log(2.0 * max(self.error.size, 1) / FAILURE))
-        limit: HostArray = self.error + 2.0 * confidence * np.sqrt(self.variance)
+        limit: HostArray = self.error + 2.0 * confidence * self.deviation
         return limit
 
 
@@ -162,7 +162,7 @@ def exact_step(
     for layer in range(1, L + 1):
         Z.append(_forward(a, A[-1], parameters[f"W{layer}"], parameters[f"b{layer}"]))
         if layer == 1 and Z1 is not None:
-            Z[0] = Value(Z[0].exact, Z1.error, Z1.variance)
+            Z[0] = Value(Z[0].exact, Z1.error, Z1.deviation)
         if layer < L:
             A.append(_activate(a, activations[layer - 1], Z[-1]))
     dZ = _output(a, Z[-1], Y)
@@ -188,13 +188,13 @@ def _moved(a: _Arithmetic, Z1: Value, dZ1: Value, K: HostArray, share: float) ->
     return Value(
         Z1.exact,
         Z1.error + share * move.error + a.local("arithmetic", size),
-        Z1.variance + share**2 * move.variance,
+        np.hypot(Z1.deviation, share * move.deviation),
     )
 
 
 def _transposed(x: Value) -> Value:
     """Transpose."""
-    return Value(Pair(x.exact.hi.T, x.exact.lo.T), x.error.T, x.variance.T)
+    return Value(Pair(x.exact.hi.T, x.exact.lo.T), x.error.T, x.deviation.T)
 
 
 def _product(a: _Arithmetic, x: Value, y: Value) -> Value:
@@ -207,12 +207,28 @@ def _product(a: _Arithmetic, x: Value, y: Value) -> Value:
         error = error + x.error @ (right + y.error)
     if y.error.any():
         error = error + left @ y.error
-    variance = a.u**2 / 3.0 * _squares(x.exact.hi, y.exact.hi)
-    if x.variance.any():
-        variance = variance + x.variance @ (right**2 + y.variance)
-    if y.variance.any():
-        variance = variance + left**2 @ y.variance
-    return Value(exact, error, variance)
+    return Value(exact, error, _deviation(a, x, y))
+
+
+def _deviation(a: _Arithmetic, x: Value, y: Value) -> HostArray:
+    """Deviation of a product; rows and columns are scaled, so that no square underflows."""
+    rows = _largest(x, axis=1)
+    columns = _largest(y, axis=0)
+    left, right = x.exact.hi / rows, y.exact.hi / columns
+    variance = a.u**2 / 3.0 * _squares(left, right)
+    noisy = y.deviation / columns
+    if x.deviation.any():
+        variance = variance + (x.deviation / rows) ** 2 @ (right**2 + noisy**2)
+    if y.deviation.any():
+        variance = variance + left**2 @ noisy**2
+    deviation: HostArray = np.sqrt(variance) * rows * columns
+    return deviation
+
+
+def _largest(x: Value, axis: int) -> HostArray:
+    """Largest magnitude along an axis; 1 where all are 0."""
+    largest = np.maximum(np.abs(x.exact.hi), x.deviation).max(axis=axis, keepdims=True)
+    return np.where((largest > 0) & np.isfinite(largest), largest, 1.0)
 
 
 def _squares(x: HostArray, y: HostArray) -> HostArray:
@@ -238,7 +254,7 @@ def _forward(a: _Arithmetic, A: Value, W: Value, b: Value) -> Value:
     P = _product(a, W, A)
     Z = add(P.exact, b.exact)
     size = np.abs(Z.hi) + np.abs(b.exact.hi)
-    return Value(Z, P.error + b.error + a.local("pixels", size), P.variance + b.variance)
+    return Value(Z, P.error + b.error + a.local("pixels", size), np.hypot(P.deviation, b.deviation))
 
 
 def _reaching(Z: Value) -> Pair:
@@ -265,13 +281,13 @@ def _activate(a: _Arithmetic, g: Activation, Z: Value) -> Value:
         value = Pair(*(np.where(z.hi > 0, x, y) for x, y in zip(z, shut, strict=True)))
         steepest = np.where(z.hi > -Z.limit, max(1.0, abs(factor)), abs(factor))
         own = a.local("slope", np.abs(shut.hi)) if factor else 0.0
-        return Value(value, steepest * Z.error + own, steepest**2 * Z.variance)
+        return Value(value, steepest * Z.error + own, steepest * Z.deviation)
     found = _evaluate(a, kind, z)
     steepest = evaluate(f"{kind} slope", _reaching(Z), np.dtype(np.float32)).hi
     own = a.local(kind, np.abs(found.exact.hi))
     # A sigmoid may also be computed from tanh, to an absolute error.
     error = steepest * Z.error + own + found.error + a.u * _sigmoid_units(a)
-    return Value(found.exact, error, steepest**2 * Z.variance)
+    return Value(found.exact, error, steepest * Z.deviation)
 
 
 def _sigmoid_units(a: _Arithmetic) -> float:
@@ -286,7 +302,7 @@ def _output(a: _Arithmetic, Z: Value, Y: HostArray) -> Value:
     steepest = evaluate("sigmoid slope", _reaching(Z), np.dtype(np.float32)).hi
     own = a.local("sigmoid", A.exact.hi) + a.u * _sigmoid_units(a)
     error = steepest * Z.error + A.error + own + a.u * np.abs(value.hi)
-    return Value(value, error, steepest**2 * Z.variance)
+    return Value(value, error, steepest * Z.deviation)
 
 
 def _differentiate(a: _Arithmetic, g: Activation, dA: Value, Z: Value) -> Value:
@@ -301,7 +317,7 @@ def _differentiate(a: _Arithmetic, g: Activation, dA: Value, Z: Value) -> Value:
         gap = np.where(doubtful, abs(1.0 - factor) * (np.abs(dA.exact.hi) + dA.limit), 0.0)
         steepest = np.where(z > 0, 1.0, abs(factor))
         own = a.local("slope", np.abs(shut.hi)) if factor else 0.0
-        return Value(value, steepest * dA.error + gap + own, steepest**2 * dA.variance)
+        return Value(value, steepest * dA.error + gap + own, steepest * dA.deviation)
     slope = _evaluate(a, f"{kind} slope", Z.exact)
     value = multiply(dA.exact, slope.exact)
     steepest = evaluate(f"{kind} slope", _reaching(Z), np.dtype(np.float32)).hi
@@ -309,14 +325,14 @@ def _differentiate(a: _Arithmetic, g: Activation, dA: Value, Z: Value) -> Value:
     bent = 2.0 * steepest * np.abs(dA.exact.hi)
     moved = bent * Z.error + np.abs(dA.exact.hi) * slope.error
     own = a.local(f"{kind} slope", np.abs(value.hi)) + np.abs(dA.exact.hi) * 8.0 * a.lost
-    variance = steepest**2 * dA.variance + bent**2 * Z.variance
-    return Value(value, steepest * dA.error + moved + own, variance)
+    deviation = np.hypot(steepest * dA.deviation, bent * Z.deviation)
+    return Value(value, steepest * dA.error + moved + own, deviation)
 
 
 def _gradient(a: _Arithmetic, dZ: Value, A: Value, m: int) -> Value:
     """Gradient of a layer's weights, dZ Aᵀ / m; of its bias with ones in the place of A."""
     G = _product(a, dZ, _transposed(A))
-    return Value(divide(G.exact, m), G.error / m, G.variance / m**2)
+    return Value(divide(G.exact, m), G.error / m, G.deviation / m)
 
 
 def _update(a: _Arithmetic, x: Value, gradient: Value, rate: float) -> Value:
@@ -325,7 +341,7 @@ def _update(a: _Arithmetic, x: Value, gradient: Value, rate: float) -> Value:
     after = subtract(x.exact, move)
     size = np.abs(after.hi) + np.abs(move.hi) * _FOLDED
     error = x.error + rate * gradient.error + a.local("arithmetic", size)
-    return Value(after, error, x.variance + rate**2 * gradient.variance)
+    return Value(after, error, np.hypot(x.deviation, rate * gradient.deviation))
 
 
 def _cost(a: _Arithmetic, Z: Value, Y: HostArray) -> Value:
@@ -340,6 +356,8 @@ def _cost(a: _Arithmetic, Z: Value, Y: HostArray) -> Value:
     size = np.abs(z.hi) + np.abs(losses.exact.hi)
     own = a.local("cost from logits", np.asarray(size.sum() / m), 1)
     error = np.asarray((Z.error + losses.error).sum() / m) + own
-    summed = a.u**2 / 3.0 * _squares(size, np.ones((m, 1))).reshape(())
-    variance = np.asarray((summed + Z.variance.sum()) / m**2)
-    return Value(Pair(exact.hi.reshape(()), exact.lo.reshape(())), error, variance)
+    own_sum = _product(
+        a, Value(pair(size), np.zeros_like(size), Z.deviation), known(np.ones((m, 1)))
+    )
+    deviation = own_sum.deviation.reshape(()) / m
+    return Value(Pair(exact.hi.reshape(()), exact.lo.reshape(())), error, deviation)

@@ -447,11 +447,11 @@ def slope(kind: str, dA: HostArray, z: HostArray, random: np.random.RandomState)
     -------
     Truth
     """
-    where = sampled(z, random)
+    shape, where = z.shape, sampled(z, random)
     z, dA = (z, dA) if where is None else (z.ravel()[where], dA.ravel()[where])
     value = multiply(pair(dA), evaluate(kind, pair(z), dA.dtype))
     flushed = 8.0 * np.abs(_wide(dA)) + 2.0
-    return Truth(kind, dA.shape, value, np.abs(value.hi), where=where, flushed=flushed)
+    return Truth(kind, shape, value, np.abs(value.hi), where=where, flushed=flushed)
 
 
 def sampled(x: HostArray, random: np.random.RandomState) -> HostArray | None:
