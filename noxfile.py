@@ -134,3 +134,4 @@ def packaging(session: nox.Session) -> None:
             session.run("portable-dnn", "train", "--iterations=20", *outputs)
             session.run("portable-dnn", "evaluate", "model.h5")
             session.run("portable-dnn", "predict", "model.h5", "pictures")
+            session.run("portable-dnn", "compare", "--backend=numpy", "--iterations=5")

@@ -29,7 +29,7 @@ enum { RELU, LEAKY_RELU, TANH, SIGMOID };  // as in activations.py
 // What a launch is given, by value; layout.py describes the same bytes. Layers count from 0, which
 // is the one held in the span; W of the others is [W b], row by row.
 struct Task {
-    const real *K, *Y, *Z1, *C1;  // (m, m), (n_L, m), (n_1, m), (n_1, m)
+    const real *K, *signs, *Z1, *C1;  // (m, m), (n_L, m), (n_1, m), (n_1, m)
     real *Z1_after, *C1_after;
     const real *W[LAYERS];
     real *W_after[LAYERS];
@@ -107,8 +107,8 @@ DEVICE void settle(const Task &task, const Share &share, int layer, int i, int j
                  share.memory[task.at_A[layer] + at], D[at]);
         return;
     }
-    real y = KEPT(task.Y + i * task.samples + share.first + j);
-    D[at] = (real(tanh(real(0.5) * z)) + (1 - 2 * y)) * real(task.factor);
+    real sign = KEPT(task.signs + i * task.samples + share.first + j);
+    D[at] = (real(tanh(real(0.5) * z)) + sign) * real(task.factor);
     if (layer == 0) send(task, share, i, j, D[at], step);
 }
 

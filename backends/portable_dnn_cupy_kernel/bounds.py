@@ -37,7 +37,7 @@ def bounds(
     hidden: Sequence[Hidden],
     state: dict[str, Array],
     samples: Samples,
-    Y: Array,
+    signs: Array,
 ) -> dict[str, Array]:
     """Bound how far apart the states are that two ways of taking a step lead to.
 
@@ -47,7 +47,7 @@ def bounds(
         In the span.
     hidden : sequence of Hidden
         Its activations.
-    state, samples, Y
+    state, samples, signs
         What it is given.
 
     Returns
@@ -56,7 +56,7 @@ def bounds(
         For each array of the state, the largest difference of each number.
     """
     xp = step.xp
-    u = float(xp.finfo(Y.dtype).eps) / 2
+    u = float(xp.finfo(signs.dtype).eps) / 2
     Z = _Value(state["Z1"], xp.zeros_like(state["Z1"]))
     inputs, slopes = [], []
     for (name, g), kind in zip(step.layers, hidden, strict=True):
@@ -65,10 +65,10 @@ def bounds(
         Z = _product(_exact(state[name], xp), A, u, xp)
         inputs.append(A)
         slopes.append(slope)
-    factor = 0.5 * step.learning_rate / Y.shape[1]
+    factor = 0.5 * step.learning_rate / signs.shape[1]
     # The sum is at most 2; the factor, the sum and the product are rounded.
     dZ = _Value(
-        (xp.tanh(0.5 * Z.of) + (1.0 - 2.0 * Y)) * -factor,
+        (xp.tanh(0.5 * Z.of) + signs) * -factor,
         factor * (0.5 * Z.off + _FUNCTION * u + 8 * u),
     )
     moves = {}

@@ -102,7 +102,7 @@ def task_type() -> np.dtype[np.void]:
     pointers, each = np.dtype(np.uint64), (MAX_LAYERS,)
     return np.dtype(
         [
-            *((name, pointers) for name in ("K", "Y", "Z1", "C1", "Z1_after", "C1_after")),
+            *((name, pointers) for name in ("K", "signs", "Z1", "C1", "Z1_after", "C1_after")),
             *((name, pointers, each) for name in ("W", "W_after")),
             *((name, pointers) for name in ("exchange", "workspace")),
             *(("factor", np.float64), ("slope", np.float64, each)),

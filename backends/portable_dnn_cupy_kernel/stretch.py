@@ -39,18 +39,18 @@ def with_kernel(step: Step, general: Stretch) -> Stretch:
     judged: dict[Any, _Program | None] = {}
 
     def run(
-        state: dict[str, Array], data: Samples, Y: Array, times: int = 1
+        state: dict[str, Array], data: Samples, signs: Array, times: int = 1
     ) -> tuple[Measurements, dict[str, Array]]:
-        network = _network_of(step, hidden, state, data, Y)
+        network = _network_of(step, hidden, state, data, signs)
         if network is None:
-            return general(state, data, Y, times)
-        key = (network, Y.device.id)
+            return general(state, data, signs, times)
+        key = (network, signs.device.id)
         if key not in judged:
-            judged[key] = _judged(step, network, state, data, Y)
+            judged[key] = _judged(step, network, state, data, signs)
         program = judged[key]
         if program is None:
-            return general(state, data, Y, times)
-        return {}, _launch(program, step, state, data, Y, times)
+            return general(state, data, signs, times)
+        return {}, _launch(program, step, state, data, signs, times)
 
     return run
 
@@ -63,12 +63,16 @@ class _Program(NamedTuple):
 
 
 def _network_of(
-    step: TrainingStep, hidden: tuple[Hidden, ...], state: dict[str, Array], data: Samples, Y: Array
+    step: TrainingStep,
+    hidden: tuple[Hidden, ...],
+    state: dict[str, Array],
+    data: Samples,
+    signs: Array,
 ) -> Network | None:
     """Describe a network, if its arrays are CuPy's and of one dtype that the kernel has."""
     import cupy
 
-    arrays = [data.X, Y, *state.values()]
+    arrays = [data.X, signs, *state.values()]
     names = [name for name, _ in step.layers]
     if set(state) != {"Z1", "C1", *names} or not all(isinstance(a, cupy.ndarray) for a in arrays):
         return None
@@ -76,20 +80,20 @@ def _network_of(
     if dtypes not in ({"float32"}, {"float64"}):
         return None
     units = (state["Z1"].shape[0], *(state[name].shape[0] for name in names))
-    return Network(units, Y.shape[1], hidden, step.learning_rate, dtypes.pop())
+    return Network(units, signs.shape[1], hidden, step.learning_rate, dtypes.pop())
 
 
 def _judged(
-    step: TrainingStep, network: Network, state: dict[str, Array], data: Samples, Y: Array
+    step: TrainingStep, network: Network, state: dict[str, Array], data: Samples, signs: Array
 ) -> _Program | None:
     """Compile the kernel and compare a step of it; None if it is not to be used."""
     try:
-        with Y.device:
-            program = _compiled(network, Y.device.id)
+        with signs.device:
+            program = _compiled(network, signs.device.id)
         if program is None:
             return None
-        ours = _launch(program, step, state, data, Y, 1)
-        worst = _disagreement(step, network.hidden, ours, state, data, Y)
+        ours = _launch(program, step, state, data, signs, 1)
+        worst = _disagreement(step, network.hidden, ours, state, data, signs)
         reason = f"its {worst} differs from the step's by more than rounding" if worst else ""
     except Exception as error:  # a compiler or a driver may raise anything (see the ladder)
         program, reason = None, words(error)
@@ -124,7 +128,7 @@ def _launch(
     step: TrainingStep,
     state: dict[str, Array],
     data: Samples,
-    Y: Array,
+    signs: Array,
     times: int,
 ) -> dict[str, Array]:
     """Take steps in one launch; nothing waits for it."""
@@ -132,13 +136,13 @@ def _launch(
 
     planned = program.plan
     task = planned.task.copy()
-    with Y.device:
+    with signs.device:
         given = {name: cupy.ascontiguousarray(array) for name, array in state.items()}
-        K, labels = cupy.ascontiguousarray(data.X), cupy.ascontiguousarray(Y)
+        K, contiguous = cupy.ascontiguousarray(data.X), cupy.ascontiguousarray(signs)
         after = {name: cupy.empty_like(array) for name, array in given.items()}
-        exchange = cupy.zeros(planned.exchange, dtype=Y.dtype)
-        workspace = cupy.empty(planned.workspace, dtype=Y.dtype)
-        arrays = {"K": K, "Y": labels, "exchange": exchange, "workspace": workspace}
+        exchange = cupy.zeros(planned.exchange, dtype=signs.dtype)
+        workspace = cupy.empty(planned.workspace, dtype=signs.dtype)
+        arrays = {"K": K, "signs": contiguous, "exchange": exchange, "workspace": workspace}
         for name in ("Z1", "C1"):
             arrays |= {name: given[name], f"{name}_after": after[name]}
         for name, array in arrays.items():
@@ -159,15 +163,15 @@ def _disagreement(
     ours: dict[str, Array],
     state: dict[str, Array],
     data: Samples,
-    Y: Array,
+    signs: Array,
 ) -> str:
     """Name an array of the state that the kernel got wrong; empty if there is none.
 
     Where the step's own numbers or the bound are not finite, there is nothing to compare with.
     """
     xp = step.xp
-    _, expected = step(state, data, Y)
-    for name, bound in bounds(step, hidden, state, data, Y).items():
+    _, expected = step(state, data, signs)
+    for name, bound in bounds(step, hidden, state, data, signs).items():
         near = xp.abs(ours[name] - expected[name]) <= bound
         comparable = xp.isfinite(expected[name]) & xp.isfinite(bound)
         if bool(xp.any(comparable & ~near)):

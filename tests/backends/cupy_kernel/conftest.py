@@ -146,7 +146,7 @@ class Problem:
     step: Any
     state: dict[str, CupyArray]
     data: Samples
-    Y: CupyArray
+    signs: CupyArray
 
 
 def make_problem(
@@ -169,8 +169,8 @@ def make_problem(
     state["C1"] += stream.uniform(-1, 1, state["C1"].shape).astype(dtype)
     activations = hidden_activations(hidden, len(hidden))
     step = make_step(activations, rate, measured=measured, xp=xp, first=held.first)
-    Y = on_card(stream.randint(0, 2, (units[-1], m)).astype(dtype))
-    return Problem(step, state, Samples(*map(on_card, held.data)), Y)
+    signs = on_card(1.0 - 2.0 * stream.randint(0, 2, (units[-1], m)).astype(dtype))
+    return Problem(step, state, Samples(*map(on_card, held.data)), signs)
 
 
 @dataclass
@@ -199,7 +199,7 @@ class Bench:
         """Take steps in launches of so many."""
         run, state = self.compiled(problem), problem.state
         for times in cuts:
-            measurements, state = run(state, problem.data, problem.Y, times)
+            measurements, state = run(state, problem.data, problem.signs, times)
             assert measurements == {}
         return state
 

@@ -23,8 +23,8 @@ def problem(bench):
 def assert_general(bench, problem, card):
     """The run is the general one, to the bit, and the card is left alone."""
     run = bench.compiled(problem)
-    measurements, got = run(problem.state, problem.data, problem.Y, 3)
-    expected, state = one_by_one(problem.step)(problem.state, problem.data, problem.Y, 3)
+    measurements, got = run(problem.state, problem.data, problem.signs, 3)
+    expected, state = one_by_one(problem.step)(problem.state, problem.data, problem.signs, 3)
     assert set(measurements) == set(expected)
     for name, array in state.items():
         np.testing.assert_array_equal(got[name], array)
@@ -87,13 +87,13 @@ def test_it_knows_the_span_only(bench, problem):
 
 def test_arrays_of_others_are_not_its_own(bench, problem):
     card = bench.card()
-    problem.Y = np.asarray(problem.Y)
+    problem.signs = np.asarray(problem.signs)
     assert_general(bench, problem, card)
 
 
 def test_dtypes_that_it_has_not_are_not_its_own(bench, problem):
     card = bench.card()
-    problem.Y = problem.Y.astype("float32")
+    problem.signs = problem.signs.astype("float32")
     assert_general(bench, problem, card)
 
 
@@ -136,16 +136,16 @@ def test_a_kernel_that_fails_is_not_used(bench, broken, reason):
     card = bench.card(broken=broken)
     run = bench.compiled(problem)
     with pytest.warns(RuntimeWarning) as caught:
-        _, got = run(problem.state, problem.data, problem.Y, 2)
+        _, got = run(problem.state, problem.data, problem.signs, 2)
     (warning,) = caught
     said = str(warning.message)
     assert said.startswith("CuPy's kernel for whole stretches of steps is not used, because ")
     assert said.endswith("; the run goes on without it")
     assert f"because {reason};" in said
-    _, expected = one_by_one(problem.step)(problem.state, problem.data, problem.Y, 2)
+    _, expected = one_by_one(problem.step)(problem.state, problem.data, problem.signs, 2)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # it is said once
-        _, again = run(problem.state, problem.data, problem.Y, 2)
+        _, again = run(problem.state, problem.data, problem.signs, 2)
     for name, array in expected.items():
         np.testing.assert_array_equal(got[name], array)
         np.testing.assert_array_equal(again[name], array)
@@ -160,9 +160,9 @@ def test_rounding_of_another_precision_is_no_fault(bench, problem):
     narrow = bench.problem([20, 7, 5, 1], ["relu", "tanh", "sigmoid"], 209, dtype="float32")
     wide = {name: array.astype("float64") for name, array in narrow.state.items()}
     data = type(narrow.data)(*(array.astype("float64") for array in narrow.data))
-    _, exact = narrow.step(wide, data, narrow.Y.astype("float64"))
-    _, rounded = narrow.step(narrow.state, narrow.data, narrow.Y)
-    allowed = bounds(narrow.step, hidden_of(narrow.step), narrow.state, narrow.data, narrow.Y)
+    _, exact = narrow.step(wide, data, narrow.signs.astype("float64"))
+    _, rounded = narrow.step(narrow.state, narrow.data, narrow.signs)
+    allowed = bounds(narrow.step, hidden_of(narrow.step), narrow.state, narrow.data, narrow.signs)
     for name, array in exact.items():
         off = np.abs(rounded[name] - array)
         assert np.all(off <= allowed[name])

@@ -24,8 +24,10 @@ CARDS = {
 
 def step_by_step(problem, state):
     """The same step launched operation by operation, and how far from it one may be."""
-    _, expected = problem.step(state, problem.data, problem.Y)
-    return expected, bounds(problem.step, hidden_of(problem.step), state, problem.data, problem.Y)
+    _, expected = problem.step(state, problem.data, problem.signs)
+    return expected, bounds(
+        problem.step, hidden_of(problem.step), state, problem.data, problem.signs
+    )
 
 
 def assert_near(got, expected, bound):
@@ -84,7 +86,7 @@ def test_the_published_shape(bench, dtype, card):
     pretend = bench.card(**able)
     run, state = bench.compiled(problem), problem.state
     for _ in range(steps):
-        _, after = run(state, problem.data, problem.Y)
+        _, after = run(state, problem.data, problem.signs)
         assert_near(after, *step_by_step(problem, state))
         state = after
     assert_same_bits(bench.run(problem, steps), state)
@@ -122,6 +124,6 @@ def test_arrays_that_are_not_contiguous_are_no_others(bench):
     bench.card()
     expected = bench.run(problem, 2)
     problem.state = {name: bench.on_card(array.T).T for name, array in problem.state.items()}
-    problem.Y = bench.on_card(np.repeat(problem.Y, 2, axis=1))[:, ::2]
+    problem.signs = bench.on_card(np.repeat(problem.signs, 2, axis=1))[:, ::2]
     assert not problem.state["Z1"].flags.c_contiguous
     assert_same_bits(bench.run(problem, 2), expected)
