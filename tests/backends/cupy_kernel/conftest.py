@@ -26,7 +26,8 @@ from portable_dnn.step import make_step
 
 HERE = Path(__file__).parent
 BODY = Path(__file__).parents[3] / "backends" / "portable_dnn_cupy_kernel"
-FLAGS = "PORTABLE_DNN_TEST_HOST_FLAGS"  # more of them, for sanitizers
+HOST = "PORTABLE_DNN_TEST_HOST"  # another file than host.cpp, and
+FLAGS = "PORTABLE_DNN_TEST_HOST_FLAGS"  # more flags, both for sanitizers
 KIB = 1024
 
 
@@ -41,7 +42,7 @@ def body(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     done = subprocess.run(
         [
             *(compiler, "-std=c++17", *flags, *os.environ.get(FLAGS, "").split()),
-            *(f"-I{BODY}", "-o", str(library), str(HERE / "host.cpp")),
+            *(f"-I{BODY}", "-o", str(library), str(HERE / os.environ.get(HOST, "host.cpp"))),
         ],
         capture_output=True,
         text=True,

@@ -59,7 +59,7 @@ def cases(draw):
 
 
 @settings(
-    max_examples=150,
+    max_examples=100,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -94,6 +94,25 @@ def test_the_published_shape(bench, dtype, card):
     assert pretend.launches == [1, *[1] * steps, 1, steps, 1, 2, 1, steps - 3]
     assert pretend.modes == {mode}
     assert all(np.any(state[name] != problem.state[name]) for name in state)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "shared", "keeps"),
+    [
+        (["relu", "tanh"], 100, True),
+        (["relu", "tanh"], 40, False),
+        ([], 100, True),
+        ([], 12, False),
+    ],
+)
+def test_one_block_is_a_step(bench, hidden, shared, keeps):
+    """Small and on one block: `test_source.py` also has it run by real threads."""
+    problem = bench.problem([*[6, 5][: len(hidden)], 3], hidden, 70)
+    card = bench.card(major=8, shared=shared * KIB, threads=13)
+    first = bench.run(problem, 1)
+    assert_near(first, *step_by_step(problem, problem.state))
+    assert_same_bits(bench.run(problem, 3), bench.run(problem, 1, 2))
+    assert card.modes == {(1, keeps, True)}
 
 
 @pytest.mark.parametrize("hidden", [["leaky_relu", "tanh", "sigmoid"], []], ids=str)

@@ -76,26 +76,29 @@ def test_nvrtc_compiles_it(capability, dtype, shared):
         nvrtc.destroyProgram(program)
 
 
-@pytest.mark.skipif(bool(os.environ.get("LD_PRELOAD")), reason="these are the sanitizers' own runs")
-def test_the_sanitizers_find_nothing():
-    """A memory of exactly the planned size, and every phase: nothing is read or written beyond."""
+# What is built of the kernel, with which sanitizers, and what of `test_kernel.py` it runs.
+SANITIZED = {
+    # The body in memories of exactly the planned sizes: nothing is read or written beyond.
+    "address,undefined": ("host.cpp", ("libasan.so", "libubsan.so"), "a_launch_is_a_step"),
+    # The kernel itself with a block of real threads: none reads what another may be writing.
+    "thread": ("threads.cpp", ("libtsan.so",), "one_block_is_a_step"),
+}
+
+
+@pytest.mark.parametrize("sanitizers", SANITIZED)
+def test_the_sanitizers_find_nothing(sanitizers):
     compiler = shutil.which("g++")
     if compiler is None or not sys.platform.startswith("linux"):
         pytest.skip("no g++ on Linux is here, whose sanitizers can be loaded into Python")
-    libraries = [
-        subprocess.run(
-            [compiler, f"-print-file-name={name}"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        for name in ("libasan.so", "libubsan.so")
-    ]
+    host, names, chosen = SANITIZED[sanitizers]
+    asked = [(compiler, f"-print-file-name={name}") for name in names]
+    libraries = [subprocess.check_output(command, text=True).strip() for command in asked]
     if not all(map(os.path.isabs, libraries)):
-        pytest.skip("g++ has no sanitizers here")
-    sanitizers = "-g -fsanitize=address,undefined -fno-sanitize-recover=undefined"
+        pytest.skip(f"g++ has no {' and '.join(names)} here")
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen),
             "tests/backends/cupy_kernel/test_kernel.py",
-            *("-k", "a_launch_is_a_step"),  # in memories of every kind
         ],
         capture_output=True,
         text=True,
@@ -105,10 +108,15 @@ def test_the_sanitizers_find_nothing():
             **os.environ,
             "LD_PRELOAD": ":".join(libraries),
             "ASAN_OPTIONS": "detect_leaks=0",  # Python's own
-            "PORTABLE_DNN_TEST_HOST_FLAGS": sanitizers,
+            "TSAN_OPTIONS": "halt_on_error=1",
+            "PORTABLE_DNN_TEST_HOST": host,
+            "PORTABLE_DNN_TEST_HOST_FLAGS": (
+                f"-std=c++20 -g -fsanitize={sanitizers} -fno-sanitize-recover=undefined"
+            ),
         },
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert " passed" in done.stdout
 
 
 def test_both_sides_have_the_same_constants():
