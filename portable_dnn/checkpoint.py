@@ -8,7 +8,7 @@ no changed bit and no missing end gets as far as the HDF5 library. Behind it are
   rows to spare;
 - `counts`: updates made, records made;
 - `run`: JSON with the settings, the data's fingerprint, dtype, device, versions and so on;
-- `names`, `sha256`: each array's name and the checksum of its bytes.
+- `names`, `crc32`: each array's name and the checksum of its bytes.
 
 Nothing is drawn at random after the start, which is drawn again from its seed, so there is no
 random state but the seed.
@@ -18,6 +18,7 @@ import hashlib
 import io
 import json
 import math
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,6 @@ import h5py
 import numpy as np
 
 from portable_dnn.backend import HostArray
-from portable_dnn.devices import to_host
 from portable_dnn.errors import DataError
 from portable_dnn.hdf5 import check_memory, open_array, opened, read_array
 from portable_dnn.history import History
@@ -66,7 +66,8 @@ class CheckpointFormat:
     """Turns the snapshots of one run into the bytes of files.
 
     All files of a run have the same arrays in the same places, so HDF5 is asked for the layout once
-    and afterwards only bytes are replaced: a checkpoint must cost little beside fast iterations.
+    and afterwards only what is new is put there: a checkpoint must cost little beside fast
+    iterations.
 
     Parameters
     ----------
@@ -78,7 +79,8 @@ class CheckpointFormat:
         self._run = dict(run)
         self._rows = _ROWS
         self._content = bytearray()
-        self._places: dict[str, slice] = {}
+        self._arrays: dict[str, HostArray] = {}  # views of the content
+        self._places: list[slice] = []
 
     def to_bytes(self, snapshot: Snapshot) -> bytearray:
         """Write a snapshot.
@@ -86,36 +88,72 @@ class CheckpointFormat:
         Parameters
         ----------
         snapshot : Snapshot
-            Of arrays of the host.
+            Of arrays of the host, of the same run as those before and not older.
 
         Returns
         -------
         bytearray
             The content of a file, valid until the next call.
         """
-        while len(snapshot.history.cost) > self._rows:
-            self._rows *= 2
-        arrays = _arrays(snapshot, self._run, self._rows)
-        content = {name: array.tobytes() for name, array in arrays.items()}
-        sums = [hashlib.sha256(data).hexdigest().encode() for data in content.values()]
-        content["sha256"] = b"".join(sums)
-        if {name: len(data) for name, data in content.items()} != self._sizes():
-            arrays["sha256"] = np.array(sums)
-            self._content, self._places = _lay_out(arrays)
-        for name, data in content.items():
-            self._content[self._places[name]] = data
-        self._content[:_BLOCK] = _user_block(memoryview(self._content)[_BLOCK:])
+        records = len(snapshot.history.cost)
+        if records > self._rows or not self._arrays or not self._arrays["counts"][1]:
+            while records > self._rows:
+                self._rows *= 2
+            self._lay_out(snapshot)
+        for name, array in snapshot.state.items():
+            self._arrays[f"state/{name}"][...] = array
+        counts = self._arrays["counts"]
+        self._add_records(snapshot.history, int(counts[1]))
+        counts[...] = snapshot.iteration, records
+        content = memoryview(self._content)
+        sums = b"".join(_checksum(content[place]) for place in self._places)
+        self._arrays["crc32"].view(np.uint8)[...] = np.frombuffer(sums, np.uint8)
+        content[:_BLOCK] = _user_block(content[_BLOCK:])
         return self._content
 
-    def _sizes(self) -> dict[str, int]:
-        """Return the bytes of each array in the present layout."""
-        return {name: place.stop - place.start for name, place in self._places.items()}
+    def _add_records(self, history: History, begin: int) -> None:
+        """Put the records from `begin` on into their rows."""
+        new = slice(begin, len(history.cost))
+        names = list(history.gradient_norm[0]) if history.gradient_norm else []
+        rows: dict[str, list[Any]] = {
+            "iteration": history.iteration[new],
+            "cost": history.cost[new],
+            "dead_share": [
+                [math.nan if x is None else x for x in r] for r in history.dead_share[new]
+            ],
+            "gradient_norm": [[row[name] for name in names] for row in history.gradient_norm[new]],
+        }
+        if rows["cost"]:
+            for name, values in rows.items():
+                column = self._arrays[f"history/{name}"]
+                column[new] = np.reshape(values, (len(values), column.shape[1]))
+
+    def _lay_out(self, snapshot: Snapshot) -> None:
+        """Have HDF5 make a file without values, and find out where it puts each array."""
+        arrays = _empty_arrays(snapshot, self._run, self._rows)
+        made = io.BytesIO()
+        places = {}
+        with h5py.File(made, "w", userblock_size=_BLOCK) as file:
+            file.attrs["format"] = np.bytes_(FORMAT.encode())
+            file.attrs["format_version"] = FORMAT_VERSION
+            for name, array in arrays.items():
+                dataset = file.create_dataset(name, data=array, track_times=False)
+                # An empty array has no place.
+                begin = dataset.id.get_offset() or 0
+                places[name] = slice(begin, begin + array.nbytes)
+        self._content = bytearray(made.getbuffer())
+        self._arrays = {
+            name: np.ndarray(array.shape, array.dtype, self._content, places[name].start)
+            for name, array in arrays.items()
+        }
+        self._places = [place for name, place in places.items() if name != "crc32"]
 
 
-def _arrays(snapshot: Snapshot, run: Mapping[str, Any], rows: int) -> dict[str, HostArray]:
-    """Return all arrays of a file but the checksums."""
+def _empty_arrays(snapshot: Snapshot, run: Mapping[str, Any], rows: int) -> dict[str, HostArray]:
+    """Return all arrays of a file; only those that never change have their values."""
     history = snapshot.history
     names = list(history.gradient_norm[0]) if history.gradient_norm else []
+    hidden = len(history.dead_share[0]) if history.dead_share else 0
     told = {
         **run,
         "compressed": history.compressed,
@@ -124,45 +162,26 @@ def _arrays(snapshot: Snapshot, run: Mapping[str, Any], rows: int) -> dict[str, 
         "state": list(snapshot.state),
         "gradient_norm": names,
     }
-    dead = [[math.nan if share is None else share for share in row] for row in history.dead_share]
-    norms = [[row[name] for name in names] for row in history.gradient_norm]
-    arrays = {f"state/{name}": array for name, array in to_host(snapshot.state).items()}
+    arrays: dict[str, HostArray] = {
+        f"state/{name}": np.zeros(array.shape, array.dtype.newbyteorder("<"))
+        for name, array in snapshot.state.items()
+    }
     arrays |= {
-        "history/iteration": _column(history.iteration, rows, np.int64),
-        "history/cost": _column(history.cost, rows, np.float64),
-        "history/dead_share": _column(dead, rows, np.float64),
-        "history/gradient_norm": _column(norms, rows, np.float64),
-        "counts": np.array([snapshot.iteration, len(history.cost)], dtype=np.int64),
-        "run": np.frombuffer(json.dumps(told).encode(), dtype=np.uint8),
+        "history/iteration": np.zeros((rows, 1), "<i8"),
+        "history/cost": np.zeros((rows, 1), "<f8"),
+        "history/dead_share": np.zeros((rows, hidden), "<f8"),
+        "history/gradient_norm": np.zeros((rows, len(names)), "<f8"),
+        "counts": np.zeros(2, "<i8"),
+        "run": np.frombuffer(json.dumps(told).encode(), np.uint8),
     }
     arrays["names"] = np.array([name.encode() for name in (*arrays, "names")])
-    return {
-        name: np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-        for name, array in arrays.items()
-    }
+    arrays["crc32"] = np.zeros(len(arrays), f"S{len(_checksum(b''))}")
+    return arrays
 
 
-def _column(values: list[Any], rows: int, dtype: type) -> HostArray:
-    """Make a column of the history, with rows to spare."""
-    made: HostArray = np.asarray(values, dtype=dtype).reshape(len(values), -1 if values else 0)
-    column: HostArray = np.zeros((rows, made.shape[1]), dtype=dtype)
-    column[: len(values)] = made
-    return column
-
-
-def _lay_out(arrays: Mapping[str, HostArray]) -> tuple[bytearray, dict[str, slice]]:
-    """Have HDF5 make the file, and find out where it puts each array."""
-    made = io.BytesIO()
-    places = {}
-    with h5py.File(made, "w", userblock_size=_BLOCK) as file:
-        file.attrs["format"] = np.bytes_(FORMAT.encode())
-        file.attrs["format_version"] = FORMAT_VERSION
-        for name, array in arrays.items():
-            dataset = file.create_dataset(name, data=array, track_times=False)
-            # An empty array has no place.
-            begin = dataset.id.get_offset() or 0
-            places[name] = slice(begin, begin + array.nbytes)
-    return bytearray(made.getbuffer()), places
+def _checksum(data: bytes | memoryview) -> bytes:
+    """Return the checksum of an array's bytes; that of the file is the strong one."""
+    return b"%08x" % zlib.crc32(data)
 
 
 def _user_block(rest: bytes | memoryview) -> bytes:
@@ -231,17 +250,17 @@ def _check_version(file: h5py.File, path: Path) -> None:
 
 def _read_arrays(file: h5py.File, path: Path) -> dict[str, HostArray]:
     """Read all arrays and compare each with its checksum."""
-    lists = {name: open_array(file, name, path) for name in ("names", "sha256")}
+    lists = {name: open_array(file, name, path) for name in ("names", "crc32")}
     check_memory(lists.values(), path)
     listed = {name: read_array(array) for name, array in lists.items()}
     if any(array.ndim != 1 or array.dtype.kind != "S" for array in listed.values()):
-        raise DataError(f"{path}: names and sha256 must be lists of texts")
+        raise DataError(f"{path}: names and crc32 must be lists of texts")
     names = [name.decode(errors="replace") for name in listed["names"]]
     found = {name: _open_nested(file, name, path) for name in names}
     check_memory(found.values(), path)
     arrays = {name: read_array(array) for name, array in found.items()}
-    sums = [hashlib.sha256(array.tobytes()).hexdigest().encode() for array in arrays.values()]
-    if sums != list(listed["sha256"]):
+    sums = [_checksum(array.tobytes()) for array in arrays.values()]
+    if sums != list(listed["crc32"]):
         raise DataError(f"{path} is damaged: an array has another checksum than is listed")
     return arrays
 

@@ -6,8 +6,10 @@ A file is called `MODEL.h5.checkpoint-ITERATION`. Those of other runs are never 
 import contextlib
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -241,7 +243,9 @@ class Keeper:
             self.keep(progress)
 
     def keep(self, progress: Progress) -> None:
-        """Write a checkpoint now, unless the run has already gone wrong.
+        """Write a checkpoint now, unless the cost is no longer finite.
+
+        Where the run looks at that cost itself, it is not worked out here too; see `discard`.
 
         Parameters
         ----------
@@ -251,17 +255,10 @@ class Keeper:
         self._tell()
         if self._put == progress.iteration:
             return
-        if math.isfinite(progress.cost):
+        if progress.is_recorded_next or math.isfinite(progress.cost):
             self._put = progress.iteration
             snapshot = progress.snapshot
-            self._background.put(
-                Snapshot(
-                    snapshot.iteration,
-                    to_host(snapshot.state),
-                    snapshot.history,
-                    snapshot.products_hash,
-                )
-            )
+            self._background.put(replace(snapshot, state=to_host(snapshot.state)))
 
     def finish(self) -> Path | None:
         """Wait until everything is on the disk.
@@ -273,6 +270,26 @@ class Keeper:
         """
         self._background.wait()
         self._tell()
+        return self.newest
+
+    def discard(self, iteration: int) -> Path | None:
+        """Remove the checkpoints of a run that went wrong, from where it did so.
+
+        Parameters
+        ----------
+        iteration : int
+            How many updates had been made where the cost was not finite.
+
+        Returns
+        -------
+        Path or None
+            The newest that is left.
+        """
+        wrong = [file for file in self._files if file >= checkpoint_path(self._out, iteration)]
+        for file in wrong:
+            file.unlink(missing_ok=True)
+            self._files.remove(file)
+        self.newest = self._files[-1] if self._files else None
         return self.newest
 
     def abandon(self) -> None:
@@ -293,7 +310,8 @@ class Keeper:
             self.newest = path
             self._files = [*(file for file in self._files if file != path), path]
             while len(self._files) > KEPT:
-                self._files[0].unlink(missing_ok=True)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self._files[0])  # noqa: PTH108 - fewer calls
                 del self._files[0]
         except OSError as error:
             self._failures.append(error.strerror or str(error))

@@ -55,4 +55,14 @@ class UnsavedError(OutputError):
 
 
 class DivergenceError(PortableDnnError, ArithmeticError):
-    """Training stopped because the cost was no longer a finite number."""
+    """Training stopped because the cost was no longer a finite number.
+
+    Attributes
+    ----------
+    iteration : int
+        The first whose cost was not, with so many updates made before.
+    """
+
+    def __init__(self, message: str, iteration: int = 0) -> None:
+        super().__init__(message)
+        self.iteration = iteration

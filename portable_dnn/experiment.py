@@ -3,7 +3,7 @@
 import math
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -132,6 +132,7 @@ def run(
     callback_seconds: float = 0.0,
     begin: Snapshot | None = None,
     stop_every: int | None = None,
+    described: Mapping[str, Any] | None = None,
 ) -> Experiment:
     """Train a network on a data set and evaluate it.
 
@@ -147,6 +148,8 @@ def run(
         What `start_parameters` gave, if the caller has asked already.
     callback, callback_seconds, begin, stop_every
         As for `train`.
+    described : mapping, optional
+        What `describe_run` told, if the caller has asked already.
 
     Returns
     -------
@@ -196,7 +199,12 @@ def run(
         settings.activations,
         data.class_names,
         (height, width, channels),
-        _provenance(data, settings, device, history, seconds),
+        {
+            **(described or describe_run(data, settings, device)),
+            "start_sha256": history.start_hash,
+            "final_cost": history.final_cost,
+            "seconds": seconds,
+        },
     )
     return Experiment(
         model,
@@ -241,16 +249,4 @@ def describe_run(data: DataSet, settings: Settings, device: Device) -> dict[str,
         "data": {"source": data.source, "sha256": data.fingerprint()},
         "device": str(device),
         "versions": versions(device.backend),
-    }
-
-
-def _provenance(
-    data: DataSet, settings: Settings, device: Device, history: History, seconds: float
-) -> dict[str, Any]:
-    """Tell how a model came about, as plain data."""
-    return {
-        **describe_run(data, settings, device),
-        "start_sha256": history.start_hash,
-        "final_cost": history.final_cost,
-        "seconds": seconds,
     }

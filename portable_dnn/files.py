@@ -19,6 +19,9 @@ __all__ = [
 ]
 
 
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows would else write line ends of its own
+
+
 def check_writable(path: str | Path) -> Path:
     """Say now, not after an hour of training, that a file cannot be written.
 
@@ -141,11 +144,15 @@ def replace_bytes(path: Path, content: bytes | bytearray, temporary: Path) -> No
         If it cannot be written; `path` is as it was.
     """
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        descriptor = os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | _BINARY, 0o666)
+        try:
+            rest = memoryview(content)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, path)  # noqa: PTH105 - fewer calls, as all of these
         _flush(path.parent)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -59,6 +59,11 @@ class Progress:
         return float(measure_once(self._run.steps, self._state)["cost"])
 
     @property
+    def is_recorded_next(self) -> bool:
+        """Whether the run itself looks at the cost after the update, in its next iteration."""
+        return (self.iteration + 1) % self._run.record_every == 0
+
+    @property
     def snapshot(self) -> Snapshot:
         """The run as it stands, to go on from with `train(…, begin=snapshot)`."""
         history = self._run.history.copy()
@@ -171,7 +176,7 @@ def train(
         for measured in (True, False)
     )
     steps = Steps(measured, plain, held.data, 1.0 - 2.0 * Y)
-    run = _Run(steps, held.parameters_of, learning_rate, history)
+    run = _Run(steps, held.parameters_of, learning_rate, record_every, history)
     state, done = held.state, 0
     if begin is not None:
         state, done = place_state(begin, held.state, device), begin.iteration
@@ -225,6 +230,7 @@ class _Run:
     steps: Steps
     parameters_of: Callable[[Parameters], dict[str, Array]]
     learning_rate: float
+    record_every: int
     history: History
     _products_hash: str | None = None
 
@@ -277,7 +283,7 @@ def _diverged(iteration: int, cost: float, learning_rate: float) -> DivergenceEr
             f"try a smaller learning rate than {learning_rate:g} (a tenth, say), or another "
             "initialization"
         )
-    return DivergenceError(f"the cost became {cost} at iteration {iteration}: {advice}")
+    return DivergenceError(f"the cost became {cost} at iteration {iteration}: {advice}", iteration)
 
 
 def _check_labels_binary(Y: Array, xp: Namespace) -> None:

@@ -10,9 +10,9 @@ import typer
 from portable_dnn.backend import HostArray
 from portable_dnn.choices import FLOATS
 from portable_dnn.cli.console import Output
+from portable_dnn.cli.inputs import load_data
 from portable_dnn.cli.options import (
     QuietOption,
-    load_data,
     parse_layers,
     parse_names,
 )

@@ -5,7 +5,7 @@ import sys
 import warnings
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -76,6 +76,7 @@ class Guard:
         self._asked = asked
         self._keeper: Keeper | None = None
         self._iterations = 0
+        self.described: dict[str, Any] | None = None
 
     @property
     def stop_every(self) -> int | None:
@@ -112,7 +113,7 @@ class Guard:
             return None
         from portable_dnn.checkpoints import Found, Keeper, checkpoint_path, find
 
-        run = describe_run(pictures, settings, device)
+        run = self.described = describe_run(pictures, settings, device)
         found = find(self._out, run) if self._resume else Found(None, [], [], ())
         if self._every != Every():
             check_writable(checkpoint_path(self._out, settings.iterations))
@@ -185,8 +186,12 @@ class Guard:
         if isinstance(error, Interrupted):
             self._say_how_to_go_on(error, newest)
             raise typer.Exit(error.exit_code) from None
+        if isinstance(error, DivergenceError) and self._keeper is not None:
+            newest = self._keeper.discard(error.iteration)
         if isinstance(error, DivergenceError) and newest is not None:
-            raise DivergenceError(f"{error}; the last checkpoint before it is {newest}") from None
+            raise DivergenceError(
+                f"{error}; the last checkpoint before it is {newest}", error.iteration
+            ) from None
 
     def finish(self) -> Path | None:
         """Have everything on the disk, or give up within a second if that is interrupted.

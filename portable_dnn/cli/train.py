@@ -198,6 +198,7 @@ def _run(
             callback_seconds=guard.look_seconds,
             begin=begin,
             stop_every=guard.stop_every,
+            described=guard.described,
         )
 
 

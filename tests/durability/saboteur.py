@@ -10,7 +10,6 @@ import signal
 import stat
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 STEPS = ("open", "write", "fsync", "rename", "fsync-folder", "unlink")
@@ -39,41 +38,37 @@ def prepare(harm: dict[str, Any] | None) -> None:
 
 def _fill(first: int, last: int) -> None:
     """Let the disk be full for some checkpoints, in the middle of their writes."""
-    calls = [0]
+    opened = _watch_open(lambda path, act: act())
+    write, calls = os.write, [0]
 
-    class Full:
-        def __init__(self, file: Any) -> None:
-            self.file = file
-
-        def __enter__(self) -> "Full":
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            self.file.close()
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self.file, name)
-
-        def write(self, content: bytes) -> None:
+    def limited(descriptor: int, data: bytes) -> int:
+        if descriptor in opened:
             calls[0] += 1
             if first <= calls[0] <= last:
-                self.file.write(content[: len(content) // 2])
+                write(descriptor, bytes(data[: len(data) // 2]))
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            self.file.write(content)
+        return write(descriptor, data)
 
-    _wrap_open(lambda path, real: Full(real()) if path.suffix == ".checkpoint" else real())
+    os.write = limited  # type: ignore[assignment]
 
 
-def _wrap_open(change: Callable[[Path, Callable[[], Any]], Any]) -> None:
-    """Put something in the place of `Path.open` for writing bytes."""
-    real = Path.open
+def _watch_open(act: Callable[[str, Callable[[], int]], int]) -> set[int]:
+    """Open the files of checkpoints through a function; return their descriptors."""
+    real, close, opened = os.open, os.close, set()
 
-    def pretend(self: Path, mode: str = "r", *arguments: Any, **options: Any) -> Any:
-        if mode != "wb":
-            return real(self, mode, *arguments, **options)
-        return change(self, lambda: real(self, mode, *arguments, **options))
+    def pretend(path: Any, flags: int, *arguments: Any, **options: Any) -> int:
+        if not str(path).endswith(".checkpoint"):
+            return real(path, flags, *arguments, **options)
+        descriptor = act(str(path), lambda: real(path, flags, *arguments, **options))
+        opened.add(descriptor)
+        return descriptor
 
-    Path.open = pretend  # type: ignore[method-assign, assignment]
+    def closed(descriptor: int) -> None:
+        opened.discard(descriptor)
+        close(descriptor)
+
+    os.open, os.close = pretend, closed  # type: ignore[assignment]
+    return opened
 
 
 def _die(harm: dict[str, Any]) -> None:
@@ -91,49 +86,29 @@ def _die(harm: dict[str, Any]) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError("still alive")
 
-    class Writing:
-        def __init__(self, file: Any) -> None:
-            self.file = file
+    opened = _watch_open(lambda path, act: at("open", act))
+    fsync, replace, unlink, write = os.fsync, os.replace, os.unlink, os.write
 
-        def __enter__(self) -> "Writing":
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            self.file.close()
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self.file, name)
-
-        def write(self, content: bytes) -> None:
-            def half() -> None:
-                self.file.write(content[: round(harm["share"] * len(content))])
-                self.file.flush()
-
-            def act() -> None:
-                self.file.write(content)
-                self.file.flush()
-
-            at("write", act, half)
-
-    _wrap_open(
-        lambda path, real: Writing(at("open", real)) if path.suffix == ".checkpoint" else real()
-    )
-    fsync, replace, unlink = os.fsync, Path.replace, Path.unlink
+    def writing(descriptor: int, data: bytes) -> int:
+        if descriptor not in opened:
+            return write(descriptor, data)
+        part = bytes(data[: round(harm["share"] * len(data))])
+        return at("write", lambda: write(descriptor, data), lambda: write(descriptor, part))
 
     def flush(descriptor: int) -> None:
         folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
         at("fsync-folder" if folder else "fsync", lambda: fsync(descriptor))
 
-    def rename(self: Path, target: Path) -> Path:
-        return at("rename", lambda: replace(self, target))
+    def rename(source: Any, target: Any) -> None:
+        at("rename", lambda: replace(source, target))
 
-    def remove(self: Path, missing_ok: bool = False) -> None:
-        if ".checkpoint-" in self.name and not self.name.startswith("."):
-            at("unlink", lambda: unlink(self, missing_ok))
+    def remove(path: Any, **options: Any) -> None:
+        if ".checkpoint-" in str(path):
+            at("unlink", lambda: unlink(path, **options))
         else:
-            unlink(self, missing_ok)
+            unlink(path, **options)
 
-    os.fsync, Path.replace, Path.unlink = flush, rename, remove  # type: ignore[method-assign, assignment]
+    os.fsync, os.replace, os.unlink, os.write = flush, rename, remove, writing  # type: ignore[assignment]
 
 
 def main() -> None:
