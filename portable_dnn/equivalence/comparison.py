@@ -13,8 +13,8 @@ from portable_dnn.backend import HostArray
 from portable_dnn.devices import Device, choose_device, place, to_host
 from portable_dnn.equivalence.dying import REFERENCE, TESTED, Died, during
 from portable_dnn.equivalence.free_run import Run, compare_runs, train_on
+from portable_dnn.equivalence.linear_operations import input_scaling
 from portable_dnn.equivalence.lockstep import compare_operation, reference_state
-from portable_dnn.equivalence.operations import input_scaling, step_operations
 from portable_dnn.equivalence.probes import MANY, probes
 from portable_dnn.equivalence.report import (
     SCHEMA,
@@ -26,6 +26,7 @@ from portable_dnn.equivalence.report import (
     Side,
 )
 from portable_dnn.equivalence.setup import setup_of
+from portable_dnn.equivalence.step_operations import step_operations
 from portable_dnn.equivalence.verdict import headline, outcome
 from portable_dnn.equivalence.whole_step import compare_steps, compile_steps
 from portable_dnn.errors import DataError

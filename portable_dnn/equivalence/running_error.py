@@ -25,9 +25,9 @@ import numpy as np
 from portable_dnn.activations import Activation
 from portable_dnn.backend import HostArray
 from portable_dnn.equivalence.accuracy import Accuracy
+from portable_dnn.equivalence.activation_operations import slope_of
 from portable_dnn.equivalence.bounds import FAILURE, bound, unit_roundoff
 from portable_dnn.equivalence.functions import evaluate
-from portable_dnn.equivalence.operations import slope_of
 from portable_dnn.equivalence.precise import Pair, add, divide, multiply, pair, product, subtract
 from portable_dnn.equivalence.truth import LARGEST_MAP
 
