@@ -13,7 +13,8 @@ from portable_dnn.equivalence.accuracy import Accuracy, accuracy_of
 from portable_dnn.equivalence.dying import REFERENCE, TESTED, during
 from portable_dnn.equivalence.judge import Finding, judge
 from portable_dnn.equivalence.report import TRAINING_DATA, Judgement
-from portable_dnn.equivalence.running_error import Stepped, Value, exact_step, known
+from portable_dnn.equivalence.running_error import Stepped, exact_step
+from portable_dnn.equivalence.running_value import Value, known
 from portable_dnn.equivalence.truth import Truth
 from portable_dnn.first_layer import WEIGHTS, FirstLayer, Held, hold
 from portable_dnn.step import make_step
