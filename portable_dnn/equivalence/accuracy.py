@@ -4,15 +4,15 @@ Numbers are largest errors in ulps of the exact result. They are the libraries' 
 by testing all float32 arguments and samples of float64 ones, not proofs.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 
 from portable_dnn.devices import Device
 
-__all__ = ["ACCURACY", "Accuracy", "accuracy_of"]
+__all__ = ["ACCURACY", "Accuracy", "accuracy_of", "loosest"]
 
 
 @dataclass(frozen=True)
@@ -92,12 +92,29 @@ def accuracy_of(device: Device, dtype: np.dtype) -> Accuracy:
     known = ACCURACY.get((device.backend.name, kind, dtype.name))
     if known is not None:
         return known
-    rows = list(ACCURACY.values())
+    of_all = loosest(ACCURACY.values())
+    return replace(of_all, flushes=False, source="the largest of the libraries that are known")
+
+
+def loosest(rows: Iterable[Accuracy]) -> Accuracy:
+    """Return what all of several libraries keep to.
+
+    Parameters
+    ----------
+    rows : iterable of Accuracy
+        At least one.
+
+    Returns
+    -------
+    Accuracy
+        The largest errors; it flushes if one of them does.
+    """
+    every = tuple(rows)
     return Accuracy(
-        max(row.exp for row in rows),
-        max(row.log for row in rows),
-        max(row.log1p for row in rows),
-        max(row.tanh for row in rows),
-        False,
-        "the largest of the libraries that are known",
+        max(row.exp for row in every),
+        max(row.log for row in every),
+        max(row.log1p for row in every),
+        max(row.tanh for row in every),
+        any(row.flushes for row in every),
+        "; ".join(dict.fromkeys(row.source for row in every)),
     )

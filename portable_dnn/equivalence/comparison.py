@@ -13,8 +13,9 @@ from portable_dnn.backend import HostArray
 from portable_dnn.devices import Device, choose_device, place, to_host
 from portable_dnn.equivalence.dying import REFERENCE, TESTED, Died, during
 from portable_dnn.equivalence.free_run import Run, compare_runs, train_on
+from portable_dnn.equivalence.linear_operations import input_scaling
 from portable_dnn.equivalence.lockstep import compare_operation, reference_state
-from portable_dnn.equivalence.operations import input_scaling, step_operations
+from portable_dnn.equivalence.precise import check_products
 from portable_dnn.equivalence.probes import MANY, probes
 from portable_dnn.equivalence.report import (
     SCHEMA,
@@ -26,6 +27,7 @@ from portable_dnn.equivalence.report import (
     Side,
 )
 from portable_dnn.equivalence.setup import setup_of
+from portable_dnn.equivalence.step_operations import step_operations
 from portable_dnn.equivalence.verdict import headline, outcome
 from portable_dnn.equivalence.whole_step import compare_steps, compile_steps
 from portable_dnn.errors import DataError
@@ -193,6 +195,8 @@ class _Comparison:
     def _stages(self) -> Iterator[tuple[str, Judgement | None]]:
         """Make the judgements, one stage after the other."""
         yield "probes", None
+        with during("the judge's own float64 products", REFERENCE):
+            check_products()
         yield from (("probes", j) for j in self._probes())
         yield from (("probes", j) for j in self._scaling())
         x, y = self._input(), self.Y.astype(self.dtype)
@@ -215,6 +219,8 @@ class _Comparison:
             self._found = compare_runs(
                 ours, theirs, self.reference, x, y, self.start, self.settings
             )
+        if ours.diverged and not theirs.diverged:
+            yield "free run", _diverged(self._found, self.dtype)
 
     def _probes(self) -> Iterator[Judgement]:
         """Judge the probes."""
@@ -284,6 +290,14 @@ class _Comparison:
             yield from compare_steps(
                 ours, other, x, y, theirs.parameters[iteration], self.activations, rate, iteration
             )
+
+
+def _diverged(run: FreeRun, dtype: np.dtype) -> Judgement:
+    """Condemn a side that diverged where the reference did not."""
+    return Judgement(
+        *(None, TRAINING_DATA, None, "free run", "cost", (), dtype.name, 1, 0),
+        *(None, None, None, "wrong", run.sentence),
+    )
 
 
 def _notes(judgements: list[Judgement], run: FreeRun | None, reference: Side) -> Iterator[str]:

@@ -41,7 +41,7 @@ class Run:
     costs : dict of int to float
         By iteration; the last is that after the last update. Fewer where the run diverged.
     parameters : dict of int to dict
-        Parameters on the host after so many updates, where they were asked for.
+        Parameters on the host after so many updates, where they were asked for and are finite.
     diverged : str
         Why it stopped early; empty if it did not.
     """
@@ -84,7 +84,9 @@ def train_on(
         if progress.record is not None:
             run.costs[progress.iteration] = progress.record.cost
         if progress.iteration + 1 in wanted:
-            run.parameters[progress.iteration + 1] = _copies(to_host(progress.parameters))
+            found = _copies(to_host(progress.parameters))
+            if all(np.isfinite(array).all() for array in found.values()):
+                run.parameters[progress.iteration + 1] = found
 
     with np.errstate(all="ignore"):
         try:

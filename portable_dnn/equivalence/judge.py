@@ -8,9 +8,10 @@ import numpy as np
 from portable_dnn.backend import HostArray
 from portable_dnn.equivalence.accuracy import Accuracy
 from portable_dnn.equivalence.bounds import Bounds, bound
+from portable_dnn.equivalence.exact_products import repeats
 from portable_dnn.equivalence.report import Element, Errors
 from portable_dnn.equivalence.statistics import spread, spread_limit, ulp
-from portable_dnn.equivalence.truth import Truth, repeats
+from portable_dnn.equivalence.truth import Truth
 from portable_dnn.equivalence.wording import number
 
 __all__ = ["Finding", "digest", "judge"]

@@ -12,6 +12,7 @@ float64.
 
 import math
 from decimal import Context, Decimal, localcontext
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = [
     "DIGITS",
     "Pair",
     "add",
+    "check_products",
     "decimals",
     "divide",
     "from_decimals",
@@ -175,6 +177,30 @@ def product(A: Pair, B: Pair) -> Pair:
         small = small + a.hi @ b.lo + a.lo @ b.hi
     total = add(total, pair(small))
     return Pair(np.ldexp(total.hi, rows + columns), np.ldexp(total.lo, rows + columns))
+
+
+def check_products() -> None:
+    """Make sure that the host's float64 products, on which all judgements rest, are right.
+
+    Raises
+    ------
+    ArithmeticError
+        If an element differs from exact fractions by more than the deterministic bound.
+    """
+    random = np.random.RandomState(0)
+    A, B = random.standard_normal((4, 100)), random.standard_normal((100, 4))
+    plain, better = A @ B, product(pair(A), pair(B))
+    for i, j in np.ndindex(plain.shape):
+        terms = [Fraction(x) * Fraction(y) for x, y in zip(A[i], B[:, j], strict=True)]
+        exact, size = sum(terms), float(sum(map(abs, terms)))
+        wrong = abs(Fraction(float(plain[i, j])) - exact)
+        found = Fraction(float(better.hi[i, j])) + Fraction(float(better.lo[i, j]))
+        worse = abs(found - exact)
+        if wrong > 101 * 2.0**-53 * size or worse > 2.0**-80 * size:
+            raise ArithmeticError(
+                f"NumPy's product of 100 terms is {plain[i, j]!r} where {float(exact)!r} is right: "
+                "its BLAS cannot be the judge; another NumPy is needed"
+            )
 
 
 def _exponents(x: HostArray, axis: int) -> HostArray:

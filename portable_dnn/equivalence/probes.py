@@ -11,9 +11,10 @@ import numpy as np
 
 from portable_dnn.activations import Activation, get_activation
 from portable_dnn.backend import HostArray
-from portable_dnn.equivalence import operations as table
-from portable_dnn.equivalence import truth
-from portable_dnn.equivalence.operations import Inputs, Operation
+from portable_dnn.equivalence import activation_operations as maps
+from portable_dnn.equivalence import linear_operations as linear
+from portable_dnn.equivalence.exact_maps import copied
+from portable_dnn.equivalence.operations import COPY, Inputs, Operation
 from portable_dnn.equivalence.truth import Truth
 
 __all__ = ["MANY", "Probe", "probes"]
@@ -91,7 +92,7 @@ def _exactly(operation: Operation) -> Operation:
 
 def _product(case: str, W: HostArray, A: HostArray, *, exact: bool = False) -> Probe:
     """A forward product."""
-    operation = table.forward_product(None, _same)
+    operation = linear.forward_product(None, _same)
     inputs = operation.inputs({"A": A, "W": W})
     return Probe(case, _exactly(operation) if exact else operation, inputs)
 
@@ -101,7 +102,7 @@ def _backward(case: str, dZ: HostArray, A: HostArray, *, exact: bool = False) ->
     n = dZ.shape[0]
     W = np.resize(A, (n, A.shape[0]))
     inputs = {"dZ": dZ, "A": A, "W": W, "b": np.zeros((n, 1), dZ.dtype)}
-    for operation in table.backward_products(None, _same, input_gradient=True):
+    for operation in linear.backward_products(None, _same, input_gradient=True):
         yield Probe(case, _exactly(operation) if exact else operation, inputs)
 
 
@@ -130,7 +131,7 @@ def _copies(dtype: np.dtype, random: np.random.RandomState) -> Iterator[Probe]:
 
     def copy(case: str, x: HostArray) -> Probe:
         operation = Operation(
-            None, table.COPY, "X", _same, lambda x: x["x"], lambda x, random: truth.copied(x["x"])
+            None, COPY, "X", _same, lambda x: x["x"], lambda x, random: copied(x["x"])
         )
         return Probe(case, operation, {"x": x})
 
@@ -217,7 +218,7 @@ def _special_products(dtype: np.dtype, random: np.random.RandomState) -> Iterato
 
 def _biases(dtype: np.dtype, random: np.random.RandomState) -> Iterator[Probe]:
     """A bias that is not zero."""
-    operation = table.forward_bias(None, _same)
+    operation = linear.forward_bias(None, _same)
 
     def bias(case: str, Z: HostArray, b: HostArray) -> Probe:
         return Probe(case, operation, operation.inputs({"Z": Z, "b": b}))
@@ -231,7 +232,7 @@ def _biases(dtype: np.dtype, random: np.random.RandomState) -> Iterator[Probe]:
 
 def _activations(g: Activation, dtype: np.dtype, random: np.random.RandomState) -> Iterator[Probe]:
     """Activations and their derivatives: at 0, near it, far from it, beyond all numbers."""
-    forward, backward = table.activation(None, g, _same), table.activation_backward(None, g, _same)
+    forward, backward = maps.activation(None, g, _same), maps.activation_backward(None, g, _same)
     far = np.concatenate([np.linspace(1.0, 100.0, 200), [300.0, 700.0, 745.0, 1e4, 1e30]])
     saturated = np.concatenate([far, -far]).astype(dtype).reshape(1, -1)
     # One shape for all: some libraries compile for every new one.
@@ -257,19 +258,19 @@ def _costs(dtype: np.dtype, random: np.random.RandomState) -> Iterator[Probe]:
     m = 209
     Y = random.randint(0, 2, size=(1, m)).astype(dtype)
     Z = 4 * _normal(random, dtype, 1, m)
-    yield Probe("normal numbers", table.cost(_same), {"Z": Z, "Y": Y})
+    yield Probe("normal numbers", maps.cost(_same), {"Z": Z, "Y": Y})
     far = (random.choice([-1.0, 1.0], size=(1, m)) * np.linspace(10.0, 1000.0, m)).astype(dtype)
-    yield Probe("saturated", table.cost(_same), {"Z": far, "Y": Y})
+    yield Probe("saturated", maps.cost(_same), {"Z": far, "Y": Y})
     right = np.where(Y == 1, np.abs(far), -np.abs(far)) / dtype.type(10)
-    yield Probe("saturated, right", table.cost(_same), {"Z": right, "Y": Y})
+    yield Probe("saturated, right", maps.cost(_same), {"Z": right, "Y": Y})
     one = slice(0, 1)
-    yield Probe("one sample", table.cost(_same), {"Z": Z[:, one], "Y": Y[:, one]})
+    yield Probe("one sample", maps.cost(_same), {"Z": Z[:, one], "Y": Y[:, one]})
     A = random.uniform(0.001, 0.999, size=(1, m)).astype(dtype)
-    yield Probe("normal numbers", table.cost_of_probabilities(_same), {"A": A, "Y": Y})
-    yield Probe("certain and wrong", table.cost_of_probabilities(_same), {"A": Y, "Y": 1 - Y})
-    yield Probe("normal numbers", table.gradient_of_cost(None, _same), {"A": A, "Y": Y})
+    yield Probe("normal numbers", maps.cost_of_probabilities(_same), {"A": A, "Y": Y})
+    yield Probe("certain and wrong", maps.cost_of_probabilities(_same), {"A": Y, "Y": 1 - Y})
+    yield Probe("normal numbers", maps.gradient_of_cost(None, _same), {"A": A, "Y": Y})
     # Equal numbers: their difference is +0.
-    yield Probe("certain and right", table.gradient_of_cost(None, _same), {"A": Y, "Y": Y})
+    yield Probe("certain and right", maps.gradient_of_cost(None, _same), {"A": Y, "Y": Y})
 
 
 def _updates(dtype: np.dtype, random: np.random.RandomState) -> Iterator[Probe]:
@@ -278,7 +279,7 @@ def _updates(dtype: np.dtype, random: np.random.RandomState) -> Iterator[Probe]:
     b, db = _normal(random, dtype, 20, 1), _normal(random, dtype, 20, 1)
     tiny = np.finfo(dtype).tiny
     for name in ("W", "b"):
-        operation = table.update(None, name, 0.0075, _same)
+        operation = linear.update(None, name, 0.0075, _same)
         yield Probe("normal numbers", operation, {"W": W, "b": b, "dW": dW, "db": db})
     small = {"W": W * tiny, "b": b * tiny, "dW": dW * tiny, "db": db * tiny}
-    yield Probe("subnormal numbers", table.update(None, "W", 0.0075, _same), small)
+    yield Probe("subnormal numbers", linear.update(None, "W", 0.0075, _same), small)

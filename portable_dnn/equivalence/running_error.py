@@ -16,7 +16,6 @@ whoever computes the step in the dtype, however operations are fused. A ReLU who
 limit may be open or shut: then all of dA is uncertain.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -25,44 +24,23 @@ import numpy as np
 from portable_dnn.activations import Activation
 from portable_dnn.backend import HostArray
 from portable_dnn.equivalence.accuracy import Accuracy
-from portable_dnn.equivalence.bounds import FAILURE, bound, unit_roundoff
+from portable_dnn.equivalence.activation_operations import slope_of
 from portable_dnn.equivalence.functions import evaluate
-from portable_dnn.equivalence.operations import slope_of
 from portable_dnn.equivalence.precise import Pair, add, divide, multiply, pair, product, subtract
-from portable_dnn.equivalence.truth import LARGEST_MAP
+from portable_dnn.equivalence.running_value import (
+    FOLDED,
+    Arithmetic,
+    Value,
+    evaluated,
+    known,
+    matmul,
+    transposed,
+)
 
-__all__ = ["Stepped", "Value", "exact_step", "known"]
-
-_FOLDED = 4
-"""Further roundings that a step may make at an element: α, m, α / m and what they multiply."""
-
-_PARTS = 16
-"""Blocks, and lanes, whose sums tell how large the sums so far become in a product."""
-
-
-class Value(NamedTuple):
-    """An array in better arithmetic, and what rounding may make of it.
-
-    Attributes
-    ----------
-    exact : Pair
-        The array.
-    error : numpy.ndarray
-        Bound of the systematic part of the error of whoever computes it in the dtype; absolute.
-    deviation : numpy.ndarray
-        Standard deviation of the random part, absolute.
-    """
-
-    exact: Pair
-    error: HostArray
-    deviation: HostArray
-
-    @property
-    def limit(self) -> HostArray:
-        """What rounding can explain, element by element, absolute."""
-        confidence = math.sqrt(6.0 * math.log(2.0 * max(self.error.size, 1) / FAILURE))
-        limit: HostArray = self.error + 2.0 * confidence * self.deviation
-        return limit
+__all__ = [
+    "Stepped",
+    "exact_step",
+]
 
 
 class Stepped(NamedTuple):
@@ -81,46 +59,6 @@ class Stepped(NamedTuple):
     parameters: dict[str, Value]
     cost: Value
     Z1: Value | None
-
-
-class _Arithmetic(NamedTuple):
-    """What is judged: a dtype, and a library."""
-
-    dtype: np.dtype
-    accuracy: Accuracy
-
-    @property
-    def u(self) -> float:
-        """Unit roundoff."""
-        return unit_roundoff(self.dtype)
-
-    @property
-    def lost(self) -> float:
-        """What a result loses where it underflows."""
-        information = np.finfo(self.dtype)
-        flushes = self.accuracy.flushes
-        return float(information.tiny if flushes else information.smallest_subnormal)
-
-    def local(self, kind: str, size: HostArray, inner: int = 1) -> HostArray:
-        """An operation's own rounding."""
-        own = bound(kind, size, self.dtype, inner, self.accuracy, size.size).likely
-        return own + self.lost * (inner + 1)
-
-
-def known(x: HostArray) -> Value:
-    """Return an input, which has no error.
-
-    Parameters
-    ----------
-    x : numpy.ndarray
-        As it was given, in the dtype that is judged.
-
-    Returns
-    -------
-    Value
-    """
-    exact = pair(x)
-    return Value(exact, np.zeros_like(exact.hi), np.zeros_like(exact.hi))
 
 
 def exact_step(
@@ -156,7 +94,7 @@ def exact_step(
     -------
     Stepped
     """
-    a = _Arithmetic(X.dtype, accuracy)
+    a = Arithmetic(X.dtype, accuracy)
     L, m = len(parameters) // 2, X.shape[1]
     A, Z = [known(X)], []
     for layer in range(1, L + 1):
@@ -173,18 +111,18 @@ def exact_step(
         after[f"W{layer}"] = _update(a, W, _gradient(a, dZ, A[layer - 1], m), rate)
         after[f"b{layer}"] = _update(a, b, _gradient(a, dZ, ones, m), rate)
         if layer > 1:
-            dA = _product(a, _transposed(W), dZ)
+            dA = matmul(a, transposed(W), dZ)
             dZ = _differentiate(a, activations[layer - 2], dA, Z[layer - 2])
     moved = None if K is None else _moved(a, Z[0], dZ, K, rate / m)
     return Stepped({name: after[name] for name in parameters}, _cost(a, Z[-1], Y), moved)
 
 
-def _moved(a: _Arithmetic, Z1: Value, dZ1: Value, K: HostArray, share: float) -> Value:
+def _moved(a: Arithmetic, Z1: Value, dZ1: Value, K: HostArray, share: float) -> Value:
     """Layer 1 in the span after a step, Z1 − (α / m) dZ1 K, without its exact value."""
     # K is rounded to the dtype; a few roundings more are those of α / m.
     kernel = Value(pair(K), a.u * np.abs(K), np.zeros_like(K))
-    move = _product(a, dZ1, kernel)
-    size = np.abs(Z1.exact.hi) + (1 + _FOLDED) * share * np.abs(move.exact.hi)
+    move = matmul(a, dZ1, kernel)
+    size = np.abs(Z1.exact.hi) + (1 + FOLDED) * share * np.abs(move.exact.hi)
     return Value(
         Z1.exact,
         Z1.error + share * move.error + a.local("arithmetic", size),
@@ -192,66 +130,9 @@ def _moved(a: _Arithmetic, Z1: Value, dZ1: Value, K: HostArray, share: float) ->
     )
 
 
-def _transposed(x: Value) -> Value:
-    """Transpose."""
-    return Value(Pair(x.exact.hi.T, x.exact.lo.T), x.error.T, x.deviation.T)
-
-
-def _product(a: _Arithmetic, x: Value, y: Value) -> Value:
-    """Matrix product."""
-    wide = a.dtype == np.float64
-    exact = product(x.exact, y.exact) if wide else pair(x.exact.hi @ y.exact.hi)
-    left, right = np.abs(x.exact.hi), np.abs(y.exact.hi)
-    error = _FOLDED * a.u * np.abs(exact.hi) + a.lost * (left.shape[1] + 1)
-    if x.error.any():
-        error = error + x.error @ (right + y.error)
-    if y.error.any():
-        error = error + left @ y.error
-    return Value(exact, error, _deviation(a, x, y))
-
-
-def _deviation(a: _Arithmetic, x: Value, y: Value) -> HostArray:
-    """Deviation of a product; rows and columns are scaled, so that no square underflows."""
-    rows = _largest(x, axis=1)
-    columns = _largest(y, axis=0)
-    left, right = x.exact.hi / rows, y.exact.hi / columns
-    variance = a.u**2 / 3.0 * _squares(left, right)
-    noisy = y.deviation / columns
-    if x.deviation.any():
-        variance = variance + (x.deviation / rows) ** 2 @ (right**2 + noisy**2)
-    if y.deviation.any():
-        variance = variance + left**2 @ noisy**2
-    deviation: HostArray = np.sqrt(variance) * rows * columns
-    return deviation
-
-
-def _largest(x: Value, axis: int) -> HostArray:
-    """Largest magnitude along an axis; 1 where all are 0."""
-    largest = np.maximum(np.abs(x.exact.hi), x.deviation).max(axis=axis, keepdims=True)
-    return np.where((largest > 0) & np.isfinite(largest), largest, 1.0)
-
-
-def _squares(x: HostArray, y: HostArray) -> HostArray:
-    """Squares of the terms of a product, and of the sums so far, in blocks and in lanes."""
-    k = x.shape[1]
-    parts = min(k, _PARTS)
-    terms: HostArray = x**2 @ y**2
-    total = 2.0 * terms
-    before = np.zeros_like(total)
-    for block in np.array_split(np.arange(k), parts):
-        after = before + x[:, block[0] : block[-1] + 1] @ y[block[0] : block[-1] + 1]
-        total += block.size * (before**2 + after**2)
-        before = after
-    if k > parts:
-        total += (k / parts) * (
-            terms + sum((x[:, i::parts] @ y[i::parts]) ** 2 for i in range(parts))
-        )
-    return total
-
-
-def _forward(a: _Arithmetic, A: Value, W: Value, b: Value) -> Value:
+def _forward(a: Arithmetic, A: Value, W: Value, b: Value) -> Value:
     """Linear part: W A + b."""
-    P = _product(a, W, A)
+    P = matmul(a, W, A)
     Z = add(P.exact, b.exact)
     size = np.abs(Z.hi) + np.abs(b.exact.hi)
     return Value(Z, P.error + b.error + a.local("pixels", size), np.hypot(P.deviation, b.deviation))
@@ -262,16 +143,7 @@ def _reaching(Z: Value) -> Pair:
     return pair(np.maximum(np.abs(Z.exact.hi) - Z.limit, 0.0))
 
 
-def _evaluate(a: _Arithmetic, function: str, z: Pair) -> Value:
-    """Evaluate a function; of many float64 numbers in float64, whose error counts then."""
-    if a.dtype == np.float64 and z.hi.size > LARGEST_MAP:
-        plain = evaluate(function, pair(z.hi), np.dtype(np.float32))
-        return Value(plain, np.abs(plain.hi) * 16.0 * a.u, np.zeros_like(plain.hi))
-    exact = evaluate(function, z, a.dtype)
-    return Value(exact, np.zeros_like(exact.hi), np.zeros_like(exact.hi))
-
-
-def _activate(a: _Arithmetic, g: Activation, Z: Value) -> Value:
+def _activate(a: Arithmetic, g: Activation, Z: Value) -> Value:
     """An activation: its Lipschitz constant near Z passes the error on."""
     kind = g.name.partition(":")[0]
     z = Z.exact
@@ -282,7 +154,7 @@ def _activate(a: _Arithmetic, g: Activation, Z: Value) -> Value:
         steepest = np.where(z.hi > -Z.limit, max(1.0, abs(factor)), abs(factor))
         own = a.local("slope", np.abs(shut.hi)) if factor else 0.0
         return Value(value, steepest * Z.error + own, steepest * Z.deviation)
-    found = _evaluate(a, kind, z)
+    found = evaluated(a, kind, z)
     steepest = evaluate(f"{kind} slope", _reaching(Z), np.dtype(np.float32)).hi
     own = a.local(kind, np.abs(found.exact.hi))
     # A sigmoid may also be computed from tanh, to an absolute error.
@@ -290,14 +162,14 @@ def _activate(a: _Arithmetic, g: Activation, Z: Value) -> Value:
     return Value(found.exact, error, steepest * Z.deviation)
 
 
-def _sigmoid_units(a: _Arithmetic) -> float:
+def _sigmoid_units(a: Arithmetic) -> float:
     """Absolute error of tanh(z / 2) / 2 + 1/2 in units of u, where tanh has its documented one."""
     return a.accuracy.tanh + 2.0
 
 
-def _output(a: _Arithmetic, Z: Value, Y: HostArray) -> Value:
+def _output(a: Arithmetic, Z: Value, Y: HostArray) -> Value:
     """Derivative by the logits, σ(Z) − Y."""
-    A = _evaluate(a, "sigmoid", Z.exact)
+    A = evaluated(a, "sigmoid", Z.exact)
     value = subtract(A.exact, pair(Y))
     steepest = evaluate("sigmoid slope", _reaching(Z), np.dtype(np.float32)).hi
     own = a.local("sigmoid", A.exact.hi) + a.u * _sigmoid_units(a)
@@ -305,7 +177,7 @@ def _output(a: _Arithmetic, Z: Value, Y: HostArray) -> Value:
     return Value(value, error, steepest * Z.deviation)
 
 
-def _differentiate(a: _Arithmetic, g: Activation, dA: Value, Z: Value) -> Value:
+def _differentiate(a: Arithmetic, g: Activation, dA: Value, Z: Value) -> Value:
     """Derivative through an activation."""
     kind = g.name.partition(":")[0]
     z = Z.exact.hi
@@ -318,7 +190,7 @@ def _differentiate(a: _Arithmetic, g: Activation, dA: Value, Z: Value) -> Value:
         steepest = np.where(z > 0, 1.0, abs(factor))
         own = a.local("slope", np.abs(shut.hi)) if factor else 0.0
         return Value(value, steepest * dA.error + gap + own, steepest * dA.deviation)
-    slope = _evaluate(a, f"{kind} slope", Z.exact)
+    slope = evaluated(a, f"{kind} slope", Z.exact)
     value = multiply(dA.exact, slope.exact)
     steepest = evaluate(f"{kind} slope", _reaching(Z), np.dtype(np.float32)).hi
     # |g″| is at most 2 g′ for tanh, and at most g′ for the sigmoid.
@@ -329,26 +201,26 @@ def _differentiate(a: _Arithmetic, g: Activation, dA: Value, Z: Value) -> Value:
     return Value(value, steepest * dA.error + moved + own, deviation)
 
 
-def _gradient(a: _Arithmetic, dZ: Value, A: Value, m: int) -> Value:
+def _gradient(a: Arithmetic, dZ: Value, A: Value, m: int) -> Value:
     """Gradient of a layer's weights, dZ Aᵀ / m; of its bias with ones in the place of A."""
-    G = _product(a, dZ, _transposed(A))
+    G = matmul(a, dZ, transposed(A))
     return Value(divide(G.exact, m), G.error / m, G.deviation / m)
 
 
-def _update(a: _Arithmetic, x: Value, gradient: Value, rate: float) -> Value:
+def _update(a: Arithmetic, x: Value, gradient: Value, rate: float) -> Value:
     """New parameters, x − α gradient."""
     move = multiply(gradient.exact, pair(np.asarray(rate)))
     after = subtract(x.exact, move)
-    size = np.abs(after.hi) + np.abs(move.hi) * _FOLDED
+    size = np.abs(after.hi) + np.abs(move.hi) * FOLDED
     error = x.error + rate * gradient.error + a.local("arithmetic", size)
     return Value(after, error, np.hypot(x.deviation, rate * gradient.deviation))
 
 
-def _cost(a: _Arithmetic, Z: Value, Y: HostArray) -> Value:
+def _cost(a: Arithmetic, Z: Value, Y: HostArray) -> Value:
     """Cost from the logits; its derivative by each is at most 1 / m."""
     z, m = Z.exact, Z.error.shape[1]
     wrong = np.where(Y == 1, z.hi <= 0, z.hi >= 0)
-    losses = _evaluate(a, "softplus", z)
+    losses = evaluated(a, "softplus", z)
     magnitude = Pair(*(np.where(wrong, np.copysign(1.0, z.hi) * part, 0.0) for part in z))
     each = add(magnitude, losses.exact)
     exact = divide(product(each, pair(np.ones((m, 1)))), m)
@@ -356,8 +228,6 @@ def _cost(a: _Arithmetic, Z: Value, Y: HostArray) -> Value:
     size = np.abs(z.hi) + np.abs(losses.exact.hi)
     own = a.local("cost from logits", np.asarray(size.sum() / m), 1)
     error = np.asarray((Z.error + losses.error).sum() / m) + own
-    own_sum = _product(
-        a, Value(pair(size), np.zeros_like(size), Z.deviation), known(np.ones((m, 1)))
-    )
+    own_sum = matmul(a, Value(pair(size), np.zeros_like(size), Z.deviation), known(np.ones((m, 1))))
     deviation = own_sum.deviation.reshape(()) / m
     return Value(Pair(exact.hi.reshape(()), exact.lo.reshape(())), error, deviation)

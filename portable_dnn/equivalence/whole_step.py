@@ -9,11 +9,12 @@ from portable_dnn import span
 from portable_dnn.activations import Activation
 from portable_dnn.backend import Array, HostArray, Stretch
 from portable_dnn.devices import Device
-from portable_dnn.equivalence.accuracy import Accuracy, accuracy_of
+from portable_dnn.equivalence.accuracy import Accuracy, accuracy_of, loosest
 from portable_dnn.equivalence.dying import REFERENCE, TESTED, during
 from portable_dnn.equivalence.judge import Finding, judge
 from portable_dnn.equivalence.report import TRAINING_DATA, Judgement
-from portable_dnn.equivalence.running_error import Stepped, Value, exact_step, known
+from portable_dnn.equivalence.running_error import Stepped, exact_step
+from portable_dnn.equivalence.running_value import Value, known
 from portable_dnn.equivalence.truth import Truth
 from portable_dnn.first_layer import WEIGHTS, FirstLayer, Held, hold
 from portable_dnn.step import make_step
@@ -111,14 +112,16 @@ def _exact(
     activations: Sequence[Activation],
     rate: float,
     accuracy: Accuracy,
-    how: str,
-) -> tuple[Stepped, Stepped]:
-    """Two steps in better arithmetic."""
+) -> dict[str, tuple[Stepped, Stepped]]:
+    """Two steps in better arithmetic, by the way to hold layer 1, which tells after the first."""
     start = {name: known(x) for name, x in parameters.items()}
     wide = X.astype(np.float64, copy=False)
-    K = wide.T @ wide + 1.0 if how == SPAN else None
+    K = wide.T @ wide + 1.0
     first = exact_step(X, Y, start, activations, rate, accuracy, K)
-    return first, exact_step(X, Y, first.parameters, activations, rate, accuracy, K, first.Z1)
+    return {
+        how: (first, exact_step(X, Y, first.parameters, activations, rate, accuracy, Z1=Z1))
+        for how, Z1 in ((PLAIN, None), (SPAN, first.Z1))
+    }
 
 
 def compare_steps(
@@ -155,37 +158,22 @@ def compare_steps(
     Judgement
         For each parameter after each step, and the cost between them.
     """
-    sides = tested, reference
-    accuracies = [accuracy_of(side.device, X.dtype) for side in sides]
+    # One truth for both sides: the bound of the less accurate library.
+    accuracy = loosest(accuracy_of(side.device, X.dtype) for side in (tested, reference))
+    exact = _exact(X, Y, parameters, activations, rate, accuracy)
     for how in _HOLDS:
-        exact = {
-            a: _exact(X, Y, parameters, activations, rate, a, how)
-            for a in dict.fromkeys(accuracies)
-        }
         results = []
-        for which_side, side in zip((TESTED, REFERENCE), sides, strict=True):
-            with during(f"{_FIRST}, {how}", which_side):
+        for name, side in ((TESTED, tested), (REFERENCE, reference)):
+            with during(f"{_FIRST}, {how}", name):
                 results.append(_run(side, how, X, Y, parameters))
-        truths = [exact[a] for a in accuracies]
-        for which, name in enumerate((_FIRST, _SECOND)):
-            for output in parameters:
-                yield _judgement(
-                    f"{name}, {how}",
-                    output,
-                    iteration,
-                    [result[which][output] for result in results],
-                    [_truth(truth[which].parameters[output]) for truth in truths],
-                    accuracies,
-                )
-            if which == 0:
-                yield _judgement(
-                    f"{name}, {how}",
-                    "cost",
-                    iteration,
-                    [result.cost for result in results],
-                    [_truth(truth[1].cost) for truth in truths],
-                    accuracies,
-                )
+        for step, operation in enumerate((f"{_FIRST}, {how}", f"{_SECOND}, {how}")):
+            for output, value in exact[how][step].parameters.items():
+                both = [result[step][output] for result in results]
+                yield _judgement(operation, output, iteration, both, _truth(value), accuracy)
+            if step == 1:
+                cost = _truth(exact[how][1].cost)
+                costs = [result.cost for result in results]
+                yield _judgement(operation, "cost", iteration, costs, cost, accuracy)
 
 
 def _truth(value: Value) -> Truth:
@@ -200,14 +188,14 @@ def _judgement(
     output: str,
     iteration: int,
     results: list[HostArray],
-    truths: list[Truth],
-    accuracies: list[Accuracy],
+    truth: Truth,
+    accuracy: Accuracy,
 ) -> Judgement:
     """Judge one array of both sides."""
     wrong = _kind(results[0], results[1])
     found: list[Finding | None] = [
         None if wrong and not i else judge(result, truth, accuracy)
-        for i, (result, truth, accuracy) in enumerate(zip(results, truths, accuracies, strict=True))
+        for i, result in enumerate(results)
     ]
     ours, theirs = found
     assert theirs is not None
@@ -220,10 +208,10 @@ def _judgement(
         None,
         name,
         output,
-        truths[0].shape,
+        truth.shape,
         results[1].dtype.name,
-        truths[0].inner,
-        truths[0].value.hi.size,
+        truth.inner,
+        truth.value.hi.size,
         ours.errors if ours else None,
         theirs.errors,
         None,

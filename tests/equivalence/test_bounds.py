@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from portable_dnn.choices import FLOATS
 from portable_dnn.equivalence.accuracy import ACCURACY
 from portable_dnn.equivalence.bounds import FAILURE, ROUNDINGS, bound, roundings, unit_roundoff
+from portable_dnn.equivalence.exact_products import matrix_product
 from portable_dnn.equivalence.judge import judge
 from portable_dnn.equivalence.statistics import spread_limit, ulp
-from portable_dnn.equivalence.truth import Noise, matrix_product
+from portable_dnn.equivalence.truth import Noise
 
 sys.path.insert(0, str(Path(__file__).parent))
 

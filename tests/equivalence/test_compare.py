@@ -236,7 +236,7 @@ def test_a_free_run_of_other_numbers_is_not_explained(data):
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_result_that_is_no_number_is_wrong(value):
     from portable_dnn.equivalence.accuracy import ACCURACY
-    from portable_dnn.equivalence.truth import matrix_product
+    from portable_dnn.equivalence.exact_products import matrix_product
 
     A, B = np.eye(3, dtype=np.float32), np.ones((3, 2), np.float32)
     result = A @ B
@@ -245,3 +245,50 @@ def test_a_result_that_is_no_number_is_wrong(value):
     finding = judge(result, truth, ACCURACY["numpy", "cpu", "float32"])
     assert finding.verdict == "wrong"
     assert finding.errors.worst.index == (1, 1)
+
+
+def test_a_side_that_diverges_alone_is_wrong(data):
+    def huge(call):
+        # Right in the probes, in lockstep and in the first steps; infinite in the last ones.
+        call.memory["calls"] = call.memory.get("calls", 0) + 1
+        result = call.right(*call.inputs)
+        late = call.memory["calls"] > call.memory.setdefault("last", 10**9)
+        return result * np.inf if late else None
+
+    fault = Fault("explodes", "matmul", huge, ())
+    counting = faulty_device(fault)
+    compare(counting, *data, settings=SMALL, many=0)
+    total = counting.backend.memory["calls"]
+    exploding = faulty_device(fault)
+    exploding.backend.memory["last"] = total - 30  # within the last steps
+    report = compare(exploding, *data, settings=SMALL, many=0)
+    assert report.outcome == "wrong"
+    assert "free run" in report.headline
+
+
+def test_large_products_are_judged_by_a_part(monkeypatch):
+    from portable_dnn.equivalence import exact_products
+    from portable_dnn.equivalence.accuracy import ACCURACY
+
+    monkeypatch.setattr(exact_products, "LARGEST_PRODUCT", 5000)
+    random = np.random.RandomState(0)
+    A, B = random.standard_normal((40, 50)), random.standard_normal((50, 30))
+    truth = exact_products.matrix_product(A, B, None, random)
+    assert 50 <= truth.where.size <= 100
+    row = ACCURACY["numpy", "cpu", "float64"]
+    assert judge(A @ B, truth, row).verdict == "rounding"
+    result = A @ B
+    place = np.unravel_index(truth.where[7], result.shape)
+    result[place] += 1e-6
+    finding = judge(result, truth, row)
+    assert finding.verdict == "wrong"
+    assert finding.errors.worst.index == place
+
+
+def test_a_judge_that_cannot_multiply_does_not_judge(data, monkeypatch):
+    from portable_dnn.equivalence import precise
+
+    monkeypatch.setattr(precise, "_slices", lambda x, bits: (x, x, x))
+    report = compare("numpy", *data, settings=SMALL, many=0)
+    assert report.outcome == "could not be compared"
+    assert "the judge's own float64 products" in report.headline
