@@ -27,9 +27,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "equivalence"))
 
 from faults import CATALOGUE, Fault, faulty_device  # noqa: E402
+from faults.rounding import bfloat16, tf32  # noqa: E402
 
 from portable_dnn.devices import choose_device  # noqa: E402
 from portable_dnn.equivalence import Report, compare, in_order  # noqa: E402
+from portable_dnn.equivalence.accuracy import ACCURACY  # noqa: E402
+from portable_dnn.equivalence.exact_products import matrix_product  # noqa: E402
+from portable_dnn.equivalence.judge import judge  # noqa: E402
 from portable_dnn.registry import backend_names, first_failure, get_backend  # noqa: E402
 from portable_dnn.settings import Settings  # noqa: E402
 from portable_dnn.versions import versions  # noqa: E402
@@ -68,6 +72,52 @@ def catch(fault: Fault) -> Caught:
     wrong = in_order(report.wrong)
     named = bool(wrong) and wrong[0].operation in fault.blamed
     return Caught(fault.name, fault.dtype, report.outcome == "wrong", named, report.headline)
+
+
+def one_after_the_other(A: Any, B: Any) -> Any:
+    """A product summed in float32, with one accumulator: the noisiest honest one."""
+    total = np.zeros((A.shape[0], B.shape[1]), np.float32)
+    for k in range(A.shape[1]):
+        total += A[:, k, None] * B[k]
+    return total
+
+
+def passes(A: Any, B: Any) -> Any:
+    """Three bfloat16 products in the place of one of float32."""
+    a, b = bfloat16(A), bfloat16(B)
+    return a @ b + a @ bfloat16(B - b) + bfloat16(A - a) @ b
+
+
+PRODUCTS = {
+    "NumPy": lambda A, B: A @ B,
+    "one after the other": one_after_the_other,
+    "three bfloat16 passes": passes,
+    "TF32": lambda A, B: (tf32(A).astype(float) @ tf32(B)).astype(np.float32),
+    "bfloat16": lambda A, B: (bfloat16(A).astype(float) @ bfloat16(B)).astype(np.float32),
+}
+"""Ways to multiply float32 matrices."""
+
+
+def tell_precision() -> list[dict[str, Any]]:
+    """Judge products of weights and pixels, honest ones and others, by their inner length."""
+    rows, random = [], np.random.RandomState(0)
+    for inner in (1, 5, 20, 209, 12288):
+        W = random.standard_normal((20, inner)).astype(np.float32)
+        X = (random.randint(0, 256, size=(inner, 209)) / 255).astype(np.float32)
+        truth = matrix_product(W, X, None, random)
+        for name, way in PRODUCTS.items():
+            found = judge(way(W, X), truth, ACCURACY["numpy", "cpu", "float32"])
+            rows.append(
+                {
+                    "inner": inner,
+                    "product": name,
+                    "spread": found.errors.spread,
+                    "limit": found.spread_limit,
+                    "largest_error_in_bounds": found.errors.max_bounds,
+                    "verdict": found.verdict,
+                }
+            )
+    return rows
 
 
 def clean_case(number: int) -> tuple[Any, Any, Settings]:
@@ -165,7 +215,9 @@ def main() -> int:
         parts = [json.loads(path.read_text(encoding="utf-8")) for path in options.merge]
         result["faults"] = [fault for part in parts for fault in part.get("faults", [])]
         result["clean"] = [pair for part in parts for pair in part.get("clean", [])]
+        result["precision"] = next((p["precision"] for p in parts if "precision" in p), [])
     if not options.merge and options.only in (None, "faults"):
+        result["precision"] = tell_precision()
         result["faults"] = []
         for fault in CATALOGUE:
             found = catch(fault)

@@ -21,8 +21,8 @@ class Accuracy:
 
     Attributes
     ----------
-    exp, log, log1p, tanh : float
-        Largest error in ulps.
+    exp, log, log1p, tanh, divide : float
+        Largest error in ulps; of a correctly rounded operation it is 0.5.
     flushes : bool
         Whether subnormal numbers are taken for 0 and written as 0, by design.
     source : str
@@ -33,6 +33,7 @@ class Accuracy:
     log: float
     log1p: float
     tanh: float
+    divide: float
     flushes: bool
     source: str
 
@@ -46,27 +47,30 @@ _TORCH = (
     "the C library at the ends of arrays, at most 2 (glibc manual)"
 )
 _CUDA = "CUDA C++ Programming Guide, Mathematical Functions, maximum ulp error; full range"
-_JAX = "docs.jax.dev, Numerical accuracy (2026): float32 exhaustive, float64 sampled"
+_JAX = (
+    "docs.jax.dev, Numerical accuracy (2026): float32 exhaustive, float64 sampled; on CUDA float32 "
+    "division is div.full.f32, 2 ulps (PTX ISA)"
+)
 
 _F32, _F64 = "float32", "float64"
 
 ACCURACY: Mapping[tuple[str, str, str], Accuracy] = MappingProxyType(
     {
-        # backend, kind of device, dtype: exp, log, log1p, tanh, flushes
-        ("numpy", "cpu", _F32): Accuracy(4.0, 4.0, 4.0, 4.0, False, _NUMPY),
-        ("numpy", "cpu", _F64): Accuracy(4.0, 4.0, 4.0, 4.0, False, _NUMPY),
-        ("strict", "cpu", _F32): Accuracy(4.0, 4.0, 4.0, 4.0, False, _NUMPY),
-        ("strict", "cpu", _F64): Accuracy(4.0, 4.0, 4.0, 4.0, False, _NUMPY),
-        ("torch", "cpu", _F32): Accuracy(2.0, 2.0, 2.0, 2.0, False, _TORCH),
-        ("torch", "cpu", _F64): Accuracy(2.0, 2.0, 2.0, 2.0, False, _TORCH),
-        ("torch", "cuda", _F32): Accuracy(2.0, 1.0, 1.0, 2.0, False, _CUDA),
-        ("torch", "cuda", _F64): Accuracy(1.0, 1.0, 1.0, 2.0, False, _CUDA),
-        ("cupy", "cuda", _F32): Accuracy(2.0, 1.0, 1.0, 2.0, False, _CUDA),
-        ("cupy", "cuda", _F64): Accuracy(1.0, 1.0, 1.0, 2.0, False, _CUDA),
-        ("jax", "cpu", _F32): Accuracy(1.5, 1.5, 3.0, 5.0, True, _JAX),
-        ("jax", "cpu", _F64): Accuracy(2.0, 0.5, 2.0, 7.0, True, _JAX),
-        ("jax", "cuda", _F32): Accuracy(2.0, 1.0, 1.0, 5.5, True, _JAX),
-        ("jax", "cuda", _F64): Accuracy(1.5, 1.5, 1.5, 3.5, False, _JAX),
+        # backend, kind of device, dtype: exp, log, log1p, tanh, divide, flushes
+        ("numpy", "cpu", _F32): Accuracy(4.0, 4.0, 4.0, 4.0, 0.5, False, _NUMPY),
+        ("numpy", "cpu", _F64): Accuracy(4.0, 4.0, 4.0, 4.0, 0.5, False, _NUMPY),
+        ("strict", "cpu", _F32): Accuracy(4.0, 4.0, 4.0, 4.0, 0.5, False, _NUMPY),
+        ("strict", "cpu", _F64): Accuracy(4.0, 4.0, 4.0, 4.0, 0.5, False, _NUMPY),
+        ("torch", "cpu", _F32): Accuracy(2.0, 2.0, 2.0, 2.0, 0.5, False, _TORCH),
+        ("torch", "cpu", _F64): Accuracy(2.0, 2.0, 2.0, 2.0, 0.5, False, _TORCH),
+        ("torch", "cuda", _F32): Accuracy(2.0, 1.0, 1.0, 2.0, 0.5, False, _CUDA),
+        ("torch", "cuda", _F64): Accuracy(1.0, 1.0, 1.0, 2.0, 0.5, False, _CUDA),
+        ("cupy", "cuda", _F32): Accuracy(2.0, 1.0, 1.0, 2.0, 0.5, False, _CUDA),
+        ("cupy", "cuda", _F64): Accuracy(1.0, 1.0, 1.0, 2.0, 0.5, False, _CUDA),
+        ("jax", "cpu", _F32): Accuracy(1.5, 1.5, 3.0, 5.0, 0.5, True, _JAX),
+        ("jax", "cpu", _F64): Accuracy(2.0, 0.5, 2.0, 7.0, 0.5, True, _JAX),
+        ("jax", "cuda", _F32): Accuracy(2.0, 1.0, 1.0, 5.5, 2.0, True, _JAX),
+        ("jax", "cuda", _F64): Accuracy(1.5, 1.5, 1.5, 3.5, 0.5, False, _JAX),
     }
 )
 """By backend, kind of device and dtype."""
@@ -115,6 +119,7 @@ def loosest(rows: Iterable[Accuracy]) -> Accuracy:
         max(row.log for row in every),
         max(row.log1p for row in every),
         max(row.tanh for row in every),
+        max(row.divide for row in every),
         any(row.flushes for row in every),
         "; ".join(dict.fromkeys(row.source for row in every)),
     )

@@ -34,27 +34,33 @@ __all__ = ["FAILURE", "ROUNDINGS", "Bounds", "bound", "roundings", "unit_roundof
 FAILURE = 2.0**-40
 """The probability with which the probabilistic bound may fail for a whole result."""
 
+
+def _division(accuracy: Accuracy) -> float:
+    """Roundings of a division: those of its documented error, or of a reciprocal and a product."""
+    return max(2.0, 2.0 * accuracy.divide)
+
+
 ROUNDINGS: Mapping[str, Callable[[int, Accuracy], float]] = MappingProxyType(
     {
         # kind: roundings on the way to an element that sums `inner` terms
         "exact": lambda inner, a: 0,
         "arithmetic": lambda inner, a: 1,
-        "pixels": lambda inner, a: 2,  # / 255
+        "pixels": lambda inner, a: _division(a),  # / 255
         "product": lambda inner, a: inner,  # one multiplication, inner − 1 sums
-        "mean product": lambda inner, a: inner + 2,  # / m
-        "mean": lambda inner, a: inner + 1,  # inner − 1 sums, / m
+        "mean product": lambda inner, a: inner + _division(a),  # / m
+        "mean": lambda inner, a: inner - 1 + _division(a),  # inner − 1 sums, / m
         "slope": lambda inner, a: 2,  # the slope itself, and a multiplication
         "tanh": lambda inner, a: 2 * a.tanh,
         # e^−|z|, 1 + e, the division
-        "sigmoid": lambda inner, a: 2 * a.exp + 3,
+        "sigmoid": lambda inner, a: 2 * a.exp + 1 + _division(a),
         # e^−|z|, twice 1 + e, their product, the division, dA times it
-        "sigmoid slope": lambda inner, a: 2 * a.exp + 6,
+        "sigmoid slope": lambda inner, a: 2 * a.exp + 4 + _division(a),
         # the same of the square of e^−|z|, times 4
-        "tanh slope": lambda inner, a: 4 * a.exp + 8,
+        "tanh slope": lambda inner, a: 4 * a.exp + 6 + _division(a),
         # log1p, exp, the sum with max(z, 0) − z y, / scale, inner − 1 sums, / m, times scale
-        "cost from logits": lambda inner, a: 2 * a.log1p + 2 * a.exp + inner + 5,
+        "cost from logits": lambda inner, a: 2 * a.log1p + 2 * a.exp + inner + 1 + 2 * _division(a),
         # 1 − A, log, times y, two terms, inner − 1 sums, / m
-        "cost from probabilities": lambda inner, a: 2 * a.log + inner + 4,
+        "cost from probabilities": lambda inner, a: 2 * a.log + inner + 2 + _division(a),
     }
 )
 """How many roundings each kind of operation makes."""

@@ -30,12 +30,14 @@ def fractions(x):
         (multiply, lambda a, b: a * b),
     ],
 )
+@settings(deadline=None)
 @given(ARRAYS, ARRAYS)
 def test_two_floats_have_an_exact_sum_difference_and_product(operation, exact, a, b):
     right = [exact(Fraction(x), Fraction(y)) for x, y in zip(a, b, strict=True)]
     assert fractions(operation(pair(a), pair(b))) == right
 
 
+@settings(deadline=None)
 @given(ARRAYS, st.integers(1, 10**6))
 def test_a_quotient_has_a_hundred_bits(a, m):
     for got, x in zip(fractions(divide(pair(a), m)), a, strict=True):
