@@ -11,6 +11,7 @@ import numpy as np
 
 from portable_dnn.devices import Device
 from portable_dnn.registry import get_backend
+from portable_dnn.stretch import one_by_one
 
 NUMPY = get_backend("numpy")
 
@@ -143,7 +144,7 @@ class FaultyBackend:
         return plain
 
     def compile(self, step):
-        return self.fault.change(step) if self.fault.on == "compile" else step
+        return one_by_one(self.fault.change(step) if self.fault.on == "compile" else step)
 
     def versions(self):
         return {"faulty": self.fault.name}
