@@ -11,6 +11,7 @@ import numpy as np
 from portable_dnn.activations import Activation, hidden_activations
 from portable_dnn.backend import HostArray
 from portable_dnn.devices import Device, choose_device, place, to_host
+from portable_dnn.equivalence.checks import check_data
 from portable_dnn.equivalence.dying import REFERENCE, TESTED, Died, during
 from portable_dnn.equivalence.free_run import Run, compare_runs, train_on
 from portable_dnn.equivalence.linear_operations import input_scaling
@@ -30,11 +31,9 @@ from portable_dnn.equivalence.setup import setup_of
 from portable_dnn.equivalence.step_operations import step_operations
 from portable_dnn.equivalence.verdict import headline, outcome
 from portable_dnn.equivalence.whole_step import compare_steps, compile_steps
-from portable_dnn.errors import DataError
 from portable_dnn.initializers import initialize_parameters_deep
 from portable_dnn.pixels import scale_pixels
 from portable_dnn.settings import Settings
-from portable_dnn.shapes import check_input, check_labels
 from portable_dnn.versions import versions
 
 __all__ = ["DEFAULTS", "Progress", "compare"]
@@ -109,7 +108,7 @@ def compare(
     settings.check()
     began = time.perf_counter()
     tested, other = (d if isinstance(d, Device) else choose_device(d) for d in (backend, reference))
-    _check_data(X, Y, settings)
+    check_data(X, Y, settings.dtype)
     dims = settings.layer_dims(X.shape[0])
     start = initialize_parameters_deep(
         dims, method=settings.initialization, seed=settings.seed, dtype=settings.dtype
@@ -133,25 +132,6 @@ def compare(
         outcome(judgements, run, failure),
         headline(ours, theirs, judgements, run, failure),
     )
-
-
-def _check_data(X: HostArray, Y: HostArray, settings: Settings) -> None:
-    """Refuse data that cannot be compared on."""
-    check_input(X, X.shape[0] if X.ndim == 2 else 1)
-    check_labels(Y, 1, X.shape[1])
-    if X.dtype != np.uint8 and X.dtype.kind != "f":
-        raise DataError(f"X has dtype {X.dtype}; uint8 pixels or floats would be right")
-    if not np.isin(Y, (0, 1)).all():
-        raise DataError("Y has values other than 0 and 1; class 1 is 1, the other class is 0")
-    if X.dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            cast = X.astype(settings.dtype)
-        if not np.isfinite(cast).all():
-            row, column = np.argwhere(~np.isfinite(cast))[0]
-            raise DataError(
-                f"X has {X[row, column]} at ({row}, {column}), no finite {settings.dtype}; "
-                "backends are compared on finite numbers (NaN and infinity are among the probes)"
-            )
 
 
 @dataclass

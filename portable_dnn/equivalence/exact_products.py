@@ -18,8 +18,8 @@ __all__ = [
 LARGEST_PRODUCT = 2**28
 """Multiplications of a product that is judged whole; of larger ones a part is drawn."""
 
-NOISE_TERMS = 2**19
-"""Terms that the noise of a product is estimated from."""
+NOISE_TERMS, NOISE_ELEMENTS = 2**17, 40
+"""Terms that the noise of a product is estimated from, but at least so many elements."""
 
 LANES = (1, 2, 4, 8, 16, 32, 64)
 """In how many interleaved sums a library may add: one after the other, in SIMD lanes, in warps."""
@@ -103,7 +103,7 @@ def _noise(a: HostArray, b: HostArray, random: np.random.RandomState) -> Noise:
     """Add up some elements in several ways, and keep the squares of the sums so far."""
     n, k = a.shape
     p = b.shape[1]
-    count = min(n * p, max(NOISE_TERMS // k, 16))
+    count = min(n * p, max(NOISE_TERMS // k, NOISE_ELEMENTS))
     where = random.randint(n * p, size=count) if n * p > 2**20 else random.permutation(n * p)
     where = np.sort(where[:count])
     terms = wide(a[where // p]) * wide(b[:, where % p]).T

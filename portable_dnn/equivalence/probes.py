@@ -265,6 +265,9 @@ def _costs(dtype: np.dtype, random: np.random.RandomState) -> Iterator[Probe]:
     yield Probe("saturated, right", maps.cost(_same), {"Z": right, "Y": Y})
     one = slice(0, 1)
     yield Probe("one sample", maps.cost(_same), {"Z": Z[:, one], "Y": Y[:, one]})
+    # So sure that 1 + e^−z keeps few digits of e^−z, and log1p all of them.
+    sure = np.full((1, 1), 12.3 if dtype == np.float32 else 30.3, dtype)
+    yield Probe("one sample, right", maps.cost(_same), {"Z": sure, "Y": np.ones_like(sure)})
     A = random.uniform(0.001, 0.999, size=(1, m)).astype(dtype)
     yield Probe("normal numbers", maps.cost_of_probabilities(_same), {"A": A, "Y": Y})
     yield Probe("certain and wrong", maps.cost_of_probabilities(_same), {"A": Y, "Y": 1 - Y})
