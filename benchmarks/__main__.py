@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import docs, floor, gpu, growth, published, startup
+from benchmarks import checkpoints, docs, floor, gpu, growth, published, startup
 from benchmarks.results import FOLDER
 from portable_dnn.registry import first_failure, get_backend
 
@@ -28,6 +28,7 @@ PARTS: Parts = {
     "floor": (floor.add_options, floor.run),
     "published": (published.add_options, published.run),
     "growth": (growth.add_options, growth.run),
+    "checkpoints": (checkpoints.add_options, checkpoints.measure),
     "gpu": (gpu.add_options, gpu.run),
 }
 

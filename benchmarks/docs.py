@@ -17,6 +17,7 @@ _TABLES: dict[str, Callable[[Mapping[str, Any]], list[tuple[str, tables.Grid]]]]
     "floor": tables.floor_tables,
     "growth": tables.growth_tables,
     "startup": tables.startup_tables,
+    "checkpoints": tables.checkpoint_tables,
     "gpu": tables.gpu_tables,
 }
 

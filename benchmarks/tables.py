@@ -9,6 +9,7 @@ from rich.table import Table
 
 __all__ = [
     "Grid",
+    "checkpoint_tables",
     "floor_tables",
     "gpu_tables",
     "growth_tables",
@@ -189,6 +190,28 @@ def startup_tables(result: Result) -> list[tuple[str, Grid]]:
         for row in result["rows"]
     ]
     return [("start-up", Grid(head, rows))]
+
+
+def checkpoint_tables(result: Result) -> list[tuple[str, Grid]]:
+    """Tabulate what checkpoints cost."""
+    head = (
+        *("checkpoints", "times the time", "times the CPU time", "ms the whole run"),
+        *("files written", "ms a safe write"),
+    )
+    titles = {"without": "none", "disk": "on the disk", "memory": "in a file system in memory"}
+    rows = [
+        (
+            titles[row["place"]],
+            _ratio(row["ratio"]),
+            _ratio(row["cpu_ratio"]),
+            _spread(row["seconds"], 1e3),
+            f"{row['written']['median']:.0f}",
+            "" if row["write_seconds"] is None else f"{row['write_seconds'] * 1e3:.1f}",
+        )
+        for row in result["rows"]
+    ]
+    every = result["settings"]["every"]
+    return [(f"a checkpoint every {every} iterations of the published run", Grid(head, rows))]
 
 
 def gpu_tables(result: Result) -> list[tuple[str, Grid]]:

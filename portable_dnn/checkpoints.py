@@ -199,6 +199,8 @@ class Keeper:
         `Found.older`.
     warn : callable
         Told once of each reason why checkpoints cannot be written.
+    written : callable, optional
+        Told of each file that is on the disk, in the background.
     """
 
     def __init__(
@@ -210,6 +212,7 @@ class Keeper:
         iterations: int,
         older: tuple[Path, ...] = (),
         warn: Callable[[str], object],
+        written: Callable[[Path], object] | None = None,
     ) -> None:
         self.newest: Path | None = older[-1] if older else None
         self._out = out
@@ -217,6 +220,7 @@ class Keeper:
         self._every = every
         self._iterations = iterations
         self._warn = warn
+        self._written = written
         self._files = list(older)
         self._failures: list[str] = []
         self._told: set[str] = set()
@@ -308,6 +312,8 @@ class Keeper:
         try:
             replace_bytes(path, self._format.to_bytes(snapshot), self._temporary)
             self.newest = path
+            if self._written is not None:
+                self._written(path)
             self._files = [*(file for file in self._files if file != path), path]
             while len(self._files) > KEPT:
                 with contextlib.suppress(FileNotFoundError):

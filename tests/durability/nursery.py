@@ -4,6 +4,7 @@ Reads a job a line from the standard input (JSON, see `processes.Job`); answers 
 the process, and with its status once it is dead. Each child runs `portable_dnn.cli.main` itself.
 """
 
+import faulthandler
 import json
 import os
 import sys
@@ -37,6 +38,7 @@ def _be(job: dict[str, Any]) -> None:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
+        faulthandler.enable()
         prepare(job["harm"])
         from portable_dnn.cli import main as command
 

@@ -3,10 +3,12 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ __all__ = ["ROOT", "Fresh", "Job", "Nursery", "Result"]
 
 ROOT = Path(__file__).resolve().parents[2]
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-_PATIENCE = 300.0
+_TOLD = {"PYTHONFAULTHANDLER": "1"}  # an abort shows where every thread stands
+_PATIENCE = 120.0
 
 
 @dataclass
@@ -61,7 +64,13 @@ class Fresh:
         if job.harm:
             module = "tests.durability.saboteur"
             command = [sys.executable, "-m", module, json.dumps(job.harm), *job.arguments]
-        environment = {**os.environ, **_ONE_THREAD, "PYTHONPATH": _path(), **job.environment}
+        environment = {
+            **os.environ,
+            **_ONE_THREAD,
+            **_TOLD,
+            "PYTHONPATH": _path(),
+            **job.environment,
+        }
         with job.output.open("wb") as output:
             process = subprocess.Popen(
                 command,
@@ -77,7 +86,8 @@ class Fresh:
                     process.send_signal(number)
             if act is not None:
                 act()
-            code = process.wait(_PATIENCE)
+            with _watched(process.pid):
+                code = process.wait()
         return Result(code, job.output.read_text(errors="replace"))
 
     def close(self) -> None:
@@ -91,7 +101,7 @@ class Nursery:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.durability.nursery"],
             cwd=ROOT,
-            env={**os.environ, **_ONE_THREAD, "PYTHONPATH": _path()},
+            env={**os.environ, **_ONE_THREAD, **_TOLD, "PYTHONPATH": _path()},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -110,7 +120,8 @@ class Nursery:
             _send(child, number)
         if act is not None:
             act()
-        code = int(answers.readline())
+        with _watched(child):
+            code = int(answers.readline())
         return Result(code, job.output.read_text(errors="replace"))
 
     def close(self) -> None:
@@ -120,6 +131,17 @@ class Nursery:
         self._process.stdin.close()
         self._process.wait(_PATIENCE)
         self._process.stdout.close()
+
+
+@contextlib.contextmanager
+def _watched(child: int) -> Iterator[None]:
+    """Abort a child that hangs, so that it says where: that counts as a run lost."""
+    timer = threading.Timer(_PATIENCE, _send, (child, signal.SIGABRT))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _send(child: int, number: int) -> None:
