@@ -1,14 +1,12 @@
 """`portable-dnn compare`: whether another backend computes the same numbers."""
 
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from portable_dnn.backend import HostArray
-from portable_dnn.choices import FLOATS
 from portable_dnn.cli.console import Output
 from portable_dnn.cli.inputs import load_data
 from portable_dnn.cli.options import (
@@ -40,7 +38,7 @@ def compare(
     ] = None,
     every: Annotated[
         bool,
-        typer.Option("--all", help="Judge every backend that can run here; both dtypes, if none."),
+        typer.Option("--all", help="Judge every backend that can run here."),
     ] = False,
     reference: Annotated[
         str, typer.Option("--reference", metavar="DEVICE", help="What it is held against.")
@@ -122,8 +120,7 @@ def compare(
         check_same_settings(settings, made_with, str(against))
     theirs = choose_device(reference)
     targets, missing = _others(theirs) if backend is None else ([choose_device(backend)], [])
-    dtypes = FLOATS if every and dtype is None else (settings.dtype,)
-    runs = [(target, replace(settings, dtype=name)) for target in targets for name in dtypes]
+    runs = [(target, settings) for target in targets]
     kept = [Kept(json, html, plots, _name(*run) if every else "") for run in runs]
     for files in kept:
         files.check({"--data": data, "--against": against})
