@@ -220,7 +220,7 @@ def test_the_page_is_filled_from_results(tmp_path):
     text = page.read_text("utf-8")
     assert "| the course's program [unset] | 50.0 (40.0–60.0) | 8.00 (4.00–12.0) |" in text
     assert "- keras-jax: keras is not installed" in text
-    assert text.count(docs.NOTHING) == 4  # the other sections
+    assert text.count(docs.NOTHING) == 5  # the other sections
     docs.update(page, tmp_path)
     assert page.read_text("utf-8") == text  # filling again changes nothing
 

@@ -164,7 +164,8 @@ DEVICE void derive(const Task &task, const Share &share, int layer, int step, in
     real sum = 0;
     for (int i = 0; i < units; ++i) sum += W[i * (inputs + 1)] * D[i * task.stride];
     real &dz = share.memory[task.at_D[layer - 1] + k * task.stride + j];
-    dz *= sum;
+    bool shut = dz == 0 && task.activation[layer - 1] == RELU;  // 0 whatever the sum, NaN too
+    dz = shut ? real(0) : dz * sum;
     if (layer == 1) send(task, share, k, j, dz, step);
 }
 
