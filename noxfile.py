@@ -117,6 +117,20 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def durability(session: nox.Session) -> None:
+    """A thousand kills and ten thousand damaged files; see docs/durability.md."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.durability", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """A million iterations, thrice: memory, open files, time, bits."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.durability.soak", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style and likely mistakes."""
     session.install("ruff>=0.9")

@@ -195,7 +195,7 @@ def startup_tables(result: Result) -> list[tuple[str, Grid]]:
 def checkpoint_tables(result: Result) -> list[tuple[str, Grid]]:
     """Tabulate what checkpoints cost."""
     head = (
-        *("checkpoints", "times the time", "times the CPU time", "ms the whole run"),
+        *("checkpoints", "times the time", "times the CPU time", "ms the whole run", "ms waited"),
         *("files written", "ms a safe write"),
     )
     titles = {"without": "none", "disk": "on the disk", "memory": "in a file system in memory"}
@@ -205,6 +205,7 @@ def checkpoint_tables(result: Result) -> list[tuple[str, Grid]]:
             _ratio(row["ratio"]),
             _ratio(row["cpu_ratio"]),
             _spread(row["seconds"], 1e3),
+            _spread(row["waited"], 1e3),
             f"{row['written']['median']:.0f}",
             "" if row["write_seconds"] is None else f"{row['write_seconds'] * 1e3:.1f}",
         )

@@ -1,6 +1,7 @@
 """Work that must not hold up a loop: done by a thread, on the newest pieces only."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -21,10 +22,17 @@ class Background(Generic[_T]):
         What to do with a piece; called in the thread.
     waiting : int
         How many may wait.
+    spacing : float
+        Seconds from the beginning of one to that of the next, at least; once somebody waits for
+        the end, nothing is spaced out.
     """
 
-    def __init__(self, work: Callable[[_T], object], waiting: int = 1) -> None:
+    def __init__(
+        self, work: Callable[[_T], object], *, waiting: int = 1, spacing: float = 0.0
+    ) -> None:
         self._work = work
+        self._spacing = spacing
+        self._hurry = False
         self._changed = threading.Condition()
         self._waiting: deque[_T] = deque(maxlen=waiting)
         self._busy = False
@@ -41,6 +49,7 @@ class Background(Generic[_T]):
         """
         with self._changed:
             self._raise()
+            self._hurry = False
             self._waiting.append(piece)
             self._changed.notify_all()
             if self._thread is None:
@@ -62,6 +71,8 @@ class Background(Generic[_T]):
             Whether all is done. An error of the work is raised here.
         """
         with self._changed:
+            self._hurry = True
+            self._changed.notify_all()
             done = self._changed.wait_for(lambda: not (self._waiting or self._busy), seconds)
             self._waiting.clear()
             self._raise()
@@ -80,6 +91,7 @@ class Background(Generic[_T]):
                 self._changed.wait_for(lambda: self._waiting)
                 piece = self._waiting.popleft()
                 self._busy = True
+            began = time.monotonic()
             try:
                 self._work(piece)
             except BaseException as error:  # it belongs to the thread that handed the piece over
@@ -88,3 +100,5 @@ class Background(Generic[_T]):
             with self._changed:
                 self._busy = False
                 self._changed.notify_all()
+                rest = began + self._spacing - time.monotonic()
+                self._changed.wait_for(lambda: self._hurry, max(rest, 0.0))

@@ -26,6 +26,8 @@ __all__ = ["Found", "Keeper", "checkpoint_path", "find", "list_checkpoints"]
 
 KEPT = 2
 """How many checkpoints of a run are kept: the last, and one in case it is damaged."""
+SPACING = 0.1
+"""Seconds between two writes, at least: files more often would cost time and save none."""
 _WORD = ".checkpoint-"
 
 
@@ -181,8 +183,8 @@ def _plain(value: object) -> str:
 class Keeper:
     """Writes the checkpoints of a run, in the background, and keeps the last two.
 
-    Where the disk is slower than the interval, checkpoints that wait give way to newer ones; the
-    last two of a run are written in any case.
+    Where the interval is shorter than 0.1 s, or than the disk takes, checkpoints that wait give way
+    to newer ones; the last two of a run are written in any case.
     What cannot be written is tried again at the next interval; each reason is told once.
 
     Parameters
@@ -226,7 +228,7 @@ class Keeper:
         self._told: set[str] = set()
         self._last = time.monotonic()
         self._put = -1
-        self._background = Background(self._write, waiting=KEPT)
+        self._background = Background(self._write, waiting=KEPT, spacing=SPACING)
         self._temporary = temporary_beside(out).with_suffix(".checkpoint")
 
     def look(self, progress: Progress) -> None:

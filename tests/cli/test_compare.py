@@ -183,19 +183,19 @@ def test_all_of_them(portable_dnn_command, toy, register, monkeypatch, folder):
     found = {**registry._entry_points(), "broken": SimpleNamespace(value="broken", load=load)}
     monkeypatch.setattr(registry, "_entry_points", lambda: found)
     options = ("--json", "report.json", "--html", "page.html", "--plots", "pictures")
-    for dtype, code, found in (("float64", 0, "same numbers"), ("float32", 1, "wrong")):
+    for dtype, code, result in (("float64", 0, "same numbers"), ("float32", 1, "wrong")):
         outcome = portable_dnn_command("compare", "--all", "--dtype", dtype, *SMALL, *options)
         assert (outcome.code, outcome.err) == (code, "")
         (verdict,) = [line for line in outcome.lines if line.startswith("verdict  ")]
         summary = outcome.lines[outcome.lines.index(verdict) :]
         rows = [re.split(r" {2,}", line) for line in summary if line.startswith("toy:cpu  ")]
-        assert [row[:3] for row in rows] == [["toy:cpu", dtype, found]]
+        assert [row[:3] for row in rows] == [["toy:cpu", dtype, result]]
         assert outcome.lines[-1] == (
             "not compared: cannot use device 'broken': the backend 'broken' (broken) does not "
             "load: out of order"
         )
         name = f"toy-cpu-{dtype}"
-        assert json.loads((folder / f"report-{name}.json").read_text())["outcome"] == found
+        assert json.loads((folder / f"report-{name}.json").read_text())["outcome"] == result
         assert (folder / f"page-{name}.html").is_file()
         assert all((folder / "pictures" / f"{name}-{p}").is_file() for p in PICTURES)
 

@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ROOT", "Fresh", "Job", "Nursery", "Result"]
+__all__ = ["ROOT", "Fresh", "Job", "Nursery", "Result", "environment"]
 
 ROOT = Path(__file__).resolve().parents[2]
-_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _TOLD = {"PYTHONFAULTHANDLER": "1"}  # an abort shows where every thread stands
 _PATIENCE = 120.0
 
@@ -64,18 +64,11 @@ class Fresh:
         if job.harm:
             module = "tests.durability.saboteur"
             command = [sys.executable, "-m", module, json.dumps(job.harm), *job.arguments]
-        environment = {
-            **os.environ,
-            **_ONE_THREAD,
-            **_TOLD,
-            "PYTHONPATH": _path(),
-            **job.environment,
-        }
         with job.output.open("wb") as output:
             process = subprocess.Popen(
                 command,
                 cwd=job.folder,
-                env=environment,
+                env={**environment(), **job.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -101,7 +94,7 @@ class Nursery:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.durability.nursery"],
             cwd=ROOT,
-            env={**os.environ, **_ONE_THREAD, **_TOLD, "PYTHONPATH": _path()},
+            env=environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -150,7 +143,8 @@ def _send(child: int, number: int) -> None:
         os.kill(child, number)
 
 
-def _path() -> str:
-    """Let a child find the tests and the library of this checkout."""
+def environment(threads: int = 1) -> dict[str, str]:
+    """Make a child's environment: so many threads, the tests and library of this checkout."""
     paths = [str(ROOT), str(ROOT / "backends"), os.environ.get("PYTHONPATH", "")]
-    return os.pathsep.join(filter(None, paths))
+    path = os.pathsep.join(filter(None, paths))
+    return {**os.environ, **dict.fromkeys(_THREADS, str(threads)), **_TOLD, "PYTHONPATH": path}

@@ -32,7 +32,7 @@ def ledger():
 
 @pytest.fixture(params=CASES, ids=lambda case: case.name)
 def ordeal(request, nursery, ledger, tmp_path):
-    return Ordeal(request.param, nursery, tmp_path, ledger, iterations=400)
+    return Ordeal(request.param, nursery, tmp_path, ledger, iterations=800)
 
 
 def clean(ledger):
