@@ -80,7 +80,18 @@ def tests_cupy(session: nox.Session) -> None:
 def cupy_wheel(session: nox.Session) -> None:
     """What a user without a GPU meets, with the real CuPy wheel: detection, reasons, fallback."""
     session.install("-e", ".[test]", "cupy-cuda12x>=14")
-    session.run("pytest", "tests/backends", "--backend", "numpy", *session.posargs)
+    tests = (
+        "test_cupy_ladder.py",
+        "test_cupy_wheel.py",
+        "test_contract.py",
+        "cupy_kernel/test_source.py",
+    )
+    session.run(
+        "pytest",
+        *(f"tests/backends/{name}" for name in tests),
+        *("--backend", "numpy"),
+        *session.posargs,
+    )
 
 
 @nox.session(name="not-run")
@@ -94,6 +105,15 @@ def bench(session: nox.Session) -> None:
     """All benchmarks side by side; writes benchmarks/results and docs/performance.md."""
     session.install("-e", ".[bench]", "torch==2.13.0")  # one release, as in tests-torch
     session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Every reader of files and texts, ten minutes each; `nox -s fuzz -- 60 data` for less."""
+    session.install("-e", ".[fuzz]")
+    asked = session.posargs
+    seconds = ["--seconds"] if asked and asked[0].isdigit() else []
+    session.run("python", "-m", "fuzz", *seconds, *asked)
 
 
 @nox.session
@@ -121,7 +141,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Static types, strictly."""
-    session.install("-e", ".", "mypy>=1.15")
+    session.install("-e", ".[test]", "mypy>=1.15")  # the plug-in for pytest is typed too
     session.run("mypy")
 
 
@@ -139,3 +159,4 @@ def packaging(session: nox.Session) -> None:
             session.run("portable-dnn", "train", "--iterations=20", *outputs)
             session.run("portable-dnn", "evaluate", "model.h5")
             session.run("portable-dnn", "predict", "model.h5", "pictures")
+            session.run("portable-dnn", "compare", "--backend=numpy", "--iterations=5")

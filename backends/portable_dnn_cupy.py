@@ -16,8 +16,11 @@ from portable_dnn_cupy_ladder import climb
 
 name = "cupy"
 
-# What decides which kernels CuPy takes, and so the last bits of a result.
-_SETTINGS = ("CUPY_TF32", "CUPY_ACCELERATORS")
+# Has whole stretches of steps taken by a kernel of our own (see portable_dnn_cupy_kernel).
+_KERNEL = "PORTABLE_DNN_CUPY_KERNEL"
+
+# What decides which kernels are taken, and so the last bits of a result.
+_SETTINGS = ("CUPY_TF32", "CUPY_ACCELERATORS", _KERNEL)
 
 
 def checks() -> Iterator[Check]:
@@ -84,8 +87,17 @@ def to_host(array: Array) -> HostArray:
 
 
 def compile(step: Step) -> Stretch:
-    """Return a loop over the step: cuBLAS refuses CuPy's stream capture, so it can be no graph."""
-    return one_by_one(step)
+    """Return a loop over the step: cuBLAS refuses CuPy's stream capture, so it can be no graph.
+
+    With `PORTABLE_DNN_CUPY_KERNEL=1` a stretch of steps in the span is one launch, unless CuPy was
+    asked for TF32 products, which the kernel does not make.
+    """
+    general = one_by_one(step)
+    if os.environ.get(_KERNEL) != "1" or os.environ.get("CUPY_TF32", "0") != "0":
+        return general
+    from portable_dnn_cupy_kernel.stretch import with_kernel
+
+    return with_kernel(step, general)
 
 
 def versions() -> dict[str, str]:

@@ -119,10 +119,10 @@ def compile(step: Step) -> Stretch:
     loop = one_by_one(step)
 
     def run(
-        state: dict[str, Array], data: Any, Y: Array, times: int = 1
+        state: dict[str, Array], data: Any, signs: Array, times: int = 1
     ) -> tuple[Measurements, dict[str, Array]]:
         with torch.no_grad():
-            return loop(state, data, Y, times)
+            return loop(state, data, signs, times)
 
     return run
 

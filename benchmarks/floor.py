@@ -1,8 +1,8 @@
 """The machine's floor, and our step beside it: `python -m benchmarks.floor --help`.
 
 The floor of a compressed step is its largest product, (20, 209)(209, 209), alone; that of a plain
-step are its two, (20, 12288)(12288, 209) and (20, 209)(209, 12288). Products and steps take turns
-in one process.
+step are its two, (20, 12288)(12288, 209) and (20, 209)(209, 12288). The other calls of a compressed
+step are timed too (see `parts`). All take turns in one process.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import cores
+from benchmarks.parts import calls
 from benchmarks.peers.ours import time_loop
 from benchmarks.problem import published
 from benchmarks.processes import core_types, run_module
@@ -28,7 +29,7 @@ from benchmarks.tables import floor_tables, print_table, terminal
 __all__ = ["add_options", "main", "measure", "run"]
 
 NAME = "floor"
-SECONDS = 0.05  # of repeating a product, for one sample of its time
+SECONDS = 0.01  # of repeating a call, for one sample of its time
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -108,8 +109,11 @@ def measure(dtype: str, options: argparse.Namespace) -> list[dict[str, Any]]:
     }
     short = published(dtype, options.iterations)
     plain = replace(short, iterations=max(3, options.iterations // 50))
-    times: dict[str, list[float]] = {name: [] for name in [*products, *_STEPS]}
+    parts = {f"of a compressed step: {part}": works for part, works in calls(dtype).items()}
+    times: dict[str, list[float]] = {name: [] for name in [*products, *parts, *_STEPS]}
     for _ in range(options.rounds):
+        for name, works in parts.items():
+            times[name].append(sum(map(_time, works)))
         for name, (work, _) in products.items():
             times[name].append(_time(work))
         for name, problem, compress in zip(_STEPS, (short, plain), ("on", "off"), strict=True):

@@ -4,7 +4,9 @@ Data and start are on the card before the clock starts, and compiled code is war
 the way into the span (ours), the capture (CUDA graph) and the training.
 """
 
+import os
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -137,7 +139,7 @@ def _ours_eager(problem: Problem) -> Callable[[int], Trained]:
             for m in (True, False)
         )
         state = held.state
-        steps = Steps(measured, plain, held.data, Y)
+        steps = Steps(measured, plain, held.data, 1.0 - 2.0 * Y)
         for _, measurements, after in iterate(steps, state, iterations, problem.record_every):
             state = after
             if measurements:
@@ -267,12 +269,22 @@ def _ours_auto(problem: Problem) -> Callable[[int], Trained]:
     return _ours(problem, compress="auto")
 
 
+def _ours_kernel(problem: Problem) -> Callable[[int], Trained]:
+    """One kernel for a stretch of steps; where that cannot be used, no result."""
+    os.environ["PORTABLE_DNN_CUPY_KERNEL"] = "1"  # this process measures nothing else
+    warnings.simplefilter("error", RuntimeWarning)
+    return _ours(problem, compress="on")
+
+
 _TORCH = (("torch",), _torch_needs)
 _JAX = (("jax", "jaxlib"), _jax_needs)
 _CUPY = (("cupy",), _cupy_needs)
 
 PROGRAMS: dict[str, Program] = {
     "ours": Program("portable_dnn, CuPy compiled", *_CUPY, _ours_auto, _cupy_clock),
+    "ours-kernel": Program(
+        "portable_dnn, CuPy, one kernel a stretch", *_CUPY, _ours_kernel, _cupy_clock
+    ),
     "ours-eager": Program("portable_dnn, CuPy eager", *_CUPY, _ours_eager, _cupy_clock),
     "ours-off": Program("portable_dnn, CuPy, not compressed", *_CUPY, _ours_off, _cupy_clock),
     "torch-eager": Program("PyTorch eager", *_TORCH, _torch_eager, _torch_clock),

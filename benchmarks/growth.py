@@ -27,7 +27,8 @@ __all__ = ["add_options", "main", "needed_bytes", "run"]
 NAME = "growth"
 FEATURES = 12288
 DEFAULT_PEERS = (
-    *(name for name in PEERS if name.startswith("ours-") and name.endswith(("-on", "-off"))),
+    "ours-numpy-on",
+    *(name for name in PEERS if name.startswith("ours-") and name.endswith("-off")),
     "sklearn",
     "torch-eager",
     "jax-step",
@@ -45,6 +46,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtypes", nargs="+", default=["float64"])
     parser.add_argument("--threads", type=int, default=cores())
     parser.add_argument("--run", type=int, default=2500, help="steps of a whole run")
+    parser.add_argument("--most", type=float, default=1e12, help="operations a case may take")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the results")
 
 
@@ -90,8 +92,12 @@ def needed_bytes(peer: str, m: int, layers: Sequence[int], dtype: str) -> int:
 
 def _iterations(m: int, layers: Sequence[int]) -> int:
     """Take enough for a steady time, few where each takes seconds."""
-    operations = 4 * FEATURES * m * layers[0]
-    return int(np.clip(2e11 / operations, 4, 200))
+    return int(np.clip(2e11 / _operations(m, layers), 4, 200))
+
+
+def _operations(m: int, layers: Sequence[int]) -> int:
+    """Count the floating-point operations of a step's two large products."""
+    return 4 * FEATURES * m * layers[0]
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -139,6 +145,12 @@ def _measure(
 ) -> list[dict[str, Any]]:
     """Run one case as often as there are rounds, if there is memory for it."""
     layers = [int(units) for units in case["layers"].split("-")]
+    iterations = options.iterations or _iterations(case["m"], layers)
+    operations = iterations * _operations(case["m"], layers)
+    if operations > options.most:
+        raise FailedRunError(
+            f"takes {operations / 1e12:.1f} Tflop, and {options.most / 1e12:.1f} are allowed"
+        )
     needed = needed_bytes(case["peer"], case["m"], layers, case["dtype"])
     free = int(psutil.virtual_memory().available * SHARE)
     if needed > free:
@@ -148,7 +160,7 @@ def _measure(
     arguments = [
         *("--peer", case["peer"], "--dtype", case["dtype"], "--layers", case["layers"]),
         *("--samples", str(case["m"]), "--loop-only"),
-        *("--iterations", str(options.iterations or _iterations(case["m"], layers))),
+        *("--iterations", str(iterations)),
     ]
     return [
         run_worker(arguments, threads=options.threads, core_type=core_type, timeout=3600)

@@ -70,20 +70,41 @@ def draw_growth(result: Result, path: Path) -> None:
     rows = result["rows"]
     networks = list(dict.fromkeys((row["layers"], row["dtype"]) for row in rows))
     kinds = (("step_seconds", "seconds a step"), ("run_seconds", "seconds, whole run"))
-    figure = Figure(figsize=(11.0, 4.0 * max(len(networks), 1)), layout="tight")
+    figure = Figure(figsize=(11.0, 3.6 * max(len(networks), 1) + 1.0), layout="constrained")
     FigureCanvasAgg(figure)
     for line, (layers, dtype) in enumerate(networks):
         there = [r for r in rows if (r["layers"], r["dtype"]) == (layers, dtype)]
+        sizes = sorted({row["m"] for row in there})
         for column, (quantity, label) in enumerate(kinds):
             axes = figure.add_subplot(len(networks), 2, 2 * line + column + 1)
-            for title in dict.fromkeys(row["title"] for row in there):
+            for title, style in zip(
+                dict.fromkeys(row["title"] for row in there), _STYLES, strict=False
+            ):
                 curve = [(r["m"], r[quantity]) for r in there if r["title"] == title]
-                axes.loglog(*zip(*curve, strict=True), marker="o", label=title)
+                axes.loglog(*zip(*curve, strict=True), **style, label=title)
             chosen = [r["m"] for r in there if r.get("would_compress")]
             if chosen:
-                axes.axvline(max(chosen), color="grey", linestyle=":", label="auto: up to here")
+                axes.axvline(
+                    max(chosen),
+                    color="grey",
+                    linestyle=":",
+                    label="largest measured that auto compresses",
+                )
+            axes.set_xticks(sizes, [f"{m:,}" for m in sizes], fontsize=8)
+            axes.minorticks_off()
             axes.set_xlabel("samples")
             axes.set_ylabel(label)
             axes.set_title(f"12288-{layers}-1, {dtype}")
-            axes.legend(fontsize=7)
+    if networks:
+        figure.legend(
+            *figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3
+        )
     figure.savefig(path, dpi=120)
+
+
+# Okabe and Ito's colours, which all can tell apart; a marker each besides.
+_STYLES = tuple(
+    {"color": color, "marker": marker}
+    for marker in "os^Dv*"
+    for color in ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
+)

@@ -145,7 +145,7 @@ def relu(Z: Array, *, xp: Namespace | None = None) -> tuple[Array, Array]:
 
 
 def relu_backward(dA: Array, cache: Array, *, xp: Namespace | None = None) -> Array:
-    """Derivative through ReLU, dA · 1[Z > 0]; relu'(0) = 0.
+    """Derivative through ReLU: dA where Z > 0, else 0; relu'(0) = 0.
 
     Parameters
     ----------
@@ -162,7 +162,8 @@ def relu_backward(dA: Array, cache: Array, *, xp: Namespace | None = None) -> Ar
         `dZ`, shape and dtype of `Z`.
     """
     xp = xp or _check_backward(dA, cache)
-    return dA * xp.astype(cache > 0, cache.dtype)
+    # Not dA times the mask: 0 · ∞ is NaN, which XLA turns into 0 where it compiles, and others not.
+    return xp.where(cache > 0, dA, 0.0)
 
 
 def leaky_relu(

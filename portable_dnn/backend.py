@@ -47,9 +47,9 @@ Measurements: TypeAlias = dict[str, Array]
 """What a step measured: names to 0-d arrays, still on the device."""
 
 Step: TypeAlias = Callable[[dict[str, Array], Any, Array], tuple[Measurements, dict[str, Array]]]
-"""A training step, `(state, data, Y) -> (measurements, state)`, without side effects.
+"""A training step, `(state, data, signs) -> (measurements, state)`, without side effects.
 
-State and data are what `first_layer.Held` says: a dict of arrays and a named tuple of arrays.
+A dict of arrays, a named tuple of arrays and an array; what they are, `step.TrainingStep` says.
 """
 
 
@@ -57,7 +57,7 @@ class Stretch(Protocol):
     """A training step that can be taken several times at once."""
 
     def __call__(
-        self, state: dict[str, Array], data: Any, Y: Array, times: int = 1
+        self, state: dict[str, Array], data: Any, signs: Array, times: int = 1
     ) -> tuple[Measurements, dict[str, Array]]:
         """Take the step `times` times (1 or more); the measurements are those of the last."""
 

@@ -18,7 +18,7 @@ from portable_dnn.initializers import initialize_parameters_deep, parameters_has
 from portable_dnn.memory import check_fits
 from portable_dnn.model import Model
 from portable_dnn.needs import Needs, check_room, explained_shortage
-from portable_dnn.pixels import flatten_images, scale_pixels
+from portable_dnn.pixels import are_pixels, flatten_images, scale_pixels
 from portable_dnn.settings import Settings
 from portable_dnn.snapshot import Snapshot
 from portable_dnn.training import Progress, train
@@ -174,7 +174,9 @@ def run(
         start = start_parameters(data, settings)
     began = time.perf_counter()
     with explained_shortage(needs, device):
-        X = scale_pixels(place(flatten_images(images), device), settings.dtype)
+        X = place(flatten_images(images), device)
+        if not are_pixels(X):
+            X = scale_pixels(X, settings.dtype)
         Y = place_labels(pictures, device)
         parameters, history = train(
             X,
@@ -207,7 +209,7 @@ def run(
     return Experiment(
         model,
         history,
-        evaluate_input(X, Y, model),
+        evaluate_input(scale_pixels(X, settings.dtype), Y, model),
         None if data.test is None else evaluate(data.test, model),
         seconds,
         start,

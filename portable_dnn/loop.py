@@ -23,14 +23,14 @@ class Steps(NamedTuple):
         The same step without.
     data : object
         `Held.data`.
-    Y : array
-        Labels, (n_L, m), in the dtype of X.
+    signs : array
+        Labels as 1 − 2Y, (n_L, m), in the dtype of the run.
     """
 
     measured: Stretch
     plain: Stretch
     data: Any
-    Y: Array
+    signs: Array
 
 
 def iterate(
@@ -120,7 +120,7 @@ def _take(
     """Take some steps."""
     # What NumPy would warn of on the way to a cost that is not finite, the error says better.
     with np.errstate(over="ignore", invalid="ignore"):
-        return step(state, steps.data, steps.Y, times)
+        return step(state, steps.data, steps.signs, times)
 
 
 def first_not_finite(

@@ -3,8 +3,9 @@
 import psutil
 
 from portable_dnn.errors import DataError
+from portable_dnn.process_limits import address_space_left
 
-__all__ = ["check_fits", "free_host_memory", "words_for_bytes"]
+__all__ = ["check_fits", "free_host_memory", "show_bytes"]
 
 
 def check_fits(needed: int, what: str, available: int | None = None) -> None:
@@ -17,7 +18,8 @@ def check_fits(needed: int, what: str, available: int | None = None) -> None:
     what : str
         What needs them, as the subject of the message: "data.h5 declares".
     available : int, optional
-        Free bytes where they are to lie; by default the host's.
+        Free bytes where they are to lie; by default the host's, or what this process may still
+        have of them.
 
     Raises
     ------
@@ -28,18 +30,18 @@ def check_fits(needed: int, what: str, available: int | None = None) -> None:
         available = free_host_memory()
     if needed > available:
         raise DataError(
-            f"{what} {words_for_bytes(needed)} of data, but only {words_for_bytes(available)} of "
+            f"{what} {show_bytes(needed)} of data, but only {show_bytes(available)} of "
             "memory are free; use fewer or smaller pictures, smaller layers or float32"
         )
 
 
 def free_host_memory() -> int:
-    """Return the bytes that the operating system can give without swapping."""
-    return int(psutil.virtual_memory().available)
+    """Return the bytes that this process can have without swapping."""
+    return min(int(psutil.virtual_memory().available), address_space_left())
 
 
-def words_for_bytes(count: int) -> str:
-    """Write a number of bytes in MB, or in GB from 1 GB on.
+def show_bytes(count: int) -> str:
+    """Write a number of bytes for people: in MB, or in GB from 1 GB on.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from portable_dnn.devices import Device
 from portable_dnn.errors import DataError
-from portable_dnn.memory import free_host_memory, words_for_bytes
+from portable_dnn.memory import free_host_memory, show_bytes
 
 __all__ = ["Needs", "check_room", "explained_shortage", "is_shortage"]
 
@@ -129,13 +129,13 @@ def _sentence(needs: Needs, free: int) -> str:
     """Say what is needed, what is free, and what would fit."""
     if needs.bytes <= free:
         return (
-            f"this run makes about {words_for_bytes(needs.bytes)} of data, and "
-            f"{words_for_bytes(free)} are free now, so something else took memory meanwhile; try "
+            f"this run makes about {show_bytes(needs.bytes)} of data, and "
+            f"{show_bytes(free)} are free now, so something else took memory meanwhile; try "
             "again, or with float32 or fewer pictures"
         )
     return (
-        f"this run makes about {words_for_bytes(needs.bytes)} of data, but only "
-        f"{words_for_bytes(free)} of memory are free; {_advice(needs, free)}"
+        f"this run makes about {show_bytes(needs.bytes)} of data, but only "
+        f"{show_bytes(free)} of memory are free; {_advice(needs, free)}"
     )
 
 
@@ -149,7 +149,7 @@ def _advice(needs: Needs, free: int) -> str:
         f"hidden layers of {','.join(map(str, half)) or 'no'} units": smaller,
     }
     fitting = [
-        f"{what} ({words_for_bytes(choice.bytes)})"
+        f"{what} ({show_bytes(choice.bytes)})"
         for what, choice in choices.items()
         if choice != needs and choice.bytes <= free
     ]

@@ -8,6 +8,7 @@ from portable_dnn.backend import Array, Namespace, Parameters
 from portable_dnn.errors import ShapeError
 from portable_dnn.layers import LayerCache, check_cache, linear_activation_forward, linear_backward
 from portable_dnn.losses import cost_gradient
+from portable_dnn.pixels import are_pixels
 from portable_dnn.shapes import check_input, check_labels, check_parameters, check_same_shape
 
 __all__ = ["L_model_backward", "L_model_forward", "check_network"]
@@ -16,7 +17,7 @@ OUTPUT = ACTIVATIONS["sigmoid"]
 
 
 def check_network(
-    X: Array, parameters: Parameters, Y: Array | None = None
+    X: Array, parameters: Parameters, Y: Array | None = None, *, pixels: bool = False
 ) -> tuple[Namespace, tuple[int, ...]]:
     """Check at the door that input, labels and parameters fit each other.
 
@@ -28,6 +29,8 @@ def check_network(
         `W1, b1 … WL, bL`.
     Y : array, optional
         Labels, (n_L, m).
+    pixels : bool
+        Whether X may be bytes.
 
     Returns
     -------
@@ -44,7 +47,11 @@ def check_network(
     if not isinstance(parameters, Mapping):
         kind = type(parameters).__name__
         raise ShapeError(f"the parameters are a {kind}; a dict W1, b1 … WL, bL would be right")
-    xp = common_namespace({"X": X, **parameters}, {} if Y is None else {"Y": Y})
+    labels = {} if Y is None else {"Y": Y}
+    if pixels and are_pixels(X):
+        xp = common_namespace(parameters, {"X": X, **labels})
+    else:
+        xp = common_namespace({"X": X, **parameters}, labels)
     dims = check_parameters(parameters)
     check_input(X, dims[0])
     if Y is not None:

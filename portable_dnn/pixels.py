@@ -5,7 +5,7 @@ from portable_dnn.backend import Array, HostArray
 from portable_dnn.choices import FLOATS, check_choice
 from portable_dnn.errors import DTypeError, ShapeError
 
-__all__ = ["PIXEL_SCALE", "flatten_images", "scale_pixels"]
+__all__ = ["PIXEL_SCALE", "are_pixels", "flatten_images", "scale_pixels"]
 
 PIXEL_SCALE = 255.0
 """The greatest pixel value, by which bytes are divided."""
@@ -36,6 +36,22 @@ def flatten_images(images: HostArray) -> HostArray:
     return images.reshape(images.shape[0], -1).T
 
 
+def are_pixels(X: Array) -> bool:
+    """Whether input is pictures as bytes, still to be scaled.
+
+    Parameters
+    ----------
+    X : array
+        Of any library.
+
+    Returns
+    -------
+    bool
+        Whether its dtype is uint8.
+    """
+    return hasattr(X, "dtype") and dtype_name(X) == "uint8"
+
+
 def scale_pixels(X: Array, dtype: str = "float64") -> Array:
     """Turn pixels into floats from 0 to 1, on the device where they are.
 
@@ -60,7 +76,7 @@ def scale_pixels(X: Array, dtype: str = "float64") -> Array:
     """
     xp = common_namespace({}, {"X": X})
     target = getattr(xp, check_choice(dtype, FLOATS, "dtype"))
-    if X.dtype == xp.uint8:
+    if are_pixels(X):
         return xp.astype(X, target) / PIXEL_SCALE
     if xp.isdtype(X.dtype, "real floating"):
         return xp.astype(X, target, copy=False)

@@ -1,8 +1,30 @@
-"""Putting a library's errors into one line, for backends that say why they cannot run."""
+"""Putting what libraries and files say of themselves into one line that can be shown."""
 
 from collections.abc import Callable, Mapping
 
-__all__ = ["answers", "words"]
+__all__ = ["answers", "one_line", "words"]
+
+_MOST_SHOWN = 2_000  # characters
+
+
+def one_line(text: str) -> str:
+    """Fold a text to a line; what a file says of itself must not steer the terminal.
+
+    Parameters
+    ----------
+    text : str
+        Anything.
+
+    Returns
+    -------
+    str
+        Without line breaks; characters that cannot be shown are escaped, and what is too long to
+        be read is cut.
+    """
+    folded = " ".join(text.split())
+    if len(folded) > _MOST_SHOWN:
+        folded = f"{folded[:_MOST_SHOWN]} …"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in folded)
 
 
 def words(error: BaseException) -> str:

@@ -13,6 +13,7 @@ arrays*); it holds for every update that commutes with a rotation of the input (
 momentum, L2), and not for Adam.
 """
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -25,11 +26,12 @@ from portable_dnn.errors import SettingError
 from portable_dnn.first_layer import FirstLayer, Held, Samples, ones_for
 from portable_dnn.joined import join, split
 from portable_dnn.norms import gradient_norm
+from portable_dnn.pixels import PIXEL_SCALE, are_pixels
 
 __all__ = ["COMPRESS", "SPAN", "Work", "choose", "hold", "work"]
 
 COMPRESS = ("auto", "on", "off")
-_BLOCK = 1024  # features a block: small beside X, large enough for a fast product
+_BLOCK = 2048  # features a block: small beside X, large enough for a fast product
 
 
 def _forward(state: Parameters, samples: Samples, *, xp: Namespace) -> Array:
@@ -43,13 +45,11 @@ def _moves(dZ1: Array, samples: Samples, *, xp: Namespace) -> dict[str, Array]:
 
 
 def _norms(moves: Parameters, samples: Samples, *, xp: Namespace) -> dict[str, Array]:
-    """How far W1 moves, by D Xᵀ, whose square is Σ (D XᵀX) ∘ D, and b1, by the row sums of D."""
+    """How far W1 moves, by D Xᵀ, and b1, by the row sums d of D: Σ (D K) ∘ D is both squares."""
     D = moves["C1"]
-    square = xp.sum((D @ (samples.X - 1.0)) * D)
-    return {
-        "W1": xp.sqrt(xp.maximum(square, 0.0)),
-        "b1": gradient_norm(D @ samples.ones.T, xp=xp),
-    }
+    d = D @ samples.ones.T
+    square = xp.sum(moves["Z1"] * D) - xp.sum(d * d)
+    return {"W1": xp.sqrt(xp.maximum(square, 0.0)), "b1": gradient_norm(d, xp=xp)}
 
 
 SPAN = FirstLayer(_forward, _moves, _norms)
@@ -59,12 +59,14 @@ SPAN = FirstLayer(_forward, _moves, _norms)
 def hold(X: Array, parameters: Parameters, *, xp: Namespace) -> Held:
     """Hold layer 1 in the span of the samples.
 
-    K and W1 X are summed in float64 where the device has it, and rounded to the dtype of X once.
+    K and W1 X are summed in float64 where the device has it, a block of features at a time, and
+    rounded to the dtype of the parameters once. For pixels, 255² XᵀX is a sum of whole numbers
+    below 2⁵³: exact in float64, the same bits on every library, in any order.
 
     Parameters
     ----------
     X : array
-        Input, (n_x, m), floating.
+        Input, (n_x, m), floating, or uint8 pixels, of which no floating copy is made.
     parameters : mapping of str to array
         `W1, b1 … WL, bL`.
     xp : namespace
@@ -75,37 +77,52 @@ def hold(X: Array, parameters: Parameters, *, xp: Namespace) -> Held:
     Held
         With K, (m, m), as data, and `Z1` (n_1, m), `C1` (n_1, m) and the joined layers as state.
     """
-    wide = _widest(X, xp)
-    m = X.shape[1]
-    K = xp.ones((m, m), dtype=wide, device=array_api_compat.device(X))
-    Z1 = xp.astype(parameters["b1"], wide)
-    for start in range(0, X.shape[0], _BLOCK):
-        stop = min(start + _BLOCK, X.shape[0])
-        block = xp.astype(X[start:stop, :], wide, copy=False)
-        weights = xp.astype(parameters["W1"][:, start:stop], wide, copy=False)
-        K += block.T @ block  # in place where the library can: K may be large
-        Z1 = Z1 + weights @ block
-    Z1 = xp.astype(Z1, X.dtype, copy=False)
+    W1, b1 = parameters["W1"], parameters["b1"]
+    device = array_api_compat.device(X)
+    wide, m = _widest(W1, xp), X.shape[1]
+    K = xp.zeros((m, m), dtype=wide, device=device)
+    Z1 = xp.zeros((W1.shape[0], m), dtype=wide, device=device)
+    for block in _blocks(X.shape[0], whole=X.dtype == wide):
+        rows = xp.astype(X[block, :], wide, copy=False)
+        K += rows.T @ rows  # in place where the library can: K may be large
+        Z1 += xp.astype(W1[:, block], wide, copy=False) @ rows
+    if are_pixels(X):
+        K /= PIXEL_SCALE**2
+        Z1 /= PIXEL_SCALE
+    K += 1.0
+    Z1 = xp.astype(Z1 + xp.astype(b1, wide, copy=False), W1.dtype, copy=False)
     return Held(
         SPAN,
-        Samples(xp.astype(K, X.dtype, copy=False), ones_for(X, xp=xp)),
+        Samples(xp.astype(K, W1.dtype, copy=False), ones_for(Z1, xp=xp)),
         {"Z1": Z1, "C1": xp.zeros_like(Z1), **join(parameters, xp=xp)},
-        partial(_leave, X, parameters["W1"], parameters["b1"], xp=xp),
+        partial(_leave, X, W1, b1, xp=xp),
     )
 
 
-def _widest(X: Array, xp: Namespace) -> Any:
-    """Return float64, or the dtype of X on a device that has none wider."""
-    device = array_api_compat.device(X)
+def _blocks(n_x: int, *, whole: bool = False) -> Iterator[slice]:
+    """Cut the features into blocks, of which a cast makes a copy; or into one."""
+    size = n_x if whole else _BLOCK
+    for start in range(0, n_x, size):
+        yield slice(start, min(start + size, n_x))
+
+
+def _widest(array: Array, xp: Namespace) -> Any:
+    """Return float64, or the dtype of an array on a device that has none wider."""
+    device = array_api_compat.device(array)
     floats = xp.__array_namespace_info__().dtypes(device=device, kind="real floating")
-    return floats.get("float64", X.dtype)
+    return floats.get("float64", array.dtype)
 
 
 def _leave(X: Array, W1: Array, b1: Array, state: Parameters, *, xp: Namespace) -> dict[str, Array]:
     """Turn a state of the run back into `W1, b1 … WL, bL`."""
     C1 = state["C1"]
+    if are_pixels(X):
+        moved = [C1 @ xp.astype(X[block, :], C1.dtype).T for block in _blocks(X.shape[0])]
+        W1 = W1 + xp.concat(moved, axis=1) / PIXEL_SCALE
+    else:
+        W1 = W1 + C1 @ X.T
     b1 = b1 + xp.sum(C1, axis=1, keepdims=True)
-    return {"W1": W1 + C1 @ X.T, "b1": b1, **split(state)}
+    return {"W1": W1, "b1": b1, **split(state)}
 
 
 class Work(NamedTuple):

@@ -19,11 +19,11 @@ def one_by_one(step: Step) -> Stretch:
     """
 
     def run(
-        state: dict[str, Array], data: Array, Y: Array, times: int = 1
+        state: dict[str, Array], data: Array, signs: Array, times: int = 1
     ) -> tuple[Measurements, dict[str, Array]]:
         measurements: Measurements = {}
         for _ in range(times):
-            measurements, state = step(state, data, Y)
+            measurements, state = step(state, data, signs)
         return measurements, state
 
     return run

@@ -13,7 +13,7 @@ from portable_dnn.backend import Array, Measurements, Namespace, Parameters
 from portable_dnn.choices import check_count
 from portable_dnn.devices import location_of, place
 from portable_dnn.errors import DataError, DivergenceError, SettingError
-from portable_dnn.first_layer import hold
+from portable_dnn.first_layer import Held, hold
 from portable_dnn.history import History, Record, to_record
 from portable_dnn.initializers import (
     initialize_parameters,
@@ -23,6 +23,7 @@ from portable_dnn.initializers import (
 from portable_dnn.loop import Steps, first_not_finite, iterate, measure_once
 from portable_dnn.network import check_network
 from portable_dnn.optimizers import check_learning_rate
+from portable_dnn.pixels import are_pixels, scale_pixels
 from portable_dnn.shapes import check_layer_dims
 from portable_dnn.snapshot import Snapshot, array_hash, place_state
 from portable_dnn.step import make_step
@@ -104,12 +105,13 @@ def train(
     Parameters
     ----------
     X : array
-        Input, (n_x, m), floating; its library, device and dtype decide where and in what precision
-        the run computes.
+        Input, (n_x, m); its library and device decide where the run computes. Floating, in the
+        dtype of the parameters; or uint8 pixels, taken as X / 255, of which a compressed run makes
+        no floating copy.
     Y : array
         Labels 0 or 1, (n_L, m), any real dtype.
     parameters : mapping of str to array
-        Start parameters, on the device and in the dtype of X; not changed.
+        Start parameters, on the device of X; not changed. Their dtype is the run's precision.
     hidden : str, Activation or sequence of these
         Activation of all hidden layers, or one for each.
     learning_rate : float
@@ -150,14 +152,14 @@ def train(
     UserWarning
         If the products of the samples are rounded otherwise than where `begin` was made.
     """
-    xp, dims = check_network(X, parameters, Y)
+    xp, dims = check_network(X, parameters, Y, pixels=True)
     activations = hidden_activations(hidden, len(dims) - 2)
     learning_rate = check_learning_rate(learning_rate)
     check_count(num_iterations, "number of iterations")
     check_count(record_every, "interval between records")
     if stop_every is not None:
         check_count(stop_every, "interval between stops")
-    Y = xp.astype(Y, X.dtype, copy=False)
+    Y = xp.astype(Y, parameters["W1"].dtype, copy=False)
     _check_labels_binary(Y, xp)
     device = location_of(X)
     start_hash = parameters_hash(parameters)
@@ -165,7 +167,7 @@ def train(
         compressed = span.choose(compress, X, parameters, num_iterations, device)
     else:
         compressed = _check_begin(begin, start_hash, num_iterations)
-    held = span.hold(X, parameters, xp=xp) if compressed else hold(X, parameters, xp=xp)
+    held = _hold(X, parameters, compressed=compressed, xp=xp)
     history = History(start_hash, compressed) if begin is None else begin.history.copy()
     measured, plain = (
         device.backend.compile(
@@ -173,7 +175,7 @@ def train(
         )
         for measured in (True, False)
     )
-    steps = Steps(measured, plain, held.data, Y)
+    steps = Steps(measured, plain, held.data, 1.0 - 2.0 * Y)
     run = _Run(steps, held.parameters_of, learning_rate, record_every, history)
     state, done = held.state, 0
     if begin is not None:
@@ -184,6 +186,15 @@ def train(
         steps, state, num_iterations, record_every, look_every, begin=done, stop_every=stop_every
     )
     return _follow(run, state, done, stops, callback or _nothing)
+
+
+def _hold(X: Array, parameters: Parameters, *, compressed: bool, xp: Namespace) -> Held:
+    """Hold layer 1 in the span of the samples, or by its weights, and then of floating input."""
+    if compressed:
+        return span.hold(X, parameters, xp=xp)
+    if are_pixels(X):
+        X = scale_pixels(X, dtype_name(parameters["W1"]))
+    return hold(X, parameters, xp=xp)
 
 
 def _check_begin(begin: Snapshot, start_hash: str, num_iterations: int) -> bool:
@@ -298,7 +309,7 @@ def L_layer_model(
     Parameters
     ----------
     X : array
-        Input, (n_x, m), floating.
+        Input, (n_x, m), floating; or uint8 pixels, taken as X / 255 in float64.
     Y : array
         Labels 0 or 1, (n_L, m).
     layers_dims : sequence of int
@@ -315,7 +326,7 @@ def L_layer_model(
     Returns
     -------
     parameters : dict of str to array
-        `W1, b1 … WL, bL`, on the device and in the dtype of X.
+        `W1, b1 … WL, bL`, on the device of X and in the run's dtype.
     costs : list of float
         The cost every 100 iterations, from iteration 0.
 
@@ -345,7 +356,7 @@ def two_layer_model(
     Parameters
     ----------
     X : array
-        Input, (n_x, m), floating.
+        As for `L_layer_model`.
     Y : array
         Labels 0 or 1, (n_y, m).
     layers_dims : (n_x, n_h, n_y)
@@ -358,7 +369,7 @@ def two_layer_model(
     Returns
     -------
     parameters : dict of str to array
-        `W1, b1, W2, b2`, on the device and in the dtype of X.
+        `W1, b1, W2, b2`, on the device of X and in the run's dtype.
     costs : list of float
         The cost every 100 iterations, from iteration 0.
 
@@ -387,7 +398,8 @@ def _model(
     hidden: Hidden,
 ) -> tuple[dict[str, Array], list[float]]:
     """Place the start where X is, and train."""
-    parameters = place(start, location_of(X), dtype=dtype_name(X))
+    dtype = "float64" if are_pixels(X) else dtype_name(X)
+    parameters = place(start, location_of(X), dtype=dtype)
 
     def show(progress: Progress) -> None:
         if progress.record is not None:

@@ -2,16 +2,20 @@
 
     python scripts/gpu_check.py --out benchmarks/results/gpu_check.json
 
-Climbs the doctor's ladder, runs every test that computes on the GPU, and trains the published run
-in float64 and float32. It needs no network and no installation: it works from a bare checkout with
-the dependencies at hand; pure-Python ones may lie as wheels in a folder (`--wheels`). The result
-says what ran, on which device, with which versions. Without a usable GPU it ends with exit code 1
-and writes nothing.
+Climbs the doctor's ladder, runs every test that computes on the GPU, trains the published run in
+float64 and float32, and holds CuPy, and PyTorch and JAX where they have a card, against NumPy
+(`portable-dnn compare`), with TF32 off and on: off, nothing may be wrong; on, the float32 products
+must be called wrong, by name. On CuPy all is done once more with the kernel for whole stretches
+switched on. The reports lie beside the result. It needs no network and no installation: it works
+from a bare checkout with the dependencies at hand; pure-Python ones may lie as wheels in a folder
+(`--wheels`). The result says what ran, on which device, with which versions. Without a usable GPU
+it ends with exit code 1 and writes nothing.
 """
 
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -23,6 +27,7 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA_VARIABLE = "PORTABLE_DNN_DATA"
+KERNEL_VARIABLE = "PORTABLE_DNN_CUPY_KERNEL"
 
 
 def main() -> int:
@@ -42,14 +47,18 @@ def main() -> int:
             "ladder": ladder["checks"],
             "tests": run_tests(environment, options, scratch),
             "runs": [run_published(environment, options, d, scratch) for d in options.dtypes],
+            "comparisons": run_comparisons(environment, options, ladder["checks"]),
+            "with_kernel": run_with_kernel(environment, options, scratch),
             "benchmark": run_benchmark(environment, options, scratch),
         }
-    tests, runs = result["tests"], result["runs"]
+    tests, runs, kernel = result["tests"], result["runs"], result["with_kernel"]
     result["published_run_checked"] = any(run["as_published"] for run in runs)
     result["passed"] = (
         tests["exit_code"] == 0
         and tests["passed"] > 0
         and all(run["exit_code"] == 0 and run["as_published"] is not False for run in runs)
+        and all(comparison["as_expected"] for comparison in result["comparisons"])
+        and (kernel is None or kernel["passed"])
     )
     if not result["published_run_checked"]:
         print(f"the published costs were not checked; {DATA_VARIABLE} names the data's folder")
@@ -90,7 +99,7 @@ def bare_checkout(scratch: Path, wheels: Path | None) -> dict[str, str]:
     for group, entries in project["entry-points"].items():
         lines += [f"[{group}]", *(f"{name} = {value}" for name, value in entries.items()), ""]
     (info / "entry_points.txt").write_text("\n".join(lines))
-    paths = [site, ROOT, ROOT / "backends", os.environ.get("PYTHONPATH", "")]
+    paths = [site, ROOT, ROOT / "backends", ROOT / "plugins", os.environ.get("PYTHONPATH", "")]
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(str(path) for path in paths if path != ""),
@@ -145,14 +154,20 @@ def run_tests(
     }
 
 
+def real_data() -> list[str]:
+    """Return the files of the course's data set, if they are at hand."""
+    folder = Path(os.environ.get(DATA_VARIABLE) or ROOT.parent / "shared" / "data")
+    files = [folder / f"{part}_catvnoncat.h5" for part in ("train", "test")]
+    return [str(file) for file in files] if all(file.is_file() for file in files) else []
+
+
 def run_published(
     environment: dict[str, str], options: argparse.Namespace, dtype: str, scratch: Path
 ) -> dict[str, object]:
     """Train with the published settings, on the real data if they are at hand."""
-    folder = Path(os.environ.get(DATA_VARIABLE) or ROOT.parent / "shared" / "data")
-    files = [folder / f"{part}_catvnoncat.h5" for part in ("train", "test")]
-    real = all(file.is_file() for file in files)
-    data = [str(files[0]), "--test", str(files[1])] if real else []
+    files = real_data()
+    real = bool(files)
+    data = [files[0], "--test", files[1]] if real else []
     history = scratch / f"history-{dtype}.json"
     done = command(
         environment,
@@ -176,6 +191,92 @@ def run_published(
     }
 
 
+def run_with_kernel(
+    environment: dict[str, str], options: argparse.Namespace, scratch: Path
+) -> dict[str, Any] | None:
+    """Do the same with stretches of steps as one launch; None on a backend that has no kernel."""
+    if options.backend != "cupy":
+        return None
+    # Where the kernel is not used it warns, and the warning is an error.
+    switched = {**environment, KERNEL_VARIABLE: "1", "PYTHONWARNINGS": "error::RuntimeWarning"}
+    tests = run_tests(switched, options, scratch)
+    runs = [run_published(switched, options, dtype, scratch) for dtype in options.dtypes]
+    fine = all(run["exit_code"] == 0 and run["as_published"] is not False for run in runs)
+    comparisons = [
+        compare(switched, options, options.backend, dtype, tf32=False, way="-kernel")
+        for dtype in options.dtypes
+    ]
+    same = all(comparison["as_expected"] for comparison in comparisons)
+    passed = tests["exit_code"] == 0 and tests["passed"] != 0 and fine and same
+    return {"passed": passed, "tests": tests, "runs": runs, "comparisons": comparisons}
+
+
+def run_comparisons(
+    environment: dict[str, str],
+    options: argparse.Namespace,
+    ladder: list[dict[str, str]],
+) -> list[dict[str, object]]:
+    """Hold the backend, and other libraries with a card, against NumPy, with TF32 off and on."""
+    found = command(environment, "devices").stdout
+    devices = [options.backend]
+    if options.backend == "cupy":
+        devices += [d for d in ("torch:cuda:0", "jax:cuda:0") if f"{d} " in found]
+    capability = re.search(r"compute capability (\d+)", " ".join(c["detail"] for c in ladder))
+    has_tf32 = capability is not None and int(capability.group(1)) >= 8  # since Ampere
+    return [
+        compare(environment, options, device, dtype, tf32=tf32)
+        for device in devices
+        for dtype in options.dtypes
+        for tf32 in ((False, True) if has_tf32 else (False,))
+    ]
+
+
+def compare(
+    environment: dict[str, str],
+    options: argparse.Namespace,
+    device: str,
+    dtype: str,
+    *,
+    tf32: bool,
+    way: str = "",
+) -> dict[str, object]:
+    """Compare once; the report is kept beside the result."""
+    setting = "on" if tf32 else "off"
+    name = f"compare-{device.replace(':', '-')}-{dtype}-tf32-{setting}{way}"
+    report = options.out.parent / f"{name}.json"
+    report.unlink(missing_ok=True)
+    chosen = {k: v for k, v in environment.items() if k not in TF32}
+    data = real_data()
+    done = command(
+        {**chosen, **{name: values[tf32] for name, values in TF32.items() if values[tf32]}},
+        *("compare", "--backend", device, "--dtype", dtype, "--json", str(report)),
+        *("--iterations", str(min(options.iterations, 200))),
+        *(("--data", data[0]) if data else ()),
+    )
+    print(done.stdout)
+    kept = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
+    headline = str(kept.get("headline", ""))
+    wrong = tf32 and dtype == "float32"  # TF32 is a way to multiply in float32 only
+    as_expected = (
+        done.returncode == 1 and bool(re.match(r"Wrong at (layer \d+, )?\w+ product\b", headline))
+        if wrong
+        else done.returncode == 0
+    )
+    if not as_expected:
+        expected = "a wrong product, by name" if wrong else "the same numbers or rounding only"
+        print(f"NOT AS EXPECTED: {device}, {dtype}, TF32 {setting}: {expected} was expected")
+    return {
+        "device": device,
+        "dtype": dtype,
+        "tf32": setting,
+        "exit_code": done.returncode,
+        "outcome": kept.get("outcome"),
+        "headline": headline,
+        "as_expected": as_expected,
+        "report": report.name if kept else None,
+    }
+
+
 def run_benchmark(
     environment: dict[str, str], options: argparse.Namespace, scratch: Path
 ) -> dict[str, Any] | None:
@@ -194,6 +295,14 @@ def run_benchmark(
     content: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
     return content
 
+
+# What switches TF32 in a library's products: the values for off and on; None is not set.
+TF32 = {
+    "CUPY_TF32": ("0", "1"),
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": (None, "1"),
+    "JAX_DEFAULT_MATMUL_PRECISION": (None, "tensorfloat32"),
+    "NVIDIA_TF32_OVERRIDE": (None, None),  # would overrule all of them
+}
 
 KEPT = (
     "device",

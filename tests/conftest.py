@@ -1,9 +1,11 @@
 """Running a test on every backend, and finding the real data set.
 
-A test that takes `device` runs on each device of each backend; one that takes `default_device`
-runs once for each backend. A backend that cannot run here is reported as skipped, with its own
-reason, never passed over in silence; one that was asked for by name (`--backend cupy`) and cannot
-run is a failure. With `--backend`, tests of the host alone run only if numpy is among the named.
+A test that takes `device` runs on two devices of each backend, if it has two; one that takes
+`default_device` runs once for each backend. A backend that cannot run here is reported as skipped,
+with its own reason, never passed over in silence; one that was asked for by name (`--backend cupy`)
+and cannot run is a failure. With `--backend`, tests of the host alone run only if numpy is among
+the named. The work is done by the plug-in that other people's tests use as well,
+`plugins/pytest_portable_dnn.py`; here its fixtures and its option have shorter names.
 """
 
 import os
@@ -12,10 +14,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from portable_dnn.registry import backend_names, first_failure, get_backend
+from portable_dnn.registry import backend_names
+from pytest_portable_dnn import DESTINATION, chosen, device_parameters, not_run
 
-FIXTURES = ("device", "default_device")
+FIXTURES = {"device": 2, "default_device": 1}
+"""Fixtures that are devices, and how many of each backend."""
+
 DATA_VARIABLE = "PORTABLE_DNN_DATA"
+
+pytest_plugins = ["pytester"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,53 +30,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--backend",
         action="append",
         default=[],
+        dest=DESTINATION,
         metavar="NAME",
         help="run the tests that compute on this backend only (may be repeated)",
     )
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    for name in config.getoption("--backend"):
-        if name not in backend_names():
-            raise pytest.UsageError(
-                f"unknown backend {name!r}; registered are {', '.join(backend_names())}"
-            )
-        reason = not_run(name)
-        if reason:
-            raise pytest.UsageError(f"backend {name} was asked for and cannot run: {reason}")
-
-
-def not_run(name: str) -> str:
-    """Say why a backend cannot run here; empty if it can."""
-    failure = first_failure(get_backend(name))
-    return f"{failure.detail} ({failure.name})" if failure else ""
-
-
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    lines = []
-    for name in config.getoption("--backend") or backend_names():
-        reason = not_run(name)
-        lines.append(f"backend {name}: " + (f"NOT RUN: {reason}" if reason else "runs"))
-    return lines
+    reasons = {name: not_run(name) for name in backend_names()} if not chosen(config) else {}
+    return [
+        f"backend {name}: " + (f"NOT RUN: {reason}" if reason else "runs")
+        for name, reason in reasons.items()
+    ]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    for fixture in set(FIXTURES) & set(metafunc.fixturenames):
-        parameters = []
-        for name in metafunc.config.getoption("--backend") or backend_names():
-            reason = not_run(name)
-            if reason:
-                mark = pytest.mark.skip(reason=f"backend {name} NOT RUN: {reason}")
-                parameters.append(pytest.param(f"{name}:none", marks=mark, id=name))
-                continue
-            devices = get_backend(name).devices()[: 2 if fixture == "device" else 1]
-            parameters += [pytest.param(f"{name}:{d}", id=f"{name}:{d}") for d in devices]
-        metafunc.parametrize(fixture, parameters)
+    for fixture, most in FIXTURES.items():
+        if fixture in metafunc.fixturenames:
+            metafunc.parametrize(fixture, device_parameters(metafunc.config, most=most))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    chosen = config.getoption("--backend")
-    if not chosen or "numpy" in chosen:
+    backends = {name.partition(":")[0] for name in chosen(config)}
+    if not backends or "numpy" in backends:
         return
     computing = [item for item in items if set(FIXTURES) & set(getattr(item, "fixturenames", ()))]
     config.hook.pytest_deselected(items=[item for item in items if item not in computing])

@@ -83,10 +83,50 @@ def modules_after(code: str) -> set[str]:
     return set(json.loads(run.stdout.splitlines()[-1]))
 
 
-def test_importing_the_library_brings_no_optional_one():
-    found = modules_after("import portable_dnn")
+@pytest.mark.parametrize("module", ["portable_dnn", "portable_dnn.equivalence"])
+def test_importing_the_library_brings_no_optional_one(module):
+    found = modules_after(f"import {module}")
     assert {"portable_dnn", "numpy"} <= found
     assert not found & (OPTIONAL | backend_modules())
+
+
+def test_importing_the_pytest_plug_in_brings_nothing_but_pytest():
+    found = modules_after("import pytest_portable_dnn")
+    assert "pytest" in found
+    assert not found & (OPTIONAL | {"portable_dnn", "numpy", "h5py", "array_api_compat"})
+
+
+# Every way to a card begins with one of these.
+WATCH = """
+import json, sys
+seen = []
+EVENTS = ("ctypes.dlopen", "subprocess.Popen", "os.system", "os.posix_spawn", "socket.connect")
+
+def watch(event, arguments):
+    path = str(arguments[0]) if arguments else ""
+    if event in EVENTS or (event == "open" and path.startswith(("/dev/", "/proc/driver/"))):
+        seen.append(f"{event} {path}")
+
+sys.addaudithook(watch)
+"""
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["portable_dnn", "portable_dnn.equivalence", "pytest_portable_dnn"],
+)
+def test_importing_touches_no_device(module):
+    def events(code):
+        shown = f"{WATCH}\n{code}\nprint(json.dumps(seen))"
+        run = subprocess.run(
+            [sys.executable, "-W", "error", "-c", shown], capture_output=True, text=True, check=True
+        )
+        return json.loads(run.stdout.splitlines()[-1])
+
+    # What the other libraries do by themselves is not ours (NumPy opens ctypes, for one).
+    others = "import numpy, array_api_compat.numpy, psutil, pytest"
+    assert events(f"{others}\nseen.clear()\nimport {module}") == []
+    assert events("import ctypes\nctypes.pythonapi\nctypes.CDLL(None)") != []  # the watch works
 
 
 def test_working_on_the_host_brings_no_optional_one():

@@ -1,5 +1,6 @@
 """portable_dnn on each registered backend: as it comes, and without its compression."""
 
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -64,6 +65,7 @@ def _run(
         record_every=problem.record_every,
         compress=compress,
         callback=callback,
+        callback_seconds=math.inf,  # after recorded iterations and at the end
     )
     return Outcome(to_host(trained.parameters), trained.history.cost, None, 0)
 
@@ -93,7 +95,7 @@ def peer_of(backend: str, compress: str) -> Peer:
         name=f"ours-{backend}" + ("" if compress == "auto" else f"-{compress}"),
         title=f"portable_dnn, {backend}{words[compress]}",
         prepare=partial(prepare, **settings),
-        modules=("portable_dnn", backend),
+        modules=("portable_dnn", backend, f"portable_dnn_{backend}"),
         distributions=("portable-dnn", *_DISTRIBUTIONS.get(backend, ())),
         openblas=backend == "numpy",
         inputs=("pictures",),

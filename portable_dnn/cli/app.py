@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from portable_dnn.cli.compare import compare
 from portable_dnn.cli.data import data
 from portable_dnn.cli.devices import devices
 from portable_dnn.cli.doctor import doctor
@@ -17,6 +18,7 @@ from portable_dnn.cli.summary import summary
 from portable_dnn.cli.sweep import sweep
 from portable_dnn.cli.train import train
 from portable_dnn.errors import PortableDnnError, UnsavedError
+from portable_dnn.reasons import one_line
 
 __all__ = ["app", "main"]
 
@@ -47,7 +49,7 @@ def program(
     """Train, evaluate and use a deep neural network; the same numbers on every array library."""
 
 
-for command in (train, evaluate, predict, sweep, summary, devices, doctor):
+for command in (train, evaluate, predict, sweep, summary, compare, devices, doctor):
     app.command()(command)
 app.add_typer(data, name="data")
 
@@ -59,8 +61,9 @@ def main() -> None:
     ------
     SystemExit
         Always, in Python's way of ending a program: 0 if all went well; 1 if `doctor` found
-        something missing, or a finished model is not where it should be; 2 for bad input, with one
-        sentence on the standard error; 130 after Ctrl-C and 143 after SIGTERM.
+        something missing, `compare` something wrong, or a finished model is not where it should
+        be; 2 for bad input, with one sentence on the standard error, and for a comparison that
+        could not be made; 130 after Ctrl-C and 143 after SIGTERM.
     """
     warnings.showwarning = _show_warning
     for stream in (sys.stdout, sys.stderr):
@@ -94,16 +97,10 @@ def fail(sentence: str, code: int = 2) -> None:
     SystemExit
         With that code.
     """
-    typer.echo(f"portable-dnn: error: {_one_line(sentence)}", err=True)
+    typer.echo(f"portable-dnn: error: {one_line(sentence)}", err=True)
     raise SystemExit(code)
-
-
-def _one_line(text: str) -> str:
-    """Fold a text to a line; what a file says of itself must not steer the terminal."""
-    folded = " ".join(text.split())
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in folded)
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Show a warning as one line, without the source line that raised it."""
-    typer.echo(f"portable-dnn: warning: {_one_line(str(message))}", err=True)
+    typer.echo(f"portable-dnn: warning: {one_line(str(message))}", err=True)

@@ -1,9 +1,10 @@
 """What a person sees: a live bar and drawn tables in a terminal, plain lines anywhere else."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -68,12 +69,7 @@ class Output:
             As many cells as columns.
         """
         if self.live:
-            table = Table()
-            for i, column in enumerate(columns):
-                table.add_column(column, justify="right" if i else "left")
-            for row in rows:
-                table.add_row(*(Text(cell) for cell in row))
-            self._console.print(table)
+            self._console.print(_drawn(columns, rows))
             return
         widths = [max(len(row[i]) for row in (columns, *rows)) for i in range(len(columns))]
         for row in (columns, *rows):
@@ -82,6 +78,39 @@ class Output:
                 for i, (cell, width) in enumerate(zip(row, widths, strict=True))
             ]
             self.line("  ".join(cells).rstrip())
+
+    @contextmanager
+    def growing(
+        self,
+        columns: Sequence[str],
+        rows: Callable[[], Sequence[Sequence[str]]],
+        state: Callable[[], str],
+    ) -> Iterator[None]:
+        """Show the last rows of a table that grows while something runs, in a terminal.
+
+        Parameters
+        ----------
+        columns : sequence of str
+            Headings.
+        rows : callable
+            Gives the rows so far.
+        state : callable
+            Gives a line about what is being done, shown below.
+
+        Yields
+        ------
+        None
+        """
+        if not self.live:
+            yield
+            return
+
+        def draw() -> Group:
+            last = list(rows())[-max(self._console.height - 7, 1) :]
+            return Group(_drawn(columns, last), Text(state()))
+
+        with Live(get_renderable=draw, console=self._console, transient=True):
+            yield
 
     @contextmanager
     def progress(self, total: int, unit: str = "iteration") -> Iterator["Bar"]:
@@ -114,6 +143,16 @@ class Output:
             transient=True,
         ) as progress:
             yield Bar(progress, progress.add_task("", total=total, cost="cost -"))
+
+
+def _drawn(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Draw a table for a terminal."""
+    table = Table()
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="right" if i else "left")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
 
 
 class Bar:

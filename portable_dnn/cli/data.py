@@ -7,6 +7,15 @@ from typing import Annotated
 import typer
 
 from portable_dnn.cli.console import Output
+from portable_dnn.cli.inputs import (
+    FollowLinksOption,
+    IsolateMemoryOption,
+    IsolateOption,
+    IsolateSecondsOption,
+    isolation_limits,
+    load_data,
+    load_folder,
+)
 from portable_dnn.cli.options import check_outputs
 from portable_dnn.data.dataset import DataSet
 
@@ -30,16 +39,23 @@ def import_(
         float, typer.Option("--test-share", help="Share of each class kept for testing.")
     ] = 0.2,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the split.")] = 1,
+    follow_links: FollowLinksOption = False,
+    isolate: IsolateOption = False,
+    isolate_memory: IsolateMemoryOption = None,
+    isolate_seconds: IsolateSecondsOption = None,
 ) -> None:
     """Turn folders of pictures, one a class, into a data set."""
-    from portable_dnn.data import import_folder, other_files, write_dataset
+    from portable_dnn.data import other_files, write_dataset
 
+    limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     check_outputs({"--out": out}, {})
-    dataset = import_folder(folder, size=size, test_share=test_share, seed=seed)
+    dataset = load_folder(folder, size, test_share, seed, follow_links=follow_links, limits=limits)
     write_dataset(dataset, out)
     _describe(dataset)
     others = sum(
-        len(other_files(part)) for part in folder.iterdir() if part.name in dataset.class_names
+        len(other_files(part, follow_links=follow_links))
+        for part in folder.iterdir()
+        if part.name in dataset.class_names
     )
     if others:
         Output().line(f"{others} files that are no pictures by their extension were passed over")
@@ -49,12 +65,16 @@ def import_(
 @data.command()
 def info(
     file: Annotated[Path, typer.Argument(metavar="DATA.h5", help="The file to describe.")],
+    isolate: IsolateOption = False,
+    isolate_memory: IsolateMemoryOption = None,
+    isolate_seconds: IsolateSecondsOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
 ) -> None:
     """Describe a data set."""
-    from portable_dnn.data import describe_dataset, read_dataset
+    from portable_dnn.data import describe_dataset
 
-    dataset = read_dataset(file)
+    limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
+    dataset = load_data(file, limits=limits)
     if as_json:
         Output().line(json.dumps(describe_dataset(dataset), indent=1))
     else:

@@ -6,7 +6,15 @@ from typing import Annotated
 import typer
 
 from portable_dnn.cli.console import Output
-from portable_dnn.cli.options import DeviceOption, load_data
+from portable_dnn.cli.inputs import (
+    IsolateMemoryOption,
+    IsolateOption,
+    IsolateSecondsOption,
+    isolation_limits,
+    load_data,
+    load_model_file,
+)
+from portable_dnn.cli.options import DeviceOption
 from portable_dnn.cli.results import show_evaluations
 from portable_dnn.devices import choose_device
 from portable_dnn.evaluation import check_same_classes
@@ -27,13 +35,15 @@ def evaluate(
         ),
     ] = None,
     device: DeviceOption = None,
+    isolate: IsolateOption = False,
+    isolate_memory: IsolateMemoryOption = None,
+    isolate_seconds: IsolateSecondsOption = None,
 ) -> None:
     """Hold a model against labelled pictures."""
-    from portable_dnn.store import load_model
-
+    limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     output = Output()
-    loaded = load_model(model, choose_device(device))
-    pictures = load_data(data)
+    loaded = load_model_file(model, choose_device(device), limits)
+    pictures = load_data(data, limits=limits)
     check_same_classes(loaded, pictures)
     evaluations = {
         name: evaluate_model(part, loaded)

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from portable_dnn.data.dataset import DataSet
 from portable_dnn.errors import SettingError
 from portable_dnn.files import check_distinct, check_writable
 from portable_dnn.intervals import Every
@@ -23,7 +22,6 @@ __all__ = [
     "SeedOption",
     "TestOption",
     "check_outputs",
-    "load_data",
     "parse_every",
     "parse_layers",
     "parse_names",
@@ -155,37 +153,6 @@ def parse_names(text: str) -> tuple[str, ...]:
     tuple of str
     """
     return tuple(part.strip() for part in text.split(","))
-
-
-def load_data(path: Path | None, test: Path | None = None) -> DataSet:
-    """Read the data set that was named, or draw the built-in one.
-
-    Parameters
-    ----------
-    path : Path or None
-        An HDF5 file; None for the built-in pictures.
-    test : Path or None
-        An HDF5 file with the test set, if it is apart.
-
-    Returns
-    -------
-    DataSet
-
-    Raises
-    ------
-    DataError
-        If a file cannot be used.
-    SettingError
-        If only a test set is named.
-    """
-    # Imported here, so that `--help` does not wait for h5py.
-    from portable_dnn.data import builtin_dataset, read_dataset
-
-    if path is not None:
-        return read_dataset(path, test)
-    if test is not None:
-        raise SettingError("--test needs a data file to go with it: portable-dnn train DATA.h5")
-    return builtin_dataset()
 
 
 def check_outputs(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:

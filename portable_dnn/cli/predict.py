@@ -4,10 +4,18 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from portable_dnn.cli.console import Output
+from portable_dnn.cli.inputs import (
+    FollowLinksOption,
+    IsolateMemoryOption,
+    IsolateOption,
+    IsolateSecondsOption,
+    isolation_limits,
+    load_model_file,
+    load_pictures,
+)
 from portable_dnn.cli.options import DeviceOption
 from portable_dnn.devices import choose_device
 from portable_dnn.model import classify
@@ -22,6 +30,10 @@ def predict(
         typer.Argument(metavar="PICTURE...", help="JPEG, PNG, WebP or BMP files, or folders."),
     ],
     device: DeviceOption = None,
+    isolate: IsolateOption = False,
+    isolate_memory: IsolateMemoryOption = None,
+    isolate_seconds: IsolateSecondsOption = None,
+    follow_links: FollowLinksOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Say to which class pictures belong.
@@ -29,16 +41,18 @@ def predict(
     The probability is that of class 1, and above 0.5 it is class 1. Pictures of any size are
     stretched to the size that the model was trained on.
     """
-    from portable_dnn.data import picture_files, read_picture
-    from portable_dnn.store import load_model
+    from portable_dnn.data import picture_files
 
+    limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     output = Output()
-    loaded = load_model(model, choose_device(device))
+    loaded = load_model_file(model, choose_device(device), limits)
     paths = [
-        path for named in pictures for path in (picture_files(named) if named.is_dir() else [named])
+        path
+        for named in pictures
+        for path in (picture_files(named, follow_links=follow_links) if named.is_dir() else [named])
     ]
     height, width, _ = loaded.image_shape
-    images = np.stack([read_picture(path, (height, width)) for path in paths])
+    images = load_pictures(paths, (height, width), limits)
     predictions = classify(images, loaded)
     positive = loaded.class_names[1]
     if as_json:

@@ -6,6 +6,13 @@ from typing import Annotated
 import typer
 
 from portable_dnn.cli.console import Output
+from portable_dnn.cli.inputs import (
+    IsolateMemoryOption,
+    IsolateOption,
+    IsolateSecondsOption,
+    isolation_limits,
+    load_model_file,
+)
 from portable_dnn.cli.options import parse_layers
 from portable_dnn.errors import SettingError
 from portable_dnn.shapes import summary_table
@@ -34,15 +41,17 @@ def summary(
         ),
     ] = None,
     samples: Annotated[int, typer.Option("--samples", help="Number of pictures.")] = 209,
+    isolate: IsolateOption = False,
+    isolate_memory: IsolateMemoryOption = None,
+    isolate_seconds: IsolateSecondsOption = None,
 ) -> None:
     """Print the shapes and the parameters of each layer."""
+    limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     if model is None:
         hidden = parse_layers("20,7,5" if layers is None else layers)
         dims: tuple[int, ...] = (12288 if features is None else features, *hidden, 1)
     elif layers is not None or features is not None:
         raise SettingError("a model has its own layers; leave --layers and --features out")
     else:
-        from portable_dnn.store import load_model
-
-        dims = load_model(model).layer_dims
+        dims = load_model_file(model, "cpu", limits).layer_dims
     Output().line(summary_table(dims, samples))

@@ -10,6 +10,13 @@ from typing import Annotated
 import typer
 
 from portable_dnn.cli.console import LOOK_SECONDS, Bar, Output
+from portable_dnn.cli.inputs import (
+    IsolateMemoryOption,
+    IsolateOption,
+    IsolateSecondsOption,
+    isolation_limits,
+    load_data,
+)
 from portable_dnn.cli.options import (
     CompressOption,
     DataArgument,
@@ -21,7 +28,6 @@ from portable_dnn.cli.options import (
     SeedOption,
     TestOption,
     check_outputs,
-    load_data,
     parse_layers,
     parse_names,
 )
@@ -60,8 +66,16 @@ def sweep(
     compress: CompressOption = "auto",
     device: DeviceOption = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="MODEL.h5", help="Save the best model here.")
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="MODEL.h5",
+            help="Save the best model here; as safetensors if the name ends so.",
+        ),
     ] = None,
+    isolate: IsolateOption = False,
+    isolate_memory: IsolateMemoryOption = None,
+    isolate_seconds: IsolateSecondsOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Try combinations of settings; pick the lowest cost.
@@ -83,8 +97,9 @@ def sweep(
     ]
     for settings in grid:
         settings.check()
+    limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     check_outputs({"--out": out}, {"DATA": data, "--test": test})
-    pictures = load_data(data, test)
+    pictures = load_data(data, test, limits)
     training_pictures(pictures)
     target = choose_device(device)
 

@@ -12,6 +12,13 @@ from portable_dnn import span
 from portable_dnn.backend import HostArray
 from portable_dnn.cli.console import Output
 from portable_dnn.cli.guard import Guard, check_needs_out
+from portable_dnn.cli.inputs import (
+    IsolateMemoryOption,
+    IsolateOption,
+    IsolateSecondsOption,
+    isolation_limits,
+    load_data,
+)
 from portable_dnn.cli.options import (
     CompressOption,
     DataArgument,
@@ -23,7 +30,6 @@ from portable_dnn.cli.options import (
     SeedOption,
     TestOption,
     check_outputs,
-    load_data,
     parse_every,
     parse_layers,
     parse_names,
@@ -59,7 +65,12 @@ def train(
     compress: CompressOption = "auto",
     device: DeviceOption = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="MODEL.h5", help="Save the model here.")
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="MODEL.h5",
+            help="Save the model here; as safetensors, which travels best, if the name ends so.",
+        ),
     ] = None,
     history: Annotated[
         Path | None,
@@ -85,6 +96,9 @@ def train(
             help="Go on from the newest checkpoint beside --out, or begin where there is none.",
         ),
     ] = False,
+    isolate: IsolateOption = False,
+    isolate_memory: IsolateMemoryOption = None,
+    isolate_seconds: IsolateSecondsOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Train a network on labelled pictures.
@@ -105,6 +119,7 @@ def train(
         compress=compress,
     )
     settings.check()
+    limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     every = parse_every(checkpoint_every)
     check_needs_out(out, every, resume=resume)
     check_outputs({"--out": out, "--history": history}, {"DATA": data, "--test": test})
@@ -112,7 +127,7 @@ def train(
         check_plot_folder(plots)
     output = Output(quiet=quiet)
     with caught() as asked:
-        pictures = load_data(data, test)
+        pictures = load_data(data, test, limits)
         target = choose_device(device)
         start = start_parameters(pictures, settings)
         _show_start(output, pictures, settings, target)

@@ -4,7 +4,7 @@ from portable_dnn.data.builtin import builtin_dataset
 from portable_dnn.data.dataset import DataSet, ImageSet
 from portable_dnn.data.folder import import_folder
 from portable_dnn.data.hdf5 import describe_dataset, read_dataset, write_dataset
-from portable_dnn.data.pictures import other_files, picture_files, read_picture
+from portable_dnn.data.pictures import other_files, picture_files, read_picture, read_pictures
 
 __all__ = [
     "DataSet",
@@ -16,5 +16,6 @@ __all__ = [
     "picture_files",
     "read_dataset",
     "read_picture",
+    "read_pictures",
     "write_dataset",
 ]

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from portable_dnn.class_names import check_class_names
 from portable_dnn.data.dataset import DataSet, ImageSet
-from portable_dnn.data.pictures import picture_files, read_picture
+from portable_dnn.data.pictures import picture_files, read_pictures
 from portable_dnn.errors import DataError
 from portable_dnn.memory import check_fits
 from portable_dnn.paths import entries, existing_folder, leads_out
@@ -19,7 +18,12 @@ _NEGATIONS = ("non-", "not-", "no-")
 
 
 def import_folder(
-    folder: str | Path, size: int = 64, test_share: float = 0.2, seed: int = 1
+    folder: str | Path,
+    size: int = 64,
+    test_share: float = 0.2,
+    seed: int = 1,
+    *,
+    follow_links: bool = False,
 ) -> DataSet:
     """Read two subfolders of pictures as the two classes of a data set.
 
@@ -39,6 +43,8 @@ def import_folder(
         less than 1. With 0, there is no test set.
     seed : int, default 1
         Seed of the shuffle, from 0 to 2**32 - 1.
+    follow_links : bool, default False
+        Take subfolders and pictures that are links to somewhere outside the folder.
 
     Returns
     -------
@@ -56,9 +62,12 @@ def import_folder(
     folder = Path(folder)
     if not 0.0 <= test_share < 1.0:
         raise DataError(f"the test share is {test_share}; it must be 0 or more and less than 1")
-    classes = _class_folders(folder)
+    classes = _class_folders(folder, follow_links)
     random = random_stream(seed)
-    splits = [_split(picture_files(part), part, test_share, random) for part in classes]
+    splits = [
+        _split(picture_files(part, follow_links=follow_links), part, test_share, random)
+        for part in classes
+    ]
     train, test = ([split[side] for split in splits] for side in (0, 1))
     pictures = sum(len(files) for split in splits for files in split)
     check_fits(3 * size * size * pictures, f"{pictures} pictures of {size} x {size} make")
@@ -70,10 +79,14 @@ def import_folder(
     )
 
 
-def _class_folders(folder: Path) -> tuple[Path, Path]:
+def _class_folders(folder: Path, follow_links: bool) -> tuple[Path, Path]:
     """Find the folder of class 0 and that of class 1."""
     existing_folder(folder, "a folder with one subfolder a class")
-    found = [part for part in entries(folder) if part.is_dir() and not leads_out(part, folder)]
+    found = [
+        part
+        for part in entries(folder)
+        if part.is_dir() and (follow_links or not leads_out(part, folder))
+    ]
     if len(found) != 2:
         names = ", ".join(part.name for part in found) or "none"
         raise DataError(
@@ -103,6 +116,6 @@ def _split(
 def _read_set(classes: list[list[Path]], size: int) -> ImageSet:
     """Read the files of class 0, then those of class 1."""
     files = [file for part in classes for file in part]
-    images: NDArray[np.uint8] = np.stack([read_picture(file, size) for file in files])
+    images = read_pictures(files, size)
     labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(part) for part in classes])
     return ImageSet(images, labels)

@@ -6,16 +6,22 @@ arrays are declared to be, and whether they fit in memory.
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from portable_dnn.class_names import check_class_names
+from portable_dnn.data.checks import check_declared, checked_images, checked_labels
 from portable_dnn.data.dataset import DataSet, ImageSet, check_sizes_agree
 from portable_dnn.errors import DataError
-from portable_dnn.hdf5 import check_memory, open_array, opened, read_array, write_hdf5
+from portable_dnn.hdf5 import (
+    check_memory,
+    names_in,
+    open_array,
+    opened,
+    read_array,
+    write_hdf5,
+)
 
 __all__ = ["describe_dataset", "read_dataset", "write_dataset"]
 
@@ -24,7 +30,9 @@ _MOST_LISTED = 8
 _DEFAULT_NAMES = ("0", "1")
 
 
-def read_dataset(path: str | Path, test_path: str | Path | None = None) -> DataSet:
+def read_dataset(
+    path: str | Path, test_path: str | Path | None = None, *, variable_text: bool = False
+) -> DataSet:
     """Read pictures and labels from an HDF5 file with the course's keys.
 
     Parameters
@@ -36,6 +44,10 @@ def read_dataset(path: str | Path, test_path: str | Path | None = None) -> DataS
         ``list_classes`` holds the names of class 0 and class 1; without it they are "0" and "1".
     test_path : str or Path, optional
         A second file to take the test set from; one in `path` is then ignored.
+    variable_text : bool, default False
+        Read ``list_classes`` even as text of variable length. It lies in a heap, and one wrong byte
+        there keeps the HDF5 library busy for ever, so this is for a process with a limit of time:
+        see `portable_dnn.isolation`.
 
     Returns
     -------
@@ -50,10 +62,13 @@ def read_dataset(path: str | Path, test_path: str | Path | None = None) -> DataS
     """
     path = Path(path)
     if test_path is None:
-        dataset = _read_file(path, ("train", "test"))
+        dataset = _read_file(path, ("train", "test"), variable_text)
     else:
         test_path = Path(test_path)
-        dataset = _join(_read_file(path, ("train",)), _read_file(test_path, ("test",)))
+        dataset = _join(
+            _read_file(path, ("train",), variable_text),
+            _read_file(test_path, ("test",), variable_text),
+        )
     check_sizes_agree(dataset)
     return dataset
 
@@ -145,16 +160,18 @@ def _join(first: DataSet, second: DataSet) -> DataSet:
     return DataSet(first.train, second.test, named[0] if named else _DEFAULT_NAMES, source)
 
 
-def _read_file(path: Path, wanted: tuple[str, ...]) -> DataSet:
+def _read_file(path: Path, wanted: tuple[str, ...], variable_text: bool) -> DataSet:
     """Read the wanted sets that a file holds; at least one must be there."""
     with opened(path, "an HDF5 data file") as file:
-        return _read_open_file(file, path, wanted)
+        return _read_open_file(file, path, wanted, variable_text)
 
 
-def _read_open_file(file: h5py.File, path: Path, wanted: tuple[str, ...]) -> DataSet:
+def _read_open_file(
+    file: h5py.File, path: Path, wanted: tuple[str, ...], variable_text: bool
+) -> DataSet:
     """Check everything in a file from its declarations, then read the wanted sets."""
     # Of the links themselves: `key in file` follows them, and is false where one leads nowhere.
-    links = set(file)
+    links = set(names_in(file, path))
     keys = {name: (f"{name}_set_x", f"{name}_set_y") for name in wanted}
     present = {name: pair for name, pair in keys.items() if not links.isdisjoint(pair)}
     for pair in present.values():
@@ -168,14 +185,21 @@ def _read_open_file(file: h5py.File, path: Path, wanted: tuple[str, ...]) -> Dat
             f"{_listed(sorted(links)) or 'none'}"
         )
     arrays = {key: open_array(file, key, path) for pair in present.values() for key in pair}
-    names = open_array(file, _NAMES_KEY, path) if _NAMES_KEY in links else None
+    names = None
+    if _NAMES_KEY in links:
+        names = open_array(file, _NAMES_KEY, path, variable_text=True)
+        if names.dtype.kind == "O" and not variable_text:
+            raise DataError(
+                f"{path}: {_NAMES_KEY} holds text of variable length; write it with a fixed "
+                "length, as numpy.array(names, dtype='S'), or read it with --isolate"
+            )
     for x_key, y_key in present.values():
-        _check_declared(arrays[x_key], arrays[y_key], path)
+        check_declared(arrays[x_key], arrays[y_key], (x_key, y_key), path)
     check_memory([*arrays.values(), *([] if names is None else [names])], path)
     sets = {
         name: ImageSet(
-            images=_checked_images(read_array(arrays[x_key]), x_key, path),
-            labels=_checked_labels(read_array(arrays[y_key]), y_key, path),
+            images=checked_images(read_array(arrays[x_key]), x_key, path),
+            labels=checked_labels(read_array(arrays[y_key]), y_key, path),
         )
         for name, (x_key, y_key) in present.items()
     }
@@ -187,79 +211,9 @@ def _read_open_file(file: h5py.File, path: Path, wanted: tuple[str, ...]) -> Dat
     )
 
 
-def _check_declared(x: h5py.Dataset, y: h5py.Dataset, path: Path) -> None:
-    """Check shapes and dtypes of pictures and labels before they are read."""
-    x_key, y_key = (array.name.lstrip("/") for array in (x, y))
-    for array, key in ((x, x_key), (y, y_key)):
-        if array.shape is None:
-            raise DataError(f"{path}: {key} is empty; it must hold at least one picture's data")
-        if array.dtype.kind not in "buif":
-            raise DataError(f"{path}: {key} has dtype {array.dtype}; it must hold numbers")
-    if x.dtype.kind == "b":
-        raise DataError(f"{path}: {x_key} has dtype bool; pictures hold 0 to 255, or floats 0 to 1")
-    if len(x.shape) != 4 or x.shape[3] != 3:
-        raise DataError(
-            f"{path}: {x_key} has shape {x.shape}; pictures must be (m, height, width, 3)"
-        )
-    if len(y.shape) not in (1, 2) or (len(y.shape) == 2 and y.shape[0] != 1):
-        raise DataError(f"{path}: {y_key} has shape {y.shape}; labels must be (m,) or (1, m)")
-    for array, key in ((x, x_key), (y, y_key)):
-        if 0 in array.shape:
-            raise DataError(
-                f"{path}: {key} is empty (shape {array.shape}); at least one picture is needed"
-            )
-    if x.shape[0] != y.shape[-1]:
-        raise DataError(
-            f"{path}: {x_key} has {x.shape[0]} pictures, but {y_key} has {y.shape[-1]} labels; "
-            "every picture needs one"
-        )
-
-
-def _checked_images(images: NDArray[Any], key: str, path: Path) -> NDArray[Any]:
-    """Give integer pictures as uint8 and leave floating-point ones, if all values are in range."""
-    if images.dtype == np.uint8:
-        return images
-    whole = images.dtype.kind in "iu"
-    highest = 255 if whole else 1
-    # Written so that NaN fails as well.
-    wrong = ~((images >= 0) & (images <= highest))
-    if wrong.any():
-        place, value = _first(images, wrong)
-        kind = "whole" if whole else "floating-point"
-        raise DataError(
-            f"{path}: {key}{place} is {value}; {kind} pictures must lie from 0 to {highest}"
-        )
-    if whole:
-        return images.astype(np.uint8)
-    # Half and extended precision are not in the array API standard.
-    known = images.dtype.itemsize in (4, 8)
-    return images.astype(images.dtype.newbyteorder("=") if known else np.float64, copy=False)
-
-
-def _checked_labels(labels: NDArray[Any], key: str, path: Path) -> NDArray[np.int64]:
-    """Give labels as a flat int64 array, if all are 0 or 1."""
-    wrong = ~((labels == 0) | (labels == 1))
-    if wrong.any():
-        place, value = _first(labels, wrong)
-        raise DataError(f"{path}: {key}{place} is {value}; labels must be 0 or 1")
-    return labels.reshape(-1).astype(np.int64)
-
-
-def _first(values: NDArray[Any], wrong: NDArray[np.bool_]) -> tuple[list[int], object]:
-    """Find the first wrong value and its index."""
-    place = np.unravel_index(int(wrong.argmax()), wrong.shape)
-    return [int(i) for i in place], values[place].item()
-
-
 def _class_names(array: h5py.Dataset, path: Path) -> tuple[str, str]:
-    """Read the two classes' names, stored as bytes or text of a fixed length."""
-    if array.dtype.kind == "O" and h5py.check_string_dtype(array.dtype) is not None:
-        # It lies in a heap, and one wrong byte there keeps the HDF5 library busy for ever.
-        raise DataError(
-            f"{path}: {_NAMES_KEY} holds text of variable length; write it with a fixed length, as "
-            "numpy.array(names, dtype='S')"
-        )
-    if array.shape != (2,) or array.dtype.kind != "S":
+    """Read the two classes' names; an array of objects is text, or it had not been opened."""
+    if array.shape != (2,) or array.dtype.kind not in "SO":
         raise DataError(
             f"{path}: {_NAMES_KEY} has shape {array.shape} and dtype {array.dtype}; it must hold "
             "two names, of class 0 and class 1"

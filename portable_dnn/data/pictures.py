@@ -3,7 +3,9 @@
 Pillow is imported only when a picture is read: it is not needed to train.
 """
 
+import io
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,19 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from portable_dnn.errors import DataError
+from portable_dnn.limits import MOST_PICTURE_BYTES, MOST_PIXELS
+from portable_dnn.memory import check_fits, show_bytes
 from portable_dnn.paths import entries, existing_file, existing_folder, leads_out
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["other_files", "picture_files", "read_picture"]
+__all__ = ["other_files", "picture_files", "read_picture", "read_pictures"]
 
 # Only these decoders are ever run: the exotic ones are where Pillow's holes have been.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 _EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 _READABLE = "JPEG, PNG, WebP or BMP"
-# Larger than any camera's picture; at 4 bytes a pixel, a fifth of a gigabyte.
-_MOST_PIXELS = 50_000_000
 
 
 def read_picture(path: str | Path, size: int | tuple[int, int]) -> NDArray[np.uint8]:
@@ -36,7 +38,7 @@ def read_picture(path: str | Path, size: int | tuple[int, int]) -> NDArray[np.ui
     Parameters
     ----------
     path : str or Path
-        A JPEG, PNG, WebP or BMP file of at most 50 million pixels.
+        A JPEG, PNG, WebP or BMP file of at most 50 million pixels and 250 MB.
     size : int or (int, int)
         Height and width, or one number for both.
 
@@ -53,17 +55,14 @@ def read_picture(path: str | Path, size: int | tuple[int, int]) -> NDArray[np.ui
     from PIL import Image, UnidentifiedImageError
 
     height, width = (size, size) if isinstance(size, int) else size
-    if height < 1 or width < 1 or height * width > _MOST_PIXELS:
-        raise DataError(
-            f"a picture cannot be resized to {height} x {width}; use at least 1 x 1 and at most "
-            f"{_MOST_PIXELS // 10**6} million pixels"
-        )
+    _check_size(height, width)
     path = existing_file(path, f"a {_READABLE} picture")
+    content = _content(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # oddities in the file's metadata do no harm
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=_FORMATS) as picture:
+            with Image.open(content, formats=_FORMATS) as picture:
                 _check_pixels(picture, path)
                 upright = _upright_rgb(picture)
                 resized = upright.resize((width, height), Image.Resampling.LANCZOS)
@@ -71,15 +70,44 @@ def read_picture(path: str | Path, size: int | tuple[int, int]) -> NDArray[np.ui
         raise DataError(f"{path} is not a {_READABLE} picture") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise DataError(f"{path} has {_too_many()}") from error
-    # Pillow's decoders report damage as any of these, by format and place.
-    except (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError) as error:
-        if isinstance(error, DataError):
-            raise
+    except (DataError, MemoryError):
+        raise
+    # Pillow's decoders and its EXIF reader raise whatever they run into: SyntaxError, struct.error,
+    # IndexError and more. Nothing but Pillow runs here.
+    except Exception as error:
         raise DataError(f"{path} is a damaged picture: {error}") from error
     return np.asarray(resized, dtype=np.uint8)
 
 
-def picture_files(path: str | Path) -> list[Path]:
+def read_pictures(paths: Sequence[Path], size: int | tuple[int, int]) -> NDArray[np.uint8]:
+    """Read pictures and bring them to one size, as `read_picture` does.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        At least one file.
+    size : int or (int, int)
+        Height and width, or one number for both.
+
+    Returns
+    -------
+    ndarray of uint8, (len(paths), height, width, 3)
+
+    Raises
+    ------
+    DataError
+        If one of them cannot be read, or all together do not fit in memory.
+    """
+    height, width = (size, size) if isinstance(size, int) else size
+    check_fits(3 * height * width * len(paths), f"{len(paths)} pictures of {height} x {width} make")
+    _check_size(height, width)
+    pictures = np.empty((len(paths), height, width, 3), np.uint8)
+    for place, path in enumerate(paths):
+        pictures[place] = read_picture(path, (height, width))
+    return pictures
+
+
+def picture_files(path: str | Path, *, follow_links: bool = False) -> list[Path]:
     """List the pictures in a folder, by their extensions, sorted by name.
 
     Subfolders are not entered; hidden files and links that lead out of the folder are left out.
@@ -88,6 +116,8 @@ def picture_files(path: str | Path) -> list[Path]:
     ----------
     path : str or Path
         The folder.
+    follow_links : bool, default False
+        Take links that lead out of the folder as well.
 
     Returns
     -------
@@ -103,20 +133,24 @@ def picture_files(path: str | Path) -> list[Path]:
     files = [
         entry
         for entry in entries(path)
-        if entry.suffix.lower() in _EXTENSIONS and entry.is_file() and not leads_out(entry, path)
+        if entry.suffix.lower() in _EXTENSIONS
+        and entry.is_file()
+        and (follow_links or not leads_out(entry, path))
     ]
     if not files:
         raise DataError(f"the folder {path} holds no {_READABLE} pictures")
     return files
 
 
-def other_files(folder: Path) -> list[Path]:
+def other_files(folder: Path, *, follow_links: bool = False) -> list[Path]:
     """List the files that `picture_files` passes over.
 
     Parameters
     ----------
     folder : Path
         The folder.
+    follow_links : bool, default False
+        As for `picture_files`.
 
     Returns
     -------
@@ -129,18 +163,46 @@ def other_files(folder: Path) -> list[Path]:
         If the folder cannot be listed.
     """
     files = {entry for entry in entries(folder) if entry.is_file()}
-    return sorted(files - set(picture_files(folder)))
+    return sorted(files - set(picture_files(folder, follow_links=follow_links)))
+
+
+def _check_size(height: int, width: int) -> None:
+    """Refuse a size that no picture can be brought to."""
+    if height < 1 or width < 1 or height * width > MOST_PIXELS:
+        raise DataError(
+            f"a picture cannot be resized to {height} x {width}; use at least 1 x 1 and at most "
+            f"{MOST_PIXELS // 10**6} million pixels"
+        )
+
+
+def _content(path: Path) -> io.BytesIO:
+    """Read a file of bounded size.
+
+    From memory, because a decoder asks for as many bytes as a header declares, and a file that is
+    asked for 4 GB makes room for 4 GB before it finds that it has 90 bytes.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MOST_PICTURE_BYTES:
+            raise DataError(
+                f"{path} has {show_bytes(size)}; picture files of at most "
+                f"{show_bytes(MOST_PICTURE_BYTES)} are read"
+            )
+        with path.open("rb") as file:
+            return io.BytesIO(file.read(size))
+    except OSError as error:
+        raise DataError(f"{path} may not be read: {error.strerror or error}") from error
 
 
 def _check_pixels(picture: "Image", path: Path) -> None:
     """Refuse, from its header alone, a picture that would fill the memory when decoded."""
-    if picture.width * picture.height > _MOST_PIXELS:
+    if picture.width * picture.height > MOST_PIXELS:
         raise DataError(f"{path} has {picture.width} x {picture.height} pixels, {_too_many()}")
 
 
 def _too_many() -> str:
     """Say what the limit is."""
-    return f"more than the {_MOST_PIXELS // 10**6} million pixels that are read; make it smaller"
+    return f"more than the {MOST_PIXELS // 10**6} million pixels that are read; make it smaller"
 
 
 def _upright_rgb(picture: "Image") -> "Image":
@@ -150,7 +212,7 @@ def _upright_rgb(picture: "Image") -> "Image":
     upright = ImageOps.exif_transpose(picture)
     if upright.mode.startswith("I;16") or upright.mode == "I":
         # Pillow's own conversion would cut 16-bit grey values off at 255.
-        grey = np.asarray(upright, dtype=np.int64) // 257
+        grey = np.asarray(upright) // 257
         return Image.fromarray(grey.clip(0, 255).astype(np.uint8)).convert("RGB")
     if not upright.has_transparency_data:
         return upright.convert("RGB")

@@ -107,6 +107,17 @@ def test_views_are_copied_as_they_look(backend, random):
             np.testing.assert_array_equal(backend.to_host(there), view)
 
 
+def test_read_only_arrays_are_taken_and_left_alone(backend, random):
+    array = random.randn(3, 4)
+    array.flags.writeable = False
+    for view in (array, array.T, np.broadcast_to(array[:, :1], (3, 4))):
+        for device in backend.devices():
+            there = backend.from_host(view, device)
+            assert backend.to_host(there).tobytes() == view.tobytes()
+            assert backend.to_host(there + 1.0).tobytes() == (view + 1.0).tobytes()
+            assert not view.flags.writeable
+
+
 def test_results_are_on_the_operands_device(backend):
     for device in backend.devices():
         x = backend.from_host(np.arange(6.0).reshape(2, 3), device)

@@ -794,6 +794,7 @@ def test_nothing_is_owned_where_cupy_is_absent(world, monkeypatch):
 def test_versions(world, monkeypatch):
     world.cupy(world.Machine())
     monkeypatch.delenv("CUPY_TF32", raising=False)
+    monkeypatch.delenv("PORTABLE_DNN_CUPY_KERNEL", raising=False)
     monkeypatch.setenv("CUPY_ACCELERATORS", "cub,cutensor")
     assert get_backend("cupy").versions() == {
         "cupy": "14.2.0",
@@ -804,6 +805,7 @@ def test_versions(world, monkeypatch):
         "card": "NVIDIA Pretend",
         "CUPY_TF32": "not set",
         "CUPY_ACCELERATORS": "cub,cutensor",
+        "PORTABLE_DNN_CUPY_KERNEL": "not set",
     }
 
 

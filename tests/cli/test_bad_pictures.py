@@ -112,3 +112,26 @@ def test_a_folder_without_pictures(refused, model, folder):
 
 def test_no_picture_named(misused, model):
     assert "PICTURE" in misused("predict", model)
+
+
+def test_links_out_of_a_folder_only_when_asked(succeeds, model, folder, picture):
+    (folder / "in").mkdir()
+    (folder / "in" / "own.png").write_bytes(picture.read_bytes())
+    (folder / "in" / "link.png").symlink_to(picture)
+    assert len(succeeds("predict", model, "in").lines) == 2
+    assert len(succeeds("predict", model, "in", "--follow-links").lines) == 3
+    assert len(succeeds("predict", model, "in", "--follow-links", "--isolate").lines) == 3
+    for part in ("cat", "non-cat"):
+        (folder / "all" / part).mkdir(parents=True)
+        (folder / "all" / part / "own.png").write_bytes(picture.read_bytes())
+    (folder / "all" / "cat" / "link.png").symlink_to(picture)
+    command = ("data", "import", "all", "--test-share", 0, "--out")
+    assert "training 2 pictures" in succeeds(*command, "new.h5").out
+    assert "training 3 pictures" in succeeds(*command, "new.h5", "--follow-links").out
+
+
+def test_a_damaged_picture_leaves_no_output(refused, folder, picture):
+    for part in ("cat", "non-cat"):
+        (folder / "all" / part).mkdir(parents=True)
+        (folder / "all" / part / "a.png").write_bytes(picture.read_bytes()[:80])
+    refused("data", "import", "all", "--out", "new.h5", "--isolate")

@@ -24,6 +24,14 @@ def _wide(make_data):
     make_data(size=8)
 
 
+@pytest.fixture(autouse=True)
+def _heard():
+    """A job in the background is started deaf to Ctrl-C, and the program keeps to that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def train(device="cpu", out="m.h5"):
     return ("train", "data.h5", *RUN, "--device", device, "--out", out)
 

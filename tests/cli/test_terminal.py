@@ -73,6 +73,18 @@ def test_a_sweep_counts_the_iterations_of_all_its_runs(in_a_terminal, data):
     assert "│ 0.0075 " in plain
 
 
+def test_a_comparison_shows_what_it_has_judged(in_a_terminal, data):
+    small = ("--data", data, "--layers", "3", "--iterations", 3)
+    shown = in_a_terminal("compare", "--backend", "numpy", *small, columns=120)
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+    assert re.search(r"probes: \d+ results judged", plain)
+    assert len(re.findall("operation +┃", plain)) > 1  # drawn again and again, and once at the end
+    end = plain[plain.rindex("┏") :]
+    assert re.search(r"│ layer 1, forward product +│ +Z1 │.*│ +identical │", end)
+    assert "results judged" not in end.partition("verdict")[0]
+    assert "\x1b[?25h" in shown  # the cursor is back
+
+
 def test_json_stays_json_in_a_terminal(in_a_terminal, model, picture):
     import json
 

@@ -343,17 +343,25 @@ def test_whole_pictures_out_of_range(path, value):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "name"),
-    [("S3", "|S3"), (complex, "complex128"), ([("a", "i4")], "[('a', '<i4')]")],
+    ("dtype", "said"),
+    [
+        ("S3", "has dtype |S3; it must hold numbers"),
+        (complex, "holds neither numbers nor plain text"),
+        ([("a", "i4")], "holds neither numbers nor plain text"),
+    ],
 )
-def test_not_numbers(path, dtype, name):
+def test_not_numbers(path, dtype, said):
     train_file(path, y=np.zeros(3, dtype))
-    refused(path, f"{path}: train_set_y has dtype {name}; it must hold numbers")
+    refused(path, f"{path}: train_set_y {said}")
 
 
 def test_text_labels(path):
     train_file(path, y=["cat", "cat", "dog"])
-    refused(path, f"{path}: train_set_y has dtype object; it must hold numbers")
+    refused(
+        path,
+        f"{path}: train_set_y holds text of variable length; write it with a fixed length, as "
+        "numpy.array(names, dtype='S')",
+    )
 
 
 def test_pictures_of_booleans(path):

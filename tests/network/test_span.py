@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portable_dnn import initialize_parameters_deep, place, span, to_host, train
+from portable_dnn.arrays import common_namespace
 from portable_dnn.devices import choose_device
 from portable_dnn.errors import SettingError
 
@@ -95,6 +96,17 @@ def test_a_callback_sees_ordinary_parameters(default_device, wide):
     np.testing.assert_allclose(
         to_host(seen[-1]["W1"]), to_host(plain.parameters["W1"]), rtol=0, atol=1e-13
     )
+
+
+def test_products_of_pixels_are_exact_on_every_library(device, random):
+    images = random.randint(0, 256, (3000, 20)).astype(np.uint8)
+    start = place(initialize_parameters_deep([3000, 2, 1]), device)
+    X = place(images, device)
+    held = span.hold(X, start, xp=common_namespace({"W1": start["W1"]}))
+    whole = images.astype(np.int64).T @ images.astype(np.int64)
+    # One division, one sum, each rounded once: XLA divides by multiplying with a rounded inverse.
+    expected = whole / 255**2 + 1.0
+    np.testing.assert_allclose(to_host(held.data.X), expected, rtol=2 * np.finfo(float).eps, atol=0)
 
 
 def test_input_and_start_are_left_as_they_are(wide):

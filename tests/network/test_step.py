@@ -55,7 +55,7 @@ def test_a_step_is_forward_backward_update(default_device, hold, network):
     bound = 4 * 2 * 4 * 10 * np.finfo(np.float64).eps
     for measured in (False, True):
         step = make_step(activations, 0.3, measured=measured, xp=xp, first=held.first)
-        measurements, state = step(held.state, held.data, Y)
+        measurements, state = step(held.state, held.data, 1.0 - 2.0 * Y)
         got = to_host(held.parameters_of(state))
         assert set(got) == set(expected)
         for name, array in expected.items():
@@ -77,7 +77,7 @@ def test_inputs_of_a_step_are_left_as_they_are(default_device, random):
         before = {k: to_host(v).copy() for k, v in held.state.items()}
         for measured in (True, False):
             make_step(activations, 0.5, measured=measured, xp=xp, first=held.first)(
-                held.state, held.data, Y
+                held.state, held.data, 1.0 - 2.0 * Y
             )
         for name, array in before.items():
             np.testing.assert_array_equal(to_host(held.state[name]), array)

@@ -1,0 +1,17 @@
+"""A stretch of training steps in the span of the samples as one launch on a card.
+
+Launched operation by operation, a step of a small network is some forty launches of a few
+microseconds each, most of which the card waits. Here one launch takes the whole stretch:
+
+- `body.h` is the step in plain C++, as phases that threads share; `kernel.cu` runs it on a card,
+  with a barrier before each phase. On cards of compute capability 9.0 and above it is one cluster
+  of eight blocks, which hold K, Z1 and the activations in their shared memory and meet once a step;
+  on older cards one block. Nothing waits for a block that may not be running, so nothing can hang.
+- `recognize.py` says which steps it is for, `layout.py` what a launch is given and which sizes fit,
+  `source.py` how it is compiled, `bounds.py` how far it may differ from the step launched
+  operation by operation, `stretch.py` puts them together.
+
+It has been compiled for cards and its body has been run on the host, but it has not run on a card:
+so it is used only where `PORTABLE_DNN_CUPY_KERNEL=1` is set, and only after its first step has
+been compared.
+"""

@@ -1,0 +1,232 @@
+"""Reading what a command was given: here, or in a process of its own with --isolate."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from portable_dnn.data.dataset import DataSet
+from portable_dnn.devices import Device
+from portable_dnn.errors import SettingError
+from portable_dnn.isolation import Limits
+from portable_dnn.model import Model
+
+__all__ = [
+    "FollowLinksOption",
+    "IsolateMemoryOption",
+    "IsolateOption",
+    "IsolateSecondsOption",
+    "isolation_limits",
+    "load_data",
+    "load_folder",
+    "load_model_file",
+    "load_pictures",
+]
+
+_GB = 10**9
+_DEFAULTS = Limits()
+
+IsolateOption = Annotated[
+    bool,
+    typer.Option(
+        "--isolate",
+        help="Read the files in a process of its own, so that a file that crashes, hangs or fills "
+        "the memory of a library is an error message.",
+    ),
+]
+IsolateMemoryOption = Annotated[
+    float | None,
+    typer.Option(
+        "--isolate-memory",
+        metavar="GB",
+        help=f"Memory that this process may take; {_DEFAULTS.memory / _GB:g} by default.",
+        show_default=False,
+    ),
+]
+IsolateSecondsOption = Annotated[
+    float | None,
+    typer.Option(
+        "--isolate-seconds",
+        metavar="SECONDS",
+        help=f"Time that it may take for a file; {_DEFAULTS.seconds:g} by default.",
+        show_default=False,
+    ),
+]
+FollowLinksOption = Annotated[
+    bool,
+    typer.Option(
+        "--follow-links", help="Also read what links in a folder lead to outside the folder."
+    ),
+]
+
+
+def isolation_limits(isolate: bool, memory: float | None, seconds: float | None) -> Limits | None:
+    """Read the options of --isolate.
+
+    Parameters
+    ----------
+    isolate : bool
+        Whether it was given.
+    memory : float or None
+        In GB.
+    seconds : float or None
+        Wall-clock time.
+
+    Returns
+    -------
+    Limits or None
+        None if files are to be read in this process.
+
+    Raises
+    ------
+    SettingError
+        If a limit is no positive number, or is given without --isolate.
+    """
+    if not isolate:
+        if memory is not None or seconds is not None:
+            raise SettingError("--isolate-memory and --isolate-seconds go with --isolate; add it")
+        return None
+    wanted = _DEFAULTS.memory / _GB if memory is None else memory
+    if not 0 < wanted < 1e9:
+        raise SettingError(f"--isolate-memory is {wanted:g} GB; a positive number would be right")
+    limits = Limits(int(wanted * _GB), _DEFAULTS.seconds if seconds is None else seconds)
+    limits.check()
+    return limits
+
+
+def load_data(path: Path | None, test: Path | None = None, limits: Limits | None = None) -> DataSet:
+    """Read the data set that was named, or draw the built-in one.
+
+    Parameters
+    ----------
+    path : Path or None
+        An HDF5 file; None for the built-in pictures.
+    test : Path or None
+        An HDF5 file with the test set, if it is apart.
+    limits : Limits or None
+        Read in another process within these; None for this process.
+
+    Returns
+    -------
+    DataSet
+
+    Raises
+    ------
+    DataError
+        If a file cannot be used.
+    SettingError
+        If only a test set is named.
+    """
+    # Imported here and below, so that `--help` does not wait for h5py.
+    from portable_dnn.data import builtin_dataset, read_dataset
+
+    if path is None:
+        if test is not None:
+            raise SettingError("--test needs a data file to go with it: portable-dnn train DATA.h5")
+        return builtin_dataset()
+    if limits is None:
+        return read_dataset(path, test)
+    from portable_dnn.isolated_readers import read_dataset_isolated
+
+    return read_dataset_isolated(path, test, limits)
+
+
+def load_folder(
+    folder: Path,
+    size: int,
+    test_share: float,
+    seed: int,
+    *,
+    follow_links: bool,
+    limits: Limits | None,
+) -> DataSet:
+    """Read a folder with one subfolder of pictures a class.
+
+    Parameters
+    ----------
+    folder, size, test_share, seed, follow_links
+        As for `data.import_folder`.
+    limits : Limits or None
+        As for `load_data`.
+
+    Returns
+    -------
+    DataSet
+
+    Raises
+    ------
+    DataError, SettingError
+        As for `data.import_folder`.
+    """
+    if limits is None:
+        from portable_dnn.data import import_folder
+
+        return import_folder(folder, size, test_share, seed, follow_links=follow_links)
+    from portable_dnn.isolated_readers import import_folder_isolated
+
+    return import_folder_isolated(folder, size, test_share, seed, follow_links, limits)
+
+
+def load_model_file(path: Path, device: Device | str, limits: Limits | None) -> Model:
+    """Read a model.
+
+    Parameters
+    ----------
+    path : Path
+        HDF5 or safetensors.
+    device : Device or str
+        Where to put the parameters.
+    limits : Limits or None
+        As for `load_data`.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    DataError
+        If the file cannot be used.
+    """
+    if limits is None:
+        from portable_dnn.store import load_model
+
+        return load_model(path, device)
+    from portable_dnn.isolated_readers import load_model_isolated
+
+    return load_model_isolated(path, device, limits)
+
+
+def load_pictures(
+    paths: Sequence[Path], size: tuple[int, int], limits: Limits | None
+) -> NDArray[np.uint8]:
+    """Read pictures.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Picture files.
+    size : (int, int)
+        Height and width to bring them to.
+    limits : Limits or None
+        As for `load_data`.
+
+    Returns
+    -------
+    ndarray of uint8, (len(paths), height, width, 3)
+
+    Raises
+    ------
+    DataError
+        If one of them cannot be used.
+    """
+    if limits is None:
+        from portable_dnn.data import read_pictures
+
+        return read_pictures(paths, size)
+    from portable_dnn.isolated_readers import read_pictures_isolated
+
+    return read_pictures_isolated(paths, size, limits)

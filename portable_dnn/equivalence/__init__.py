@@ -1,0 +1,38 @@
+"""Whether two backends compute the same numbers, and if not, which operation does not."""
+
+from portable_dnn.equivalence.assertion import Roundings, assert_equivalent
+from portable_dnn.equivalence.comparison import DEFAULTS, Progress, compare
+from portable_dnn.equivalence.report import (
+    Element,
+    Errors,
+    Failure,
+    FreeRun,
+    Judgement,
+    Report,
+    Setup,
+    Side,
+)
+from portable_dnn.equivalence.report_file import as_dict, from_dict, read_report, write_report
+from portable_dnn.equivalence.verdict import in_order, worst_rows
+
+__all__ = [
+    "DEFAULTS",
+    "Element",
+    "Errors",
+    "Failure",
+    "FreeRun",
+    "Judgement",
+    "Progress",
+    "Report",
+    "Roundings",
+    "Setup",
+    "Side",
+    "as_dict",
+    "assert_equivalent",
+    "compare",
+    "from_dict",
+    "in_order",
+    "read_report",
+    "worst_rows",
+    "write_report",
+]

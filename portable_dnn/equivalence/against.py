@@ -1,0 +1,257 @@
+"""A run of this machine held against another machine's saved run.
+
+Both reports carry the errors of the same operations against the same exact results, so neither
+machine need be at hand for the other. What is held against each other are the two *tested* sides:
+an operation is right if either side's errors are rounding, whoever made them. Bits are compared at
+the probes and at the start, whose inputs are the same on every machine; at later iterations the
+inputs come from each machine's own reference run.
+"""
+
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+from portable_dnn.equivalence.meaning import SAVED
+from portable_dnn.equivalence.report import FreeRun, Judgement, Outcome, Report, Setup, Verdict
+from portable_dnn.equivalence.verdict import in_order
+from portable_dnn.equivalence.wording import number
+from portable_dnn.errors import DataError, PortableDnnError
+from portable_dnn.reasons import words
+from portable_dnn.settings import Settings
+
+__all__ = ["check_same_settings", "check_same_setup", "hold_against", "settings_of"]
+
+_WORDS = {
+    "dtype": "dtype",
+    "seed": "seed",
+    "layers": "hidden layers",
+    "hidden": "activations",
+    "initialization": "initialization",
+    "learning_rate": "learning rate",
+    "iterations": "number of iterations",
+    "compress": "compression",
+}
+
+
+def settings_of(saved: Setup, source: str) -> Settings:
+    """Return the settings that a saved report was made with, checked.
+
+    Parameters
+    ----------
+    saved : Setup
+        Of a file.
+    source : str
+        The file, for the message.
+
+    Returns
+    -------
+    Settings
+
+    Raises
+    ------
+    DataError
+        If they are no settings of a run.
+    """
+    content = {name: _tuples(value) for name, value in saved.settings.items()}
+    try:
+        settings = Settings(**content)
+        settings.check()
+    except (PortableDnnError, ArithmeticError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(f"{source} has settings that no run has: {words(error)}") from error
+    return settings
+
+
+def _tuples(value: Any) -> Any:
+    """Turn JSON's lists into tuples."""
+    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
+
+
+def check_same_settings(ours: Settings, theirs: Settings, source: str) -> None:
+    """Check that two runs have the same settings.
+
+    Parameters
+    ----------
+    ours, theirs : Settings
+        Of this run and of the saved one.
+    source : str
+        The saved report, for the message.
+
+    Raises
+    ------
+    DataError
+        If they differ; names the first difference.
+    """
+    here, there = asdict(ours), asdict(theirs)
+    _check_same(
+        {f"{_WORDS[f.name]}": (here[f.name], there[f.name]) for f in fields(Settings)}, source
+    )
+
+
+def _check_same(pairs: dict[str, tuple[object, object]], source: str) -> None:
+    """Refuse the first pair whose two are not the same."""
+    for what, (here, there) in pairs.items():
+        if here != there:
+            raise DataError(
+                f"{source} was made with another {what}: {_short(there)}, and this run has "
+                f"{_short(here)}; give both the same"
+            )
+
+
+def check_same_setup(ours: Setup, theirs: Setup, source: str) -> None:
+    """Check that two runs computed the same.
+
+    Parameters
+    ----------
+    ours, theirs : Setup
+        Of this run and of the saved one.
+    source : str
+        The saved report, for the message.
+
+    Raises
+    ------
+    DataError
+        If network, data or start differ; names the first difference.
+    """
+    dims = ["-".join(map(str, setup.layer_dims)) for setup in (ours, theirs)]
+    _check_same(
+        {
+            "network": (dims[0], dims[1]),
+            "number of samples": (ours.samples, theirs.samples),
+            "data set": (ours.data_sha256, theirs.data_sha256),
+            "start": (ours.start_sha256, theirs.start_sha256),
+        },
+        source,
+    )
+
+
+def _short(value: object) -> str:
+    """Write a value of somebody's file so that it cannot flood the message."""
+    if isinstance(value, tuple):
+        return ",".join(_short(item) for item in value[:8]) or "none"
+    return str(value)[:64]
+
+
+def hold_against(ours: Report, theirs: Report, source: str) -> Report:
+    """Hold this machine's run against a saved one.
+
+    Parameters
+    ----------
+    ours : Report
+        Of this machine.
+    theirs : Report
+        The saved one.
+    source : str
+        Where it was saved, for messages.
+
+    Returns
+    -------
+    Report
+        The tested side is this machine's, the reference the saved report's tested side.
+
+    Raises
+    ------
+    DataError
+        If the two did not compute the same.
+    """
+    check_same_settings(
+        settings_of(ours.setup, "this run"), settings_of(theirs.setup, source), source
+    )
+    check_same_setup(ours.setup, theirs.setup, source)
+    saved = {judgement.key: judgement for judgement in theirs.judgements}
+    judgements = tuple(_pair(judgement, saved.get(judgement.key)) for judgement in ours.judgements)
+    missing = len(set(saved) - {judgement.key for judgement in ours.judgements})
+    free_run = _free_runs(ours.free_run, theirs.free_run)
+    notes = [*ours.notes]
+    if missing:
+        notes.append(f"{missing} results of {source} have no counterpart in this run")
+    both = replace(
+        ours,
+        reference=theirs.tested,
+        judgements=judgements,
+        free_run=free_run,
+        notes=tuple(notes),
+        failure=ours.failure or theirs.failure,
+    )
+    outcome, headline = _conclusion(both, theirs, source)
+    return replace(both, outcome=outcome, headline=headline)
+
+
+def _pair(ours: Judgement, theirs: Judgement | None) -> Judgement:
+    """Put the saved errors in the reference's place, and judge again."""
+    if theirs is None or theirs.tested is None:
+        verdict: Verdict = ours.verdict if ours.verdict == "wrong" else "not compared"
+        reason = ours.reason or "the saved report has no such result"
+        return replace(ours, reference=None, verdict=verdict, reason=reason)
+    both = replace(ours, reference=theirs.tested)
+    if ours.verdict == "wrong":
+        return both
+    if theirs.verdict == "wrong":
+        return replace(both, verdict="wrong", reason=SAVED + theirs.reason)
+    if ours.tested is not None and ours.tested.digest == theirs.tested.digest:
+        return replace(both, verdict="identical", reason="")
+    if "by design" in (ours.verdict, theirs.verdict):
+        return replace(both, verdict="by design", reason=ours.reason or theirs.reason)
+    return replace(both, verdict="rounding", reason="")
+
+
+def _free_runs(ours: FreeRun | None, theirs: FreeRun | None) -> FreeRun | None:
+    """Hold the two cost curves against each other."""
+    if ours is None or theirs is None or ours.iterations != theirs.iterations:
+        return None
+    costs = list(zip(ours.costs_tested, theirs.costs_tested, strict=True))
+    differences = tuple(abs(a - b) for a, b in costs)
+    # Either side's rounding drives its own run away from the exact one.
+    explained = tuple(a + b for a, b in zip(ours.explained, theirs.explained, strict=True))
+    table = list(zip(ours.iterations, differences, explained, strict=True))
+    parts_at = next((i for i, d, _ in table if d != 0), None)
+    unexplained_at = next((i for i, d, e in table if not d <= e), None)
+    identical = parts_at is None
+    if parts_at is None:
+        sentence = "trained on two machines, the costs never differ"
+    else:
+        where = max(table, key=lambda row: row[1])
+        sentence = (
+            f"trained on two machines, the costs part at iteration {parts_at} and are at most "
+            f"{number(where[1])} apart, at iteration {where[0]}; "
+        )
+        sentence += (
+            "rounding errors can grow to that"
+            if unexplained_at is None
+            else f"from iteration {unexplained_at} on this is more than the errors of a step "
+            "were seen to grow to"
+        )
+    return replace(
+        ours,
+        costs_reference=theirs.costs_tested,
+        differences=differences,
+        explained=explained,
+        parts_at=parts_at,
+        unexplained_at=unexplained_at,
+        identical=identical,
+        parameters_apart=float("nan"),
+        sentence=sentence,
+    )
+
+
+def _conclusion(both: Report, theirs: Report, source: str) -> tuple[Outcome, str]:
+    """Say in a sentence how the two runs compare."""
+    here, there = both.tested.device, f"{both.reference.device} of {source}"
+    if both.failure is not None:
+        return (
+            "could not be compared",
+            f"Could not be compared: {both.failure.operation} failed: {both.failure.error}.",
+        )
+    if both.wrong:
+        first, *others = in_order(both.wrong)
+        more = f"; {len(others)} other results wrong too" if others else ""
+        return "wrong", f"Wrong at {first.name}, {first.reason}{more}."
+    if theirs.outcome == "could not be compared" or both.free_run is None:
+        return "could not be compared", f"Could not be compared: {source} is not a whole run."
+    # At later iterations the inputs are each machine's own.
+    fixed = [j for j in both.judgements if not j.iteration and j.verdict != "identical"]
+    if not fixed and both.free_run.identical:
+        return "same numbers", f"The same numbers: {here} has the bits of {there}."
+    return (
+        "rounding only",
+        f"Rounding only: every operation of {here} and of {there} is as near to the exact result "
+        "as rounding lets it be.",
+    )

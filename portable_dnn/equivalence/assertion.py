@@ -1,0 +1,200 @@
+"""For other people's tests: a result is what its operation gives, up to rounding."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from portable_dnn.arrays import dtype_name
+from portable_dnn.backend import Array, HostArray
+from portable_dnn.choices import FLOATS, check_choice
+from portable_dnn.devices import location_of, to_host
+from portable_dnn.equivalence.accuracy import Accuracy, accuracy_of
+from portable_dnn.equivalence.bounds import ROUNDINGS, bound, roundings
+from portable_dnn.equivalence.statistics import ulp
+from portable_dnn.equivalence.wording import number
+from portable_dnn.errors import DTypeError, SettingError, ShapeError
+
+__all__ = ["Roundings", "assert_equivalent"]
+
+
+@dataclass(frozen=True)
+class Roundings:
+    """An operation by the roundings on the way from exact inputs to one element of the result.
+
+    Attributes
+    ----------
+    name : str
+        For the message.
+    arithmetic : int
+        Additions, subtractions, multiplications, divisions and square roots; of a sum or a product
+        of inner length k there are k.
+    exp, log, log1p, tanh : int
+        Calls of these functions; each counts for what the library documents.
+    """
+
+    name: str
+    arithmetic: int = 0
+    exp: int = 0
+    log: int = 0
+    log1p: int = 0
+    tanh: int = 0
+
+    def count(self, accuracy: Accuracy) -> int:
+        """Count the roundings; an error of e ulps is one of at most 2 e roundings."""
+        ulps = (
+            self.exp * accuracy.exp
+            + self.log * accuracy.log
+            + self.log1p * accuracy.log1p
+            + self.tanh * accuracy.tanh
+        )
+        return math.ceil(self.arithmetic + 2.0 * ulps)
+
+
+def assert_equivalent(
+    actual: Array,
+    reference: Array,
+    operation: str | Roundings = "exact",
+    *,
+    inner: int = 1,
+    magnitude: Any = None,
+    like: Array | None = None,
+) -> None:
+    """Fail if a result is not its operation's, up to rounding.
+
+    Library, device, shape and dtype are checked before the values; nothing is moved or cast to
+    make them fit. The bound is that of `portable_dnn.equivalence.bounds`, element by element.
+
+    Parameters
+    ----------
+    actual : array
+        What was computed; of any library. Floats, or, for "exact", integers or booleans.
+    reference : array
+        What is right. Computed in a wider dtype it is taken for exact; in the same or a narrower
+        one it may be as wrong as the result, and both bounds are added.
+    operation : str or Roundings
+        "exact" (the same numbers), "arithmetic" (one rounding), "product" or "mean" (`inner` terms
+        an element), another kind of `bounds.ROUNDINGS`, or the roundings of an operation of your
+        own.
+    inner : int
+        How many terms an element of a product, mean or cost sums.
+    magnitude : array, optional
+        For each element the sum of the magnitudes of its terms, such as |A| |B| for a product: what
+        cancels counts. By default |reference|, right where no two terms have different signs.
+    like : array, optional
+        An input of the operation: the result must be of its library, on its device and of its
+        dtype. By default the reference.
+
+    Raises
+    ------
+    AssertionError
+        If the result differs; one sentence that names what is different, or the worst element, its
+        error in units in the last place, and the bound.
+    SettingError, DTypeError, ShapeError
+        If the question makes no sense.
+    """
+    __tracebackhide__ = True
+    name = operation.name if isinstance(operation, Roundings) else operation
+    complaint = _kind(actual, reference if like is None else like, reference)
+    if not complaint:
+        complaint = _values(actual, reference, operation, inner, magnitude)
+    if complaint:
+        raise AssertionError(f"{name}: {complaint}")
+
+
+def _kind(actual: Array, like: Array, reference: Array) -> str:
+    """Compare library, device, shape and dtype."""
+    here, there = location_of(actual), location_of(like)
+    if here.backend.name != there.backend.name:
+        return f"the result is an array of {here.backend.name}, not of {there.backend.name}"
+    if here != there:
+        return f"the result is on {here}, not on {there}"
+    if tuple(actual.shape) != tuple(reference.shape):
+        return f"the result has shape {tuple(actual.shape)}, not {tuple(reference.shape)}"
+    if dtype_name(actual) != dtype_name(like):
+        return f"the result has dtype {dtype_name(actual)}, not {dtype_name(like)}"
+    return ""
+
+
+def _values(
+    actual: Array, reference: Array, operation: str | Roundings, inner: int, magnitude: Any
+) -> str:
+    """Compare the values."""
+    got, right = to_host(actual), to_host(reference)
+    if got.dtype.kind in "biu":
+        if operation != "exact":
+            raise DTypeError(f"the result has dtype {got.dtype}; only floats are rounded")
+        return _exact(got, right)
+    for array in (got, right):
+        if array.dtype.name not in FLOATS:
+            raise DTypeError(f"dtype {array.dtype} is not judged, only {' and '.join(FLOATS)}")
+    size = _magnitude(np.abs(right) if magnitude is None else magnitude, right)
+    limit = _limit(actual, size, operation, inner)
+    if np.finfo(right.dtype).eps >= np.finfo(got.dtype).eps:
+        limit = limit + _limit(reference, size, operation, inner)
+    return _worst(got, right, limit)
+
+
+def _magnitude(magnitude: Any, right: HostArray) -> HostArray:
+    """Bring the magnitudes to the host and to the result's shape."""
+    size = to_host(magnitude) if hasattr(magnitude, "shape") else np.asarray(magnitude)
+    try:
+        size = np.broadcast_to(size, right.shape)
+    except ValueError as error:
+        raise ShapeError(
+            f"the magnitude has shape {size.shape}, the reference {right.shape}"
+        ) from error
+    size = np.where(np.isfinite(right), size, 0.0)  # nothing explains a NaN or an infinity
+    if not (size >= 0).all():
+        raise SettingError("the magnitude has an entry below 0 or NaN; sums of |terms| are right")
+    return size
+
+
+def _limit(array: Array, size: HostArray, operation: str | Roundings, inner: int) -> HostArray:
+    """What rounding can explain on the device of an array, in its dtype."""
+    dtype = to_host(array).dtype
+    accuracy = accuracy_of(location_of(array), dtype)
+    if isinstance(operation, Roundings):
+        # A product of inner length n makes n roundings, which is all that its bound depends on.
+        kind, inner = "product", operation.count(accuracy)
+    else:
+        kind = check_choice(operation, ROUNDINGS, "operation")
+    limit = bound(kind, size.astype(np.float64), dtype, inner, accuracy, size.size).likely
+    if accuracy.flushes:
+        limit = limit + roundings(kind, inner, accuracy) * float(np.finfo(dtype).smallest_normal)
+    return limit
+
+
+def _exact(got: HostArray, right: HostArray) -> str:
+    """Find an integer or a boolean that differs."""
+    (different,) = np.nonzero((got != right).ravel())
+    if not different.size:
+        return ""
+    index = np.unravel_index(different[0], got.shape)
+    return f"element {_place(index)} is {got[index]}, not {right[index]}"
+
+
+def _worst(got: HostArray, right: HostArray, limit: HostArray) -> str:
+    """Find the element with the largest error in bounds, if that is above 1."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        error = np.abs(got.astype(np.float64) - right.astype(np.float64))
+        same = (got == right) | (np.isnan(got) & np.isnan(right))
+        wrong = ~same & ~(error <= limit)
+        bounds = np.where(wrong, np.where(np.isfinite(error), error / limit, np.inf), 0.0)
+    if not wrong.any():
+        return ""
+    index = np.unravel_index(np.argmax(bounds), got.shape)
+    unit = float(ulp(np.asarray(right[index], dtype=np.float64), got.dtype))
+    found = f"element {_place(index)} is {float(got[index])!r}, not {float(right[index])!r}"
+    if not math.isfinite(error[index]):
+        return found
+    return (
+        f"{found}: {number(error[index] / unit)} units in the last place, bound "
+        f"{number(limit[index] / unit)}"
+    )
+
+
+def _place(index: tuple[Any, ...]) -> str:
+    """Write an index."""
+    return str(tuple(int(i) for i in index))

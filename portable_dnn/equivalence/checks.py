@@ -1,0 +1,43 @@
+"""What a comparison refuses before it begins."""
+
+import numpy as np
+
+from portable_dnn.backend import HostArray
+from portable_dnn.errors import DataError
+from portable_dnn.shapes import check_input, check_labels
+
+__all__ = ["check_data"]
+
+
+def check_data(X: HostArray, Y: HostArray, dtype: str) -> None:
+    """Refuse data that cannot be compared on.
+
+    Parameters
+    ----------
+    X : numpy.ndarray
+        To be the input, (n_x, m).
+    Y : numpy.ndarray
+        To be the labels, (1, m).
+    dtype : {"float64", "float32"}
+        In which will be computed.
+
+    Raises
+    ------
+    ShapeError, DataError
+        If they are anything else, or X holds NaN or infinity.
+    """
+    check_input(X, X.shape[0] if X.ndim == 2 else 1)
+    check_labels(Y, 1, X.shape[1])
+    if X.dtype != np.uint8 and X.dtype.kind != "f":
+        raise DataError(f"X has dtype {X.dtype}; uint8 pixels or floats would be right")
+    if not np.isin(Y, (0, 1)).all():
+        raise DataError("Y has values other than 0 and 1; class 1 is 1, the other class is 0")
+    if X.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            cast = X.astype(dtype)
+        if not np.isfinite(cast).all():
+            row, column = np.argwhere(~np.isfinite(cast))[0]
+            raise DataError(
+                f"X has {X[row, column]} at ({row}, {column}), no finite {dtype}; "
+                "backends are compared on finite numbers (NaN and infinity are among the probes)"
+            )

@@ -1,0 +1,295 @@
+"""Holding one backend against another: probes, lockstep, the compiled step, the free run."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from portable_dnn.activations import Activation, hidden_activations
+from portable_dnn.backend import HostArray
+from portable_dnn.devices import Device, choose_device, place, to_host
+from portable_dnn.equivalence.checks import check_data
+from portable_dnn.equivalence.dying import REFERENCE, TESTED, Died, during
+from portable_dnn.equivalence.free_run import Run, compare_runs, train_on
+from portable_dnn.equivalence.linear_operations import input_scaling
+from portable_dnn.equivalence.lockstep import compare_operation, reference_state
+from portable_dnn.equivalence.precise import check_products
+from portable_dnn.equivalence.probes import MANY, probes
+from portable_dnn.equivalence.report import (
+    SCHEMA,
+    TRAINING_DATA,
+    Failure,
+    FreeRun,
+    Judgement,
+    Report,
+    Side,
+)
+from portable_dnn.equivalence.setup import setup_of
+from portable_dnn.equivalence.step_operations import step_operations
+from portable_dnn.equivalence.verdict import headline, outcome
+from portable_dnn.equivalence.whole_step import compare_steps, compile_steps
+from portable_dnn.initializers import initialize_parameters_deep
+from portable_dnn.pixels import scale_pixels
+from portable_dnn.settings import Settings
+from portable_dnn.versions import versions
+
+__all__ = ["DEFAULTS", "Progress", "compare"]
+
+DEFAULTS = Settings(iterations=200)
+"""What is trained unless something else is asked for: the published network, 200 iterations."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a comparison is, for whoever watches.
+
+    Attributes
+    ----------
+    stage : str
+        What is going on: "probes", "iteration 100", "compiled step at iteration 0", "free run".
+    judgement : Judgement or None
+        What was just judged; None where a stage begins.
+    """
+
+    stage: str
+    judgement: Judgement | None = None
+
+
+def compare(
+    backend: str | Device,
+    X: HostArray,
+    Y: HostArray,
+    *,
+    reference: str | Device = "numpy",
+    settings: Settings = DEFAULTS,
+    source: str = "the arrays that were given",
+    many: int = MANY,
+    progress: Callable[[Progress], object] | None = None,
+) -> Report:
+    """Say whether a backend computes the same numbers as another, and where it does not.
+
+    Parameters
+    ----------
+    backend : str or Device
+        The side under test: a device string, such as "torch" or "cupy:cuda:1".
+    X : numpy.ndarray
+        Input, (n_x, m): floats, cast to the dtype of the settings, or uint8 pixels, which both
+        sides scale.
+    Y : numpy.ndarray
+        Labels 0 or 1, (1, m), any real dtype.
+    reference : str or Device
+        What it is held against. Both are judged by better arithmetic, not by each other.
+    settings : Settings
+        Network, start, learning rate, number of iterations of the free run, dtype.
+    source : str
+        Where X and Y came from, for people.
+    many : int
+        How many elements of exact products are looked at for the one wrong among millions (see
+        `probes`); 0 saves the second that it takes.
+    progress : callable, optional
+        Called with a `Progress` at every stage and every judgement.
+
+    Returns
+    -------
+    Report
+        Also where a backend fails in the middle: then `failure` says where, and the judgements
+        made so far are kept.
+
+    Raises
+    ------
+    DeviceError
+        If a device cannot be used.
+    SettingError, ShapeError, DataError
+        If settings or data cannot be used; NaN and infinity in X are refused.
+    """
+    settings.check()
+    began = time.perf_counter()
+    tested, other = (d if isinstance(d, Device) else choose_device(d) for d in (backend, reference))
+    check_data(X, Y, settings.dtype)
+    dims = settings.layer_dims(X.shape[0])
+    start = initialize_parameters_deep(
+        dims, method=settings.initialization, seed=settings.seed, dtype=settings.dtype
+    )
+    comparison = _Comparison(
+        tested, other, X, Y, settings, start, many, progress or (lambda p: None)
+    )
+    judgements, run, failure = comparison.run()
+    ours, theirs = (Side(str(d), versions(d.backend)) for d in (tested, other))
+    return Report(
+        SCHEMA,
+        datetime.now(UTC).isoformat(timespec="seconds"),
+        time.perf_counter() - began,
+        ours,
+        theirs,
+        setup_of(X, Y, settings, start, source),
+        tuple(judgements),
+        run,
+        failure,
+        tuple(_notes(judgements, run, theirs)),
+        outcome(judgements, run, failure),
+        headline(ours, theirs, judgements, run, failure),
+    )
+
+
+@dataclass
+class _Comparison:
+    """What a comparison is made of; `run` makes it."""
+
+    tested: Device
+    reference: Device
+    X: HostArray
+    Y: HostArray
+    settings: Settings
+    start: dict[str, HostArray]
+    many: int
+    progress: Callable[[Progress], object]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype to compute in."""
+        return np.dtype(self.settings.dtype)
+
+    @property
+    def activations(self) -> tuple[Activation, ...]:
+        """Those of the hidden layers."""
+        return hidden_activations(self.settings.activations, len(self.settings.layers))
+
+    def run(self) -> tuple[list[Judgement], FreeRun | None, Failure | None]:
+        """Compare; keep what there is if a side dies."""
+        judgements: list[Judgement] = []
+        self._found: FreeRun | None = None
+        try:
+            # What NumPy would warn of is judged.
+            with np.errstate(all="ignore"):
+                for stage, judgement in self._stages():
+                    self.progress(Progress(stage, judgement))
+                    if judgement is not None:
+                        judgements.append(judgement)
+        except Died as died:
+            return judgements, self._found, died.failure
+        return judgements, self._found, None
+
+    def _stages(self) -> Iterator[tuple[str, Judgement | None]]:
+        """Make the judgements, one stage after the other."""
+        yield "probes", None
+        with during("the judge's own float64 products", REFERENCE):
+            check_products()
+        yield from (("probes", j) for j in self._probes())
+        yield from (("probes", j) for j in self._scaling())
+        x, y = self._input(), self.Y.astype(self.dtype)
+        last = self.settings.iterations
+        yield "training the reference", None
+        with during("the free run", REFERENCE):
+            theirs = train_on(
+                self.reference, x, y, self.start, self.settings, (0, 1, last // 2, last)
+            )
+        for iteration, parameters in sorted(theirs.parameters.items()):
+            stage = f"iteration {iteration}"
+            yield stage, None
+            yield from ((stage, j) for j in self._lockstep(x, y, parameters, iteration))
+        yield "compiled step", None
+        yield from (("compiled step", j) for j in self._steps(x, y, theirs))
+        yield "free run", None
+        with during("the free run", TESTED):
+            ours = train_on(self.tested, x, y, self.start, self.settings, (1, last))
+        with during("the free run", REFERENCE):
+            self._found = compare_runs(
+                ours, theirs, self.reference, x, y, self.start, self.settings
+            )
+        if ours.diverged and not theirs.diverged:
+            yield "free run", _diverged(self._found, self.dtype)
+
+    def _probes(self) -> Iterator[Judgement]:
+        """Judge the probes."""
+        random = np.random.RandomState(self.settings.seed)
+        for probe in probes(self.dtype, random, self.many):
+            yield from compare_operation(
+                probe.operation,
+                probe.inputs,
+                self.tested,
+                self.reference,
+                iteration=None,
+                case=probe.case,
+                random=random,
+                calls=probe.calls,
+            )
+
+    def _scaling(self) -> Iterator[Judgement]:
+        """Judge the scaling of pixels, if there are any."""
+        if self.X.dtype == np.uint8:
+            operation = input_scaling(self.settings.dtype)
+            yield from compare_operation(
+                operation,
+                {"X": self.X},
+                self.tested,
+                self.reference,
+                iteration=0,
+                case=TRAINING_DATA,
+                random=np.random.RandomState(self.settings.seed),
+            )
+
+    def _input(self) -> HostArray:
+        """Scale the input on the reference side, so that both sides get the same."""
+        if self.X.dtype != np.uint8:
+            return self.X.astype(self.dtype)
+        with during("input scaling", REFERENCE):
+            return np.array(
+                to_host(scale_pixels(place(self.X, self.reference), self.settings.dtype))
+            )
+
+    def _lockstep(
+        self, x: HostArray, y: HostArray, parameters: dict[str, HostArray], iteration: int
+    ) -> Iterator[Judgement]:
+        """Judge all operations of a step."""
+        random = np.random.RandomState(self.settings.seed + iteration)
+        with during(f"a step of iteration {iteration}", REFERENCE), np.errstate(all="ignore"):
+            state = reference_state(self.reference, x, y, parameters, self.activations)
+        layers = len(self.settings.layers) + 1
+        for operation in step_operations(layers, self.activations, self.settings.learning_rate):
+            yield from compare_operation(
+                operation,
+                operation.inputs(state),
+                self.tested,
+                self.reference,
+                iteration=iteration,
+                case=TRAINING_DATA,
+                random=random,
+            )
+
+    def _steps(self, x: HostArray, y: HostArray, theirs: Run) -> Iterator[Judgement]:
+        """Judge the compiled step, from the start and from the end of the reference's run."""
+        rate = self.settings.learning_rate
+        with during("compiling the step", TESTED):
+            ours = compile_steps(self.tested, self.activations, rate)
+        with during("compiling the step", REFERENCE):
+            other = compile_steps(self.reference, self.activations, rate)
+        for iteration in (min(theirs.parameters), max(theirs.parameters)):
+            yield from compare_steps(
+                ours, other, x, y, theirs.parameters[iteration], self.activations, rate, iteration
+            )
+
+
+def _diverged(run: FreeRun, dtype: np.dtype) -> Judgement:
+    """Condemn a side that diverged where the reference did not."""
+    return Judgement(
+        *(None, TRAINING_DATA, None, "free run", "cost", (), dtype.name, 1, 0),
+        *(None, None, None, "wrong", run.sentence),
+    )
+
+
+def _notes(judgements: list[Judgement], run: FreeRun | None, reference: Side) -> Iterator[str]:
+    """Say what a reader should know beside the verdict."""
+    off = [j for j in judgements if j.reference is not None and j.reference.max_bounds > 1]
+    if off and off[0].reference is not None:
+        yield (
+            f"the reference itself, {reference.device}, is off at {off[0].name} ({off[0].case}): "
+            f"{off[0].reference.max_bounds:.2g} times what rounding explains"
+        )
+    if run is not None and run.unexplained_at is not None and math.isfinite(run.parameters_apart):
+        yield (
+            "the free run comes apart further than the noise that was tried explains; if nothing "
+            "is wrong in lockstep, a ReLU that changed sides is the usual reason"
+        )

@@ -1,0 +1,65 @@
+"""Exact costs."""
+
+import numpy as np
+
+from portable_dnn.backend import HostArray
+from portable_dnn.equivalence.functions import evaluate
+from portable_dnn.equivalence.precise import Pair, add, divide, pair, product, subtract
+from portable_dnn.equivalence.truth import Truth
+
+__all__ = [
+    "cost_of_logits",
+    "cost_of_probabilities",
+]
+
+
+def cost_of_logits(z: HostArray, y: HostArray) -> Truth:
+    """Mean cross-entropy of logits; of terms that are all positive.
+
+    Parameters
+    ----------
+    z, y : numpy.ndarray
+        (1, m); labels 0 or 1.
+
+    Returns
+    -------
+    Truth
+    """
+    # max(z, 0) − z y is |z| where the sign says the wrong class, else 0.
+    wrong = pair(np.where(y == 1, np.maximum(-z, 0), np.maximum(z, 0)))
+    losses = add(wrong, evaluate("softplus", pair(z), z.dtype))
+    return _total("cost from logits", losses, z.shape[1], 0.0)
+
+
+def cost_of_probabilities(a: HostArray, y: HostArray) -> Truth:
+    """Mean cross-entropy of probabilities.
+
+    Parameters
+    ----------
+    a, y : numpy.ndarray
+        (1, m); labels 0 or 1.
+
+    Returns
+    -------
+    Truth
+    """
+    right = pair(a)
+    other = subtract(pair(np.ones_like(a)), right)
+    taken = Pair(*(np.where(y == 1, r, o) for r, o in zip(right, other, strict=True)))
+    certain = taken.hi == 0
+    positive = Pair(np.where(certain, 1.0, taken.hi), np.where(certain, 0.0, taken.lo))
+    logs = evaluate("log", positive, a.dtype)
+    losses = Pair(np.where(certain, np.inf, -logs.hi), -logs.lo)
+    # 1 − A is rounded, and a relative error of p is an absolute error of log p.
+    return _total("cost from probabilities", losses, a.shape[1], float(np.mean(y != 1)))
+
+
+def _total(kind: str, losses: Pair, m: int, more: float) -> Truth:
+    """Mean of losses, a 0-d result."""
+    flat = Pair(*(x.reshape(1, -1) for x in losses))
+    if not np.isfinite(flat.hi).all():
+        value = pair(np.asarray(flat.hi.sum()))
+        return Truth(kind, (), value, np.asarray(np.inf), m)
+    total = divide(product(flat, pair(np.ones((flat.hi.shape[1], 1)))), m)
+    size = np.asarray(np.abs(flat.hi).sum() / m + more)
+    return Truth(kind, (), Pair(total.hi.reshape(()), total.lo.reshape(())), size, m, flushed=8.0)

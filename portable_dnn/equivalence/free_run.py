@@ -1,0 +1,252 @@
+"""Both sides train from the same start, each on its own numbers.
+
+How far two honest runs come apart depends on what training makes of a rounding error: it contracts
+most of them, and blows some up where a ReLU changes sides. That amplification is measured on the
+reference alone: its start is moved by noise as large as the difference that one step makes between
+the sides, and trained again, several times. An error made in step s grows like one made in the
+start, and every step makes one, so after t steps t + 1 times the largest growth seen so far is
+explained. It is an estimate, and condemns nothing: a wrong operation is found in lockstep.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from portable_dnn.backend import HostArray
+from portable_dnn.devices import Device, place, to_host
+from portable_dnn.equivalence.bounds import unit_roundoff
+from portable_dnn.equivalence.report import FreeRun
+from portable_dnn.equivalence.wording import number
+from portable_dnn.errors import DivergenceError
+from portable_dnn.settings import Settings
+from portable_dnn.training import Progress, train
+
+__all__ = ["Run", "compare_runs", "train_on"]
+
+RECORDS = 500
+"""At most so many costs are recorded."""
+
+DRAWS = 3
+"""How often the reference's start is moved."""
+
+
+@dataclass
+class Run:
+    """A training run as it is compared.
+
+    Attributes
+    ----------
+    costs : dict of int to float
+        By iteration; the last is that after the last update. Fewer where the run diverged.
+    parameters : dict of int to dict
+        Parameters on the host after so many updates, where they were asked for and are finite.
+    diverged : str
+        Why it stopped early; empty if it did not.
+    """
+
+    costs: dict[int, float] = field(default_factory=dict)
+    parameters: dict[int, dict[str, HostArray]] = field(default_factory=dict)
+    diverged: str = ""
+
+
+def train_on(
+    device: Device,
+    X: HostArray,
+    Y: HostArray,
+    start: Mapping[str, HostArray],
+    settings: Settings,
+    wanted: tuple[int, ...] = (),
+) -> Run:
+    """Train on a device.
+
+    Parameters
+    ----------
+    device : Device
+        Where.
+    X, Y : numpy.ndarray
+        Input and labels, in the dtype of the run.
+    start : mapping of str to numpy.ndarray
+        Start parameters.
+    settings : Settings
+        What to train.
+    wanted : tuple of int
+        After how many updates the parameters are to be kept.
+
+    Returns
+    -------
+    Run
+    """
+    run = Run(parameters={0: dict(start)} if 0 in wanted else {})
+
+    def keep(progress: Progress) -> None:
+        if progress.record is not None:
+            run.costs[progress.iteration] = progress.record.cost
+        if progress.iteration + 1 in wanted:
+            found = _copies(to_host(progress.parameters))
+            if all(np.isfinite(array).all() for array in found.values()):
+                run.parameters[progress.iteration + 1] = found
+
+    with np.errstate(all="ignore"):
+        try:
+            trained = train(
+                place(X, device),
+                place(Y, device),
+                place(dict(start), device),
+                hidden=settings.activations,
+                learning_rate=settings.learning_rate,
+                num_iterations=settings.iterations,
+                record_every=max(1, settings.iterations // RECORDS),
+                compress=settings.compress,
+                callback=keep,
+            )
+        except DivergenceError as error:
+            run.diverged = str(error)
+            run.costs.setdefault(0, math.nan)
+            return run
+    run.costs[settings.iterations] = trained.history.final_cost
+    return run
+
+
+def _copies(parameters: Mapping[str, HostArray]) -> dict[str, HostArray]:
+    """Copy parameters, whose memory a library may use again."""
+    return {name: np.array(array) for name, array in parameters.items()}
+
+
+def compare_runs(
+    tested: Run,
+    reference: Run,
+    device: Device,
+    X: HostArray,
+    Y: HostArray,
+    start: Mapping[str, HostArray],
+    settings: Settings,
+) -> FreeRun:
+    """Hold two runs against each other, and say how much of their difference is explained.
+
+    Parameters
+    ----------
+    tested, reference : Run
+        Both with the parameters after the first and the last update, unless they diverged.
+    device : Device
+        The reference's, to measure the amplification on.
+    X, Y, start, settings
+        What was trained; as for `train_on`.
+
+    Returns
+    -------
+    FreeRun
+    """
+    iterations = sorted(set(tested.costs) & set(reference.costs))
+    ours = [tested.costs[i] for i in iterations]
+    theirs = [reference.costs[i] for i in iterations]
+    differences = [abs(a - b) for a, b in zip(ours, theirs, strict=True)]
+    last = settings.iterations
+    apart, same = _apart(tested.parameters.get(last), reference.parameters.get(last))
+    identical = same and not any(differences) and not tested.diverged
+    growth = {} if identical else _growth(tested, reference, device, X, Y, start, settings)
+    explained = _explained(iterations, theirs, growth, X.dtype, X.shape[1])
+    beyond = [i for i, d, e in zip(iterations, differences, explained, strict=True) if not d <= e]
+    parts = next((i for i, d in zip(iterations, differences, strict=True) if d != 0), None)
+    found = FreeRun(
+        tuple(iterations),
+        tuple(ours),
+        tuple(theirs),
+        tuple(differences),
+        tuple(explained),
+        parts,
+        beyond[0] if beyond else None,
+        apart,
+        identical,
+        "",
+    )
+    return FreeRun(**{**vars(found), "sentence": _sentence(found, tested, reference)})
+
+
+def _apart(
+    ours: dict[str, HostArray] | None, theirs: dict[str, HostArray] | None
+) -> tuple[float, bool]:
+    """How far trained parameters are apart, and whether they have the same bits."""
+    if ours is None or theirs is None:
+        return math.inf, False
+    largest = 0.0
+    for name, array in theirs.items():
+        gap = float(np.max(np.abs(ours[name].astype(np.float64) - array)))
+        scale = float(np.max(np.abs(array)))
+        largest = max(largest, gap / scale if scale else gap)
+    return largest, all(ours[name].tobytes() == theirs[name].tobytes() for name in theirs)
+
+
+def _growth(
+    tested: Run,
+    reference: Run,
+    device: Device,
+    X: HostArray,
+    Y: HostArray,
+    start: Mapping[str, HostArray],
+    settings: Settings,
+) -> dict[int, float]:
+    """Largest difference of the reference's costs, by iteration, after its start is moved."""
+    ours, theirs = tested.parameters.get(1, start), reference.parameters.get(1, start)
+    noise = {
+        name: float(np.sqrt(np.mean((ours[name].astype(np.float64) - theirs[name]) ** 2)))
+        for name in start
+    }
+    if not any(noise.values()):  # the first step gave the same bits: a later one rounds otherwise
+        u = unit_roundoff(X.dtype)
+        noise = {name: u * float(np.sqrt(np.mean(array**2))) for name, array in theirs.items()}
+    growth: dict[int, float] = {}
+    for draw in range(DRAWS):
+        random = np.random.RandomState(draw)
+        moved = {
+            name: (array + noise[name] * random.standard_normal(array.shape)).astype(array.dtype)
+            for name, array in start.items()
+        }
+        run = train_on(device, X, Y, moved, settings)
+        for i, value in run.costs.items():
+            if i in reference.costs:
+                growth[i] = max(growth.get(i, 0.0), abs(value - reference.costs[i]))
+    return growth
+
+
+def _explained(
+    iterations: list[int],
+    costs: list[float],
+    growth: Mapping[int, float],
+    dtype: np.dtype,
+    samples: int,
+) -> list[float]:
+    """What the measured error explains, by iteration: see the module."""
+    # The cost itself is rounded on either side: a sum of as many terms as samples.
+    rounding = 2.0 * math.sqrt(samples) * unit_roundoff(dtype)
+    explained, largest = [], 0.0
+    for i, cost in zip(iterations, costs, strict=True):
+        largest = max(largest, growth.get(i, 0.0))
+        explained.append((i + 1) * largest + rounding * abs(cost))
+    return explained
+
+
+def _sentence(run: FreeRun, tested: Run, reference: Run) -> str:
+    """Say it in words."""
+    if tested.diverged and reference.diverged:
+        return f"both runs diverged; on the reference {reference.diverged}"
+    if tested.diverged or reference.diverged:
+        side = "the side under test" if tested.diverged else "the reference"
+        return f"only the run of {side} diverged: {tested.diverged or reference.diverged}"
+    last = run.iterations[-1]
+    if run.identical:
+        return f"{last} iterations give the same bits"
+    if run.parts_at is None:
+        return (
+            f"the costs of {last} iterations are the same; the trained parameters differ by "
+            f"{number(run.parameters_apart)} of the largest"
+        )
+    gap = max(run.differences)
+    words = f"the cost curves part at iteration {run.parts_at} and differ by at most {gap:.1e}"
+    if run.unexplained_at is None:
+        return f"{words}, which the rounding of single steps, as training amplifies it, explains"
+    return (
+        f"{words}; from iteration {run.unexplained_at} on that is more than the rounding of "
+        "single steps was seen to grow to"
+    )

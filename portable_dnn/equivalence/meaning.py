@@ -1,0 +1,54 @@
+"""What a verdict means, for somebody who has read nothing else."""
+
+from portable_dnn.equivalence.report import Report
+
+__all__ = ["SAVED", "meaning"]
+
+SAVED = "in the saved run: "
+"""How a reason begins where the result that this machine's is held against is the wrong one."""
+
+_PRECISION = ("tf32", "precision")  # in the names of libraries' settings
+
+
+def meaning(report: Report) -> tuple[str, ...]:
+    """Explain a report's outcome.
+
+    Parameters
+    ----------
+    report : Report
+        The comparison.
+
+    Returns
+    -------
+    tuple of str
+        Sentences, beside the headline.
+    """
+    here, there = report.tested.device, report.reference.device
+    if report.outcome == "same numbers":
+        return (f"Every result of {here} has the very bits of {there}'s.",)
+    if report.outcome == "rounding only":
+        return (
+            f"{here} adds numbers up in another order than {there} and rounds otherwise; no result "
+            "is farther from the exact one than that explains, so neither side is more right.",
+            "A long training may carry the two apart; that is no fault of either.",
+        )
+    if report.outcome == "wrong":
+        settings = [
+            f"{name} = {value}"
+            for name, value in report.tested.versions.items()
+            if any(word in name.lower() for word in _PRECISION)
+        ]
+        return (
+            "Rounding does not explain this: the operation computes something else, or in fewer "
+            "digits than it should.",
+            f"Do not trust results of {_blamed(report)} until it is mended.",
+            *(f"Settings that decide its digits: {s}." for s in [", ".join(settings)] if s),
+        )
+    return ("Nothing is said about the numbers that were not compared.",)
+
+
+def _blamed(report: Report) -> str:
+    """Name the side that is wrong."""
+    saved = [judgement.reason.startswith(SAVED) for judgement in report.wrong]
+    here, there = report.tested.device, f"{report.reference.device} of the saved run"
+    return there if all(saved) else f"{here} and {there}" if any(saved) else here

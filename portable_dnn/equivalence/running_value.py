@@ -1,0 +1,222 @@
+"""Arrays that carry two measures of their error; see `running_error`."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from portable_dnn.backend import HostArray
+from portable_dnn.equivalence.accuracy import Accuracy
+from portable_dnn.equivalence.bounds import FAILURE, bound, unit_roundoff
+from portable_dnn.equivalence.functions import evaluate
+from portable_dnn.equivalence.precise import Pair, pair, product
+from portable_dnn.equivalence.truth import LARGEST_MAP
+
+__all__ = [
+    "FOLDED",
+    "Arithmetic",
+    "Value",
+    "evaluated",
+    "known",
+    "matmul",
+    "transposed",
+]
+
+FOLDED = 4
+"""Further roundings that a step may make at an element: α, m, α / m and what they multiply."""
+
+_PARTS = 16
+"""Blocks, and lanes, whose sums tell how large the sums so far become in a product."""
+
+
+class Value(NamedTuple):
+    """An array in better arithmetic, and what rounding may make of it.
+
+    Attributes
+    ----------
+    exact : Pair
+        The array.
+    error : numpy.ndarray
+        Bound of the systematic part of the error of whoever computes it in the dtype; absolute.
+    deviation : numpy.ndarray
+        Standard deviation of the random part, absolute.
+    """
+
+    exact: Pair
+    error: HostArray
+    deviation: HostArray
+
+    @property
+    def limit(self) -> HostArray:
+        """What rounding can explain, element by element, absolute."""
+        confidence = math.sqrt(6.0 * math.log(2.0 * max(self.error.size, 1) / FAILURE))
+        limit: HostArray = self.error + 2.0 * confidence * self.deviation
+        return limit
+
+
+class Arithmetic(NamedTuple):
+    """What is judged.
+
+    Attributes
+    ----------
+    dtype : numpy.dtype
+        In which is computed.
+    accuracy : Accuracy
+        Of the library that computes.
+    """
+
+    dtype: np.dtype
+    accuracy: Accuracy
+
+    @property
+    def u(self) -> float:
+        """Unit roundoff."""
+        return unit_roundoff(self.dtype)
+
+    @property
+    def lost(self) -> float:
+        """What a result loses where it underflows."""
+        information = np.finfo(self.dtype)
+        flushes = self.accuracy.flushes
+        return float(information.tiny if flushes else information.smallest_subnormal)
+
+    def local(self, kind: str, size: HostArray, inner: int = 1) -> HostArray:
+        """Bound an operation's own rounding.
+
+        Parameters
+        ----------
+        kind : str
+            One of `bounds.ROUNDINGS`.
+        size : numpy.ndarray
+            Magnitudes, as for `bounds.bound`.
+        inner : int
+            How many terms an element sums.
+
+        Returns
+        -------
+        numpy.ndarray
+            Absolute.
+        """
+        own = bound(kind, size, self.dtype, inner, self.accuracy, size.size).likely
+        return own + self.lost * (inner + 1)
+
+
+def known(x: HostArray) -> Value:
+    """Return an input, which has no error.
+
+    Parameters
+    ----------
+    x : numpy.ndarray
+        As it was given, in the dtype that is judged.
+
+    Returns
+    -------
+    Value
+    """
+    exact = pair(x)
+    return Value(exact, np.zeros_like(exact.hi), np.zeros_like(exact.hi))
+
+
+def transposed(x: Value) -> Value:
+    """Transpose.
+
+    Parameters
+    ----------
+    x : Value
+        (n, k).
+
+    Returns
+    -------
+    Value
+        (k, n).
+    """
+    return Value(Pair(x.exact.hi.T, x.exact.lo.T), x.error.T, x.deviation.T)
+
+
+def matmul(a: Arithmetic, x: Value, y: Value) -> Value:
+    """Matrix product.
+
+    Parameters
+    ----------
+    a : Arithmetic
+        What is judged.
+    x, y : Value
+        (n, k) and (k, p).
+
+    Returns
+    -------
+    Value
+        (n, p).
+    """
+    wide = a.dtype == np.float64
+    exact = product(x.exact, y.exact) if wide else pair(x.exact.hi @ y.exact.hi)
+    left, right = np.abs(x.exact.hi), np.abs(y.exact.hi)
+    error = FOLDED * a.u * np.abs(exact.hi) + a.lost * (left.shape[1] + 1)
+    if x.error.any():
+        error = error + x.error @ (right + y.error)
+    if y.error.any():
+        error = error + left @ y.error
+    return Value(exact, error, _deviation(a, x, y))
+
+
+def _deviation(a: Arithmetic, x: Value, y: Value) -> HostArray:
+    """Deviation of a product; rows and columns are scaled, so that no square underflows."""
+    rows = _largest(x, axis=1)
+    columns = _largest(y, axis=0)
+    left, right = x.exact.hi / rows, y.exact.hi / columns
+    variance = a.u**2 / 3.0 * _squares(left, right)
+    noisy = y.deviation / columns
+    if x.deviation.any():
+        variance = variance + (x.deviation / rows) ** 2 @ (right**2 + noisy**2)
+    if y.deviation.any():
+        variance = variance + left**2 @ noisy**2
+    deviation: HostArray = np.sqrt(variance) * rows * columns
+    return deviation
+
+
+def _largest(x: Value, axis: int) -> HostArray:
+    """Largest magnitude along an axis; 1 where all are 0."""
+    largest = np.maximum(np.abs(x.exact.hi), x.deviation).max(axis=axis, keepdims=True)
+    return np.where((largest > 0) & np.isfinite(largest), largest, 1.0)
+
+
+def _squares(x: HostArray, y: HostArray) -> HostArray:
+    """Squares of the terms of a product, and of the sums so far, in blocks and in lanes."""
+    k = x.shape[1]
+    parts = min(k, _PARTS)
+    terms: HostArray = x**2 @ y**2
+    total = 2.0 * terms
+    before = np.zeros_like(total)
+    for block in np.array_split(np.arange(k), parts):
+        after = before + x[:, block[0] : block[-1] + 1] @ y[block[0] : block[-1] + 1]
+        total += block.size * (before**2 + after**2)
+        before = after
+    if k > parts:
+        total += (k / parts) * (
+            terms + sum((x[:, i::parts] @ y[i::parts]) ** 2 for i in range(parts))
+        )
+    return total
+
+
+def evaluated(a: Arithmetic, function: str, z: Pair) -> Value:
+    """Evaluate a function; of many float64 numbers in float64, whose error counts then.
+
+    Parameters
+    ----------
+    a : Arithmetic
+        What is judged.
+    function : str
+        One of `functions.FUNCTIONS`.
+    z : Pair
+        Arguments.
+
+    Returns
+    -------
+    Value
+        Without the rounding of whoever is judged.
+    """
+    if a.dtype == np.float64 and z.hi.size > LARGEST_MAP:
+        plain = evaluate(function, pair(z.hi), np.dtype(np.float32))
+        return Value(plain, np.abs(plain.hi) * 16.0 * a.u, np.zeros_like(plain.hi))
+    exact = evaluate(function, z, a.dtype)
+    return Value(exact, np.zeros_like(exact.hi), np.zeros_like(exact.hi))

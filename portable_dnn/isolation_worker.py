@@ -1,0 +1,45 @@
+"""The process that reads for another: `python -m portable_dnn.isolation_worker READER FOLDER`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from portable_dnn.errors import PortableDnnError
+from portable_dnn.isolated_readers import READERS
+from portable_dnn.isolation import ERROR_FILE, REQUEST_FILE, RESULT_FILE
+from portable_dnn.process_limits import limit_this_process
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Read what the request in the folder names, and leave a result or an error there.
+
+    Raises
+    ------
+    SystemExit
+        0 if there is a result, 2 if the file was refused.
+    """
+    reader, name = sys.argv[1:]
+    folder = Path(name)
+    request: dict[str, Any] = json.loads((folder / REQUEST_FILE).read_text("utf-8"))
+    limit_this_process(**request.pop("limits"))
+    try:
+        READERS[reader](folder / RESULT_FILE, **request)
+    except MemoryError:
+        _leave(folder, "", memory=True)
+    except PortableDnnError as error:
+        _leave(folder, str(error), memory=False)
+    raise SystemExit(0)
+
+
+def _leave(folder: Path, message: str, *, memory: bool) -> None:
+    """Leave an error, and end."""
+    content = json.dumps({"message": message[:10_000], "memory": memory})
+    (folder / ERROR_FILE).write_text(content, encoding="utf-8")
+    raise SystemExit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""How much a file from a stranger may ask for; SECURITY.md says the same in words."""
+
+__all__ = [
+    "MOST_ATTRIBUTE_BYTES",
+    "MOST_CHUNKS_UNSEEN",
+    "MOST_HEADER_BYTES",
+    "MOST_NAMES",
+    "MOST_NAME_LENGTH",
+    "MOST_PICTURE_BYTES",
+    "MOST_PIXELS",
+    "MOST_RATIO",
+    "MOST_UNSTORED_BYTES",
+]
+
+MOST_NAMES = 10_000
+"""Entries of one group, and attributes of one object: more than any file of ours has."""
+
+MOST_NAME_LENGTH = 1_000
+"""Characters in the name of an entry or an attribute."""
+
+MOST_ATTRIBUTE_BYTES = 1_000_000
+"""Bytes of one attribute: HDF5 writes at most 64 kB, but a file may declare anything."""
+
+MOST_HEADER_BYTES = 1_000_000
+"""Bytes of the header of a safetensors file, and of any JSON that is read."""
+
+MOST_UNSTORED_BYTES = 256_000_000
+"""Bytes that an array may have whatever it takes in the file; above, `MOST_RATIO` holds as well."""
+
+MOST_RATIO = 100
+"""How many times larger than what it takes in the file a large array may be.
+
+Pictures compress to a tenth at best, and gzip can do 1032 : 1 where there is nothing in them.
+"""
+
+MOST_CHUNKS_UNSEEN = 10_000
+"""Chunks that an array may be declared to have where the file has no room for them."""
+
+MOST_PIXELS = 50_000_000
+"""Pixels of one picture, as its header declares: larger than any camera's."""
+
+MOST_PICTURE_BYTES = 250_000_000
+"""Bytes of one picture file: as many pixels, uncompressed with transparency, and a quarter more."""

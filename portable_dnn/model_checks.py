@@ -1,0 +1,245 @@
+"""What a model must be, from whatever kind of file it comes: a description and parameters."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from portable_dnn.activations import hidden_activations
+from portable_dnn.arrays import dtype_name
+from portable_dnn.backend import HostArray
+from portable_dnn.class_names import check_class_names
+from portable_dnn.errors import DataError, OutputError, SettingError, ShapeError
+from portable_dnn.model import Model
+from portable_dnn.pixels import PIXEL_SCALE
+from portable_dnn.shapes import check_parameters
+
+__all__ = [
+    "DESCRIPTION",
+    "FORMAT",
+    "FORMAT_VERSION",
+    "check_declared",
+    "check_values",
+    "check_version",
+    "describe",
+    "put_together",
+]
+
+FORMAT = "portable_dnn model"
+FORMAT_VERSION = 1
+DESCRIPTION = (
+    "layer_dims",
+    "hidden",
+    "dtype",
+    "class_names",
+    "image_shape",
+    "pixel_scale",
+    "provenance",
+)
+"""What a file says of a model, besides `format`, `format_version` and the parameters."""
+_FLOATS = (np.dtype("f4"), np.dtype("f8"))
+_MOST_SHOWN = 200
+
+
+def describe(model: Model, path: str | Path) -> dict[str, Any]:
+    """Describe a model in plain values, ready for JSON.
+
+    Parameters
+    ----------
+    model : Model
+        With parameters on any device.
+    path : str or Path
+        The file that is being written, for the message.
+
+    Returns
+    -------
+    dict of str to object
+        `format`, `format_version` and the names of `DESCRIPTION`.
+
+    Raises
+    ------
+    OutputError
+        If the provenance is no plain data.
+    """
+    try:
+        provenance = json.loads(json.dumps(dict(model.provenance)))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise OutputError(
+            f"cannot write {path}: the model's provenance is no plain data for JSON: {error}"
+        ) from error
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "layer_dims": list(model.layer_dims),
+        "hidden": list(model.hidden),
+        "dtype": model.dtype,
+        "class_names": list(model.class_names),
+        "image_shape": list(model.image_shape),
+        "pixel_scale": PIXEL_SCALE,
+        "provenance": provenance,
+    }
+
+
+def check_version(version: Any, path: Path) -> None:
+    """Refuse a file of a newer version, before anything else of it is read.
+
+    Parameters
+    ----------
+    version : object
+        What the file says.
+    path : Path
+        The file's path, for the message.
+
+    Raises
+    ------
+    DataError
+        If it is newer, or no version at all.
+    """
+    if not _is_whole(version) or version < 1:
+        raise DataError(
+            f"{path}: format_version is {_shown(version)}; a whole number from 1 is right"
+        )
+    if version > FORMAT_VERSION:
+        raise DataError(
+            f"{path} has format version {version}, newer than version {FORMAT_VERSION} that this "
+            "portable_dnn reads: upgrade portable_dnn"
+        )
+
+
+def check_declared(arrays: Mapping[str, Any], path: Path) -> list[str]:
+    """Check what a file declares its parameters to be, before they are read.
+
+    Parameters
+    ----------
+    arrays : mapping of str to object
+        By name, with `shape`, `ndim` and `dtype`.
+    path : Path
+        The file's path, for the message.
+
+    Returns
+    -------
+    list of str
+        The names in the order of the layers: W1, b1 … WL, bL.
+
+    Raises
+    ------
+    DataError
+        If they are not those of a network, all of one floating dtype.
+    """
+    for name, array in arrays.items():
+        if array.shape is None or array.dtype not in _FLOATS:
+            raise DataError(f"{path}: {name} has dtype {array.dtype}; float32 or float64 is right")
+    try:
+        dims = check_parameters(arrays)
+    except ShapeError as error:
+        raise DataError(f"{path}: {error}") from error
+    first = arrays["W1"].dtype
+    for name, array in arrays.items():
+        if array.dtype != first:
+            raise DataError(
+                f"{path}: {name} is {array.dtype} but W1 is {first}; all must have one dtype"
+            )
+    return [f"{kind}{layer}" for layer in range(1, len(dims)) for kind in "Wb"]
+
+
+def check_values(parameters: Mapping[str, HostArray], path: Path) -> None:
+    """Refuse parameters that are no numbers.
+
+    Parameters
+    ----------
+    parameters : mapping of str to numpy.ndarray
+        As read.
+    path : Path
+        The file's path, for the message.
+
+    Raises
+    ------
+    DataError
+        If one holds NaN or infinity.
+    """
+    for name, values in parameters.items():
+        if not np.isfinite(values).all():
+            raise DataError(f"{path}: {name} holds NaN or infinity")
+
+
+def put_together(described: Mapping[str, Any], parameters: Mapping[str, Any], path: Path) -> Model:
+    """Check the description against the parameters and make a model of both.
+
+    Parameters
+    ----------
+    described : mapping of str to object
+        What the file says under the names of `DESCRIPTION`: plain numbers, texts, lists and, for
+        the provenance, a dict. Anything may be wrong with them.
+    parameters : mapping of str to array
+        Those that `check_declared` and `check_values` let pass, on any device.
+    path : Path
+        The file's path, for the message.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    DataError
+        If the two do not fit together, or a name is unknown.
+    """
+    dims = check_parameters(parameters)
+    image_shape = _whole_numbers(described["image_shape"])
+    hidden = _texts(described["hidden"])
+    class_names = _texts(described["class_names"])
+    shown = {name: _shown(value) for name, value in described.items()}
+    wrong = ""
+    if _whole_numbers(described["layer_dims"]) != dims:
+        wrong = f"layer_dims is {shown['layer_dims']}, but the parameters are those of {dims}"
+    elif len(image_shape) != 3 or min(image_shape) < 1 or _product(image_shape) != dims[0]:
+        wrong = f"image_shape is {shown['image_shape']}, but W1 takes {dims[0]} features"
+    elif dims[-1] != 1 or len(class_names) != 2:
+        wrong = f"{dims[-1]} outputs for {len(class_names)} class names; 1 for 2 would be right"
+    elif described["pixel_scale"] != PIXEL_SCALE:
+        wrong = f"pixel_scale is {shown['pixel_scale']}; {PIXEL_SCALE} would be right"
+    elif described["dtype"] != dtype_name(parameters["W1"]):
+        wrong = f"dtype is {shown['dtype']}, but W1 is {dtype_name(parameters['W1'])}"
+    elif not isinstance(described["provenance"], dict):
+        wrong = "provenance is not a JSON object"
+    if wrong:
+        raise DataError(f"{path}: {wrong}")
+    try:
+        names = tuple(g.name for g in hidden_activations(hidden, len(dims) - 2))
+        check_class_names(class_names)
+    except (SettingError, DataError) as error:
+        raise DataError(f"{path}: {error}") from error
+    height, width, channels = image_shape
+    first, second = class_names
+    shape = height, width, channels
+    return Model(parameters, names, (first, second), shape, described["provenance"])
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether a value is an integer; True is none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _whole_numbers(value: Any) -> tuple[int, ...]:
+    """Read a flat list of integers; anything else is empty, which fits nothing."""
+    return tuple(value) if isinstance(value, list) and all(map(_is_whole, value)) else ()
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """Read a flat list of texts; anything else is empty."""
+    texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return tuple(value) if texts else ()
+
+
+def _shown(value: Any) -> str:
+    """Write what a file says for people; it may be long."""
+    text = str(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+
+
+def _product(sizes: tuple[int, ...]) -> int:
+    """Multiply in Python's integers, which do not overflow."""
+    height, width, channels = sizes
+    return height * width * channels

@@ -1,0 +1,14 @@
+"""The faults that the tester must catch and name: one table.
+
+Each is a mistake that a library, driver, compiler or setting has made or could make.
+"""
+
+from faults.backend import Fault, FaultyBackend, faulty_device
+from faults.elementwise import ELEMENTWISE
+from faults.moving import MOVING
+from faults.products import PRODUCTS
+from faults.sums import SUMS
+
+__all__ = ["CATALOGUE", "Fault", "FaultyBackend", "faulty_device"]
+
+CATALOGUE = (*PRODUCTS, *SUMS, *ELEMENTWISE, *MOVING)

@@ -1,0 +1,154 @@
+"""A backend that is NumPy but for one fault: every primitive passes through here.
+
+The arrays are NumPy's with `__array_ufunc__` and `__array_function__`, so that the library's own
+functions, called on them, come to `FaultyBackend.call` for each matmul, add, sum, where, exp …
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from portable_dnn.devices import Device
+from portable_dnn.registry import get_backend
+from portable_dnn.stretch import one_by_one
+
+NUMPY = get_backend("numpy")
+
+
+@dataclass
+class Call:
+    """A primitive on its way.
+
+    `inputs` are plain NumPy arrays and Python numbers, `right` computes what it should be,
+    `memory` lasts as long as the backend, `random` is seeded.
+    """
+
+    name: str
+    inputs: tuple
+    right: Callable
+    memory: dict
+    random: np.random.RandomState
+
+    def with_inputs(self, *inputs):
+        return self.right(*inputs)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault.
+
+    `on` is the primitive (or "from_host", "to_host", "compile"), `change` makes the wrong result of
+    a `Call`, or None to leave it. `blamed` are the operations that may rightly be named, without
+    their layer; `settings` and `many` are for `compare`.
+    """
+
+    name: str
+    on: str
+    change: Callable
+    blamed: tuple[str, ...]
+    dtype: str = "float32"
+    many: int = 0
+    settings: dict = field(default_factory=dict)
+
+
+class FaultyArray(np.ndarray):
+    """An array of the faulty backend."""
+
+    backend = None
+
+    def __array_finalize__(self, origin):
+        self.backend = getattr(origin, "backend", None)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
+        name = "sum" if (ufunc is np.add and method == "reduce") else ufunc.__name__
+        plain = tuple(_plain(x) for x in inputs)
+        if out is not None:
+            kwargs["out"] = tuple(_plain(x) for x in out)
+        function = getattr(ufunc, method)
+        if method == "reduce":  # axis and keepdims are part of what is called
+            name = name if ufunc is np.add else f"{name}.reduce"
+        backend = _backend_of(inputs)
+        return backend.call(name, plain, lambda *x: function(*x, **kwargs), kwargs)
+
+    def __array_function__(self, function, types, args, kwargs):
+        if function is np.where:
+            backend = _backend_of(args)
+            return backend.call(
+                "where", tuple(_plain(x) for x in args), lambda *x: np.where(*x, **kwargs), kwargs
+            )
+        return super().__array_function__(function, types, args, kwargs)
+
+
+def _plain(x):
+    return x.view(np.ndarray) if isinstance(x, FaultyArray) else x
+
+
+def _backend_of(inputs):
+    return next(x.backend for x in inputs if isinstance(x, FaultyArray) and x.backend is not None)
+
+
+class FaultyBackend:
+    """NumPy with a fault."""
+
+    name = "faulty"
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        self.memory = {}
+        self.random = np.random.RandomState(7)
+
+    def call(self, name, inputs, right, kwargs):
+        result = None
+        if name == self.fault.on:
+            call = Call(name, inputs, right, self.memory, self.random)
+            call.kwargs = kwargs
+            result = self.fault.change(call)
+        return self.wrap(right(*inputs) if result is None else result)
+
+    def wrap(self, x):
+        array = np.asarray(x).view(FaultyArray)
+        array.backend = self
+        return array
+
+    def namespace(self):
+        return NUMPY.namespace()
+
+    def devices(self):
+        return ("cpu",)
+
+    def checks(self):
+        return NUMPY.checks()
+
+    def free_memory(self, device):
+        return None
+
+    def synchronize(self, device):
+        """NumPy has finished."""
+
+    def owns(self, array):
+        return isinstance(array, FaultyArray)
+
+    def device_of(self, array):
+        return "cpu"
+
+    def from_host(self, array, device):
+        if self.fault.on == "from_host":
+            array = self.fault.change(array)
+        return self.wrap(array)
+
+    def to_host(self, array):
+        plain = np.asarray(array).view(np.ndarray)
+        if self.fault.on == "to_host":
+            return self.fault.change(array, plain, self.memory)
+        return plain
+
+    def compile(self, step):
+        return one_by_one(self.fault.change(step) if self.fault.on == "compile" else step)
+
+    def versions(self):
+        return {"faulty": self.fault.name}
+
+
+def faulty_device(fault: Fault) -> Device:
+    return Device(FaultyBackend(fault), "cpu")

@@ -1,0 +1,138 @@
+"""Faults in copies to and from the device, and in compiled steps."""
+
+import numpy as np
+
+from faults.backend import Fault
+from faults.rounding import bfloat16, flushed
+
+COPY = ("copy to the device and back",)
+STEP = ("compiled step, plain", "compiled step, in the span")
+SECOND = ("second compiled step, plain", "second compiled step, in the span")
+
+
+def _floats(x):
+    return x.dtype.kind == "f"
+
+
+def through_float32(x):
+    return x.astype(np.float32).astype(x.dtype) if _floats(x) else x
+
+
+def through_bfloat16(x):
+    return bfloat16(x) if _floats(x) else x
+
+
+def flushing(x):
+    return flushed(x) if _floats(x) else x
+
+
+def without_nan(x):
+    return np.nan_to_num(x, nan=0.0, posinf=np.inf, neginf=-np.inf) if _floats(x) else x
+
+
+def strides_ignored(x):
+    if x.ndim == 2 and not x.flags.c_contiguous:
+        return np.lib.stride_tricks.as_strided(x, x.shape, (x.itemsize, x.itemsize))
+    return x
+
+
+def sign_of_zero_lost(x):
+    return np.where(x == 0, np.zeros_like(x), x) if _floats(x) else x
+
+
+def not_ready(array, plain, memory):
+    """The first copy of a result comes before its last eighth is computed."""
+    if memory.get("last") is array or plain.size < 8:
+        return plain
+    memory["last"] = array
+    early = plain.copy()
+    early.reshape(-1)[-(plain.size // 8) :] = 0
+    return early
+
+
+def last_element_lost(array, plain, memory):
+    copy = plain.copy()
+    if copy.size > 1:
+        copy.reshape(-1)[-1] = 0
+    return copy
+
+
+def twice(step):
+    def run(parameters, X, Y):
+        measurements, after = step(parameters, X, Y)
+        return measurements, step(after, X, Y)[1]
+
+    return run
+
+
+def remembered(step):
+    """A graph that was captured once, and gives what it gave then."""
+    first = []
+
+    def run(parameters, X, Y):
+        if not first:
+            first.append(step(parameters, X, Y))
+        measurements, after = first[0]
+        return dict(measurements), dict(after)
+
+    return run
+
+
+def without_update(step):
+    def run(parameters, X, Y):
+        return step(parameters, X, Y)[0], dict(parameters)
+
+    return run
+
+
+def labels_turned(step):
+    def run(parameters, X, Y):
+        return step(parameters, X, 1.0 - Y)
+
+    return run
+
+
+def last_layer_forgotten(step):
+    def run(parameters, X, Y):
+        measurements, after = step(parameters, X, Y)
+        last = list(parameters)[-2]
+        return measurements, {**after, last: parameters[last]}
+
+    return run
+
+
+def cost_of_the_end(step):
+    """The cost is measured after the update instead of before."""
+
+    def run(parameters, X, Y):
+        measurements, after = step(parameters, X, Y)
+        return (step(after, X, Y)[0] if measurements else measurements), after
+
+    return run
+
+
+def in_lower_precision(step):
+    def run(parameters, X, Y):
+        measurements, after = step(parameters, X, Y)
+        return measurements, {k: v.astype(np.float16).astype(v.dtype) for k, v in after.items()}
+
+    return run
+
+
+MOVING = (
+    Fault("copied before it is ready", "to_host", not_ready, COPY),
+    Fault("last element lost on the way back", "to_host", last_element_lost, COPY),
+    Fault("float64 copied through float32", "from_host", through_float32, COPY, "float64"),
+    Fault("float32 copied through bfloat16", "from_host", through_bfloat16, COPY),
+    Fault("subnormal numbers flushed in copies", "from_host", flushing, COPY),
+    Fault("NaN copied as 0", "from_host", without_nan, COPY),
+    Fault("strides ignored in copies", "from_host", strides_ignored, COPY),
+    Fault("−0 copied as 0", "from_host", sign_of_zero_lost, COPY),
+    Fault("compiled step updates twice", "compile", twice, STEP),
+    Fault("compiled step replays the first call", "compile", remembered, STEP),
+    Fault("compiled step does not update", "compile", without_update, STEP),
+    Fault("compiled step turns labels round", "compile", labels_turned, STEP),
+    Fault("compiled step forgets the last layer", "compile", last_layer_forgotten, STEP),
+    Fault("compiled step measures too late", "compile", cost_of_the_end, SECOND),
+    Fault("compiled step ends in float16", "compile", in_lower_precision, STEP),
+)

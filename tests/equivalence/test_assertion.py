@@ -1,0 +1,171 @@
+"""`assert_equivalent`, for other people's tests: what passes, what fails, and in which words."""
+
+import re
+
+import array_api_compat
+import numpy as np
+import pytest
+
+from portable_dnn import place
+from portable_dnn.devices import choose_device
+from portable_dnn.equivalence import Roundings, assert_equivalent
+from portable_dnn.errors import DTypeError, SettingError, ShapeError
+from portable_dnn.registry import first_failure, get_backend
+
+DTYPES = ("float32", "float64")
+
+
+@pytest.fixture(params=DTYPES)
+def dtype(request):
+    return request.param
+
+
+def factors(random, dtype, k):
+    return random.randn(6, k).astype(dtype), random.randn(k, 5).astype(dtype)
+
+
+def wide(*arrays):
+    return [array.astype(np.float64) for array in arrays]
+
+
+def complaint(*args, **options):
+    """Return the sentence of an assertion that must fail."""
+    with pytest.raises(AssertionError) as caught:
+        assert_equivalent(*args, **options)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+# What is right passes
+
+
+@pytest.mark.parametrize("k", [1, 5, 300])
+def test_products(device, dtype, k, random):
+    A, B = factors(random, dtype, k)
+    a, b = wide(A, B)
+    A, B = place(A, device), place(B, device)
+    options = {"inner": k, "magnitude": np.abs(a) @ np.abs(b), "like": A}
+    assert_equivalent(A @ B, a @ b, "product", **options)
+
+
+def test_functions(device, dtype, random):
+    Z = place(random.randn(3, 40).astype(dtype), device)
+    xp = array_api_compat.array_namespace(Z)
+    z = choose_device(device).backend.to_host(Z).astype(np.float64)
+    assert_equivalent(xp.tanh(Z), np.tanh(z), "tanh", like=Z)
+    assert_equivalent(xp.where(Z > 0, Z, 0.0), np.where(z > 0, z, 0.0), "exact", like=Z)
+    assert_equivalent(Z > 0, z > 0, like=Z > 0)
+    # e^z twice, their sum, log: the logarithm of a sum in (1.9, …) magnifies by less than 2.
+    operation = Roundings("log of a sum", arithmetic=2, exp=2, log=1)
+    result = xp.log(xp.exp(xp.abs(Z)) + 1.0)
+    assert_equivalent(
+        result, np.log(np.exp(np.abs(z)) + 1), operation, magnitude=2 + np.abs(z), like=Z
+    )
+
+
+def test_nan_and_infinity_where_the_reference_has_them(device, dtype):
+    host = np.array([[np.nan, np.inf, -np.inf, 1.0, -0.0]], dtype=dtype)
+    assert_equivalent(place(host, device), place(host, device))
+
+
+# What is of another kind fails before any value is looked at
+
+
+def test_another_library(random):
+    if first_failure(get_backend("strict")):
+        pytest.skip("array-api-strict cannot run here")
+    here, there = random.randn(2), place(random.randn(2), "strict")
+    assert complaint(here, there) == "exact: the result is an array of numpy, not of strict"
+    other = place(random.randn(2), "strict:device1")
+    assert complaint(other, there) == "exact: the result is on strict:device1, not on strict:cpu"
+    assert complaint(here, here, like=there).startswith("exact: the result is an array of numpy")
+
+
+def test_another_shape_or_dtype(default_device, random):
+    x = place(random.randn(2, 3), default_device)
+    narrow = place(x, default_device, dtype="float32")
+    assert complaint(x, x[:, :1]) == "exact: the result has shape (2, 3), not (2, 1)"
+    assert complaint(x[:1, :], x, like=narrow) == "exact: the result has shape (1, 3), not (2, 3)"
+    named = Roundings("my sum", arithmetic=1)
+    assert (
+        complaint(x, x, named, like=narrow) == "my sum: the result has dtype float64, not float32"
+    )
+    assert complaint(narrow, x) == "exact: the result has dtype float32, not float64"
+
+
+# What is wrong is named
+
+
+def test_the_worst_element_is_named_with_its_error_and_the_bound(default_device, dtype):
+    host = np.ones((4, 7), dtype=dtype)
+    right = place(host.copy(), default_device)
+    eps = float(np.finfo(dtype).eps)
+    host[1, 2] += 3 * eps
+    host[3, 6] -= 40 * eps
+    wrong = place(host, default_device)
+    # One rounding on either side: u each, and an ulp of 1 is 2 u.
+    assert complaint(wrong, right, "arithmetic") == (
+        f"arithmetic: element (3, 6) is {float(host[3, 6])!r}, not 1.0: 40 units in the last "
+        "place, bound 1"
+    )
+    assert_equivalent(wrong, right, "arithmetic", magnitude=40.1 * np.ones(7))
+    assert complaint(wrong, right, "arithmetic", magnitude=39.9 * np.ones(7))
+
+
+@pytest.mark.parametrize(("got", "right"), [(np.nan, 1.0), (1.0, np.nan), (np.inf, 1.0)])
+def test_what_is_not_finite_is_named(default_device, dtype, got, right):
+    wrong, expected = np.ones((2, 2), dtype=dtype), np.ones((2, 2), dtype=dtype)
+    wrong[0, 1], expected[0, 1] = got, right
+    arrays = place(wrong, default_device), place(expected, default_device)
+    assert complaint(*arrays, "product", inner=5) == (
+        f"product: element (0, 1) is {float(got)!r}, not {float(right)!r}"
+    )
+
+
+def test_other_numbers_are_compared_exactly(default_device):
+    x = place(np.arange(6).reshape(2, 3), default_device)
+    assert_equivalent(x, x)
+    assert complaint(x + place(np.eye(2, 3, dtype=int), default_device), x) == (
+        "exact: element (0, 0) is 1, not 0"
+    )
+    with pytest.raises(DTypeError, match="the result has dtype int64; only floats are rounded"):
+        assert_equivalent(x, x, "product")
+
+
+@pytest.mark.parametrize("k", [1, 5, 40])
+def test_products_in_half_precision_fail(k, random):
+    A, B = factors(random, "float32", k)
+    a, b = wide(A, B)
+    half = (A.astype(np.float16) @ B.astype(np.float16)).astype(np.float32)
+    message = complaint(half, a @ b, "product", inner=k, magnitude=np.abs(a) @ np.abs(b), like=A)
+    found = re.fullmatch(
+        r"product: element \(\d, \d\) is \S+, not \S+: (.+) units in the last place, bound (.+)",
+        message,
+    )
+    ulps, bound = (float(number.replace(" ", "")) for number in found.groups())
+    assert ulps > bound
+
+
+def test_the_reference_counts_as_exact_only_in_a_wider_dtype():
+    x = np.ones(3, dtype=np.float32)
+    off = x + np.float32(1.5e-7)  # an ulp: twice the bound of one rounding, and the sum of two
+    assert_equivalent(off, x, "arithmetic")
+    assert complaint(off, x.astype(np.float64), "arithmetic", like=x).endswith("bound 0.5")
+
+
+# Questions without a sense
+
+
+def test_questions_without_a_sense():
+    x = np.ones((2, 2))
+    with pytest.raises(SettingError, match="unknown operation 'softmax'; use exact, arithmetic"):
+        assert_equivalent(x, x, "softmax")
+    with pytest.raises(SettingError, match="the magnitude has an entry below 0 or NaN"):
+        assert_equivalent(x, x, "product", magnitude=-x)
+    with pytest.raises(ShapeError, match=r"the magnitude has shape \(3,\), the reference \(2, 2\)"):
+        assert_equivalent(x, x, "product", magnitude=np.ones(3))
+    with pytest.raises(DTypeError, match="dtype float16 is not judged, only float64 and float32"):
+        assert_equivalent(x.astype(np.float16), x.astype(np.float16), "product")
+    with pytest.raises(DTypeError, match="is a list, not an array"):
+        assert_equivalent([1.0], x)

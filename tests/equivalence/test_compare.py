@@ -1,0 +1,294 @@
+"""Comparing: what is refused, what becomes of a backend that dies, what a report holds."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from portable_dnn.equivalence import (
+    as_dict,
+    compare,
+    from_dict,
+    read_report,
+    worst_rows,
+    write_report,
+)
+from portable_dnn.equivalence.judge import judge
+from portable_dnn.errors import DataError, DeviceError, SettingError, ShapeError
+from portable_dnn.settings import Settings
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from faults import Fault, faulty_device
+
+SMALL = Settings(layers=(4, 3), iterations=4, dtype="float32")
+
+
+@pytest.fixture(scope="module")
+def data():
+    random = np.random.RandomState(2)
+    return random.uniform(size=(30, 12)), random.randint(0, 2, (1, 12))
+
+
+@pytest.fixture(scope="module")
+def report(data):
+    return compare("numpy", *data, settings=SMALL, source="random numbers", many=0)
+
+
+def never(call):
+    raise MemoryError("out of memory (allocating 3 GB)")
+
+
+def dying(on, when=0):
+    """A backend that runs out of memory at the n-th call of a primitive."""
+
+    def change(call):
+        count = call.memory["count"] = call.memory.get("count", 0) + 1
+        if count > when:
+            never(call)
+
+    return faulty_device(Fault("dies", on, change, ()))
+
+
+def test_a_report_holds_what_two_machines_need(report, data):
+    assert report.outcome == "same numbers"
+    assert report.tested.device == report.reference.device == "numpy:cpu"
+    assert report.tested.versions["numpy"] == np.__version__
+    assert report.setup.layer_dims == (30, 4, 3, 1)
+    assert report.setup.samples == 12
+    assert report.setup.settings["dtype"] == "float32"
+    assert report.setup.data_source == "random numbers"
+    assert len(report.free_run.iterations) == 5
+    names = {j.name for j in report.judgements}
+    assert {"layer 1, forward product", "layer 3, update", "compiled step, in the span"} <= names
+    assert {j.iteration for j in report.judgements} == {None, 0, 1, 2, 4}
+    assert len({j.key for j in report.judgements}) == len(report.judgements)
+
+
+def test_other_data_or_another_start_have_other_hashes(report, data):
+    X, Y = data
+    again = compare("numpy", X, Y, settings=SMALL, many=0).setup
+    assert (again.data_sha256, again.start_sha256) == (
+        report.setup.data_sha256,
+        report.setup.start_sha256,
+    )
+    assert compare("numpy", X, 1 - Y, settings=SMALL, many=0).setup.data_sha256 != again.data_sha256
+    other = dataclasses.replace(SMALL, seed=5)
+    assert compare("numpy", X, Y, settings=other, many=0).setup.start_sha256 != again.start_sha256
+
+
+def test_a_report_goes_to_json_and_back(report, tmp_path):
+    path = tmp_path / "report.json"
+    write_report(report, path)
+    assert read_report(path) == report
+    json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+
+
+def test_a_report_with_infinite_errors_goes_to_json_and_back(data):
+    device = faulty_device(Fault("NaN", "matmul", lambda c: c.right(*c.inputs) * np.nan, ()))
+    report = compare(device, *data, settings=SMALL, many=0)
+    assert report.outcome == "wrong"
+    text = json.dumps(as_dict(report), allow_nan=False)
+    # NaN is not equal to itself.
+    assert repr(from_dict(json.loads(text))) == repr(report)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda d: d.update(schema=99), "layout version 99"),
+        (lambda d: d.pop("headline"), "not a whole report"),
+        (lambda d: d.update(judgements=[{}]), "not a whole report"),
+        (lambda d: d.update(seconds="long"), "seconds"),
+        (lambda d: d.update(outcome="fine"), "outcome"),
+        (lambda d: d["setup"].update(samples=True), "samples"),
+        (lambda d: d["judgements"][0].update(shape="big"), "shape"),
+    ],
+)
+def test_a_report_that_was_tampered_with_is_refused(report, change, words):
+    content = json.loads(json.dumps(as_dict(report)))
+    change(content)
+    with pytest.raises(DataError, match=words):
+        from_dict(content)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": 1}', "[" * 100_000])
+def test_what_is_no_report_is_refused(tmp_path, content):
+    path = tmp_path / "report.json"
+    path.write_text(content)
+    with pytest.raises(DataError, match=r"report"):
+        read_report(path)
+
+
+def test_a_missing_report_is_refused(tmp_path):
+    with pytest.raises(DataError, match="cannot read the report"):
+        read_report(tmp_path / "none.json")
+
+
+def test_an_unknown_backend_is_refused(data):
+    with pytest.raises(DeviceError, match="unknown device 'nompy'"):
+        compare("nompy", *data)
+
+
+@pytest.mark.parametrize(
+    ("X", "Y", "error", "words"),
+    [
+        (np.full((3, 4), np.nan), np.zeros((1, 4)), DataError, r"X has nan at \(0, 0\)"),
+        (np.full((3, 4), 1e39), np.zeros((1, 4)), DataError, "no finite float32"),
+        (np.ones((3, 4), int), np.zeros((1, 4)), DataError, "uint8 pixels or floats"),
+        (np.ones((3, 4)), np.full((1, 4), 2), DataError, "other than 0 and 1"),
+        (np.ones((3, 4)), np.zeros((1, 5)), ShapeError, "Y has shape"),
+        (np.ones(3), np.zeros((1, 3)), ShapeError, "X has shape"),
+    ],
+)
+def test_bad_data_are_refused(X, Y, error, words):
+    with pytest.raises(error, match=words):
+        compare("numpy", X, Y, settings=SMALL)
+
+
+def test_bad_settings_are_refused(data):
+    with pytest.raises(SettingError, match="dtype"):
+        compare("numpy", *data, settings=dataclasses.replace(SMALL, dtype="float16"))
+
+
+def test_pixels_are_scaled_on_both_sides():
+    random = np.random.RandomState(3)
+    X, Y = random.randint(0, 256, (30, 12)).astype(np.uint8), random.randint(0, 2, (1, 12))
+    report = compare("numpy", X, Y, settings=SMALL, many=0)
+    (scaling,) = [j for j in report.judgements if j.operation == "input scaling"]
+    assert (scaling.verdict, scaling.dtype, scaling.shape) == ("identical", "float32", (30, 12))
+
+
+def test_a_backend_that_dies_keeps_the_report_so_far(data):
+    report = compare(dying("matmul", when=100), *data, settings=SMALL, many=0)
+    assert report.outcome == "could not be compared"
+    assert report.failure.side == "tested"
+    assert "out of memory (allocating 3 GB)" in report.headline
+    assert report.failure.operation in report.headline
+    assert 10 < len(report.judgements) < 200
+    assert report.free_run is None
+    assert from_dict(json.loads(json.dumps(as_dict(report)))) == report
+
+
+def test_a_backend_that_dies_at_once(data):
+    report = compare(dying("exp"), *data, settings=SMALL, many=0)
+    assert report.failure.operation == "activation backward (tanh)"
+
+
+def test_what_was_wrong_before_a_death_stays_wrong(data):
+    def change(call):
+        return call.right(*call.inputs)[None]  # a shape that the next operation cannot take
+
+    report = compare(faulty_device(Fault("", "matmul", change, ())), *data, settings=SMALL, many=0)
+    assert report.outcome == "wrong"
+    assert report.failure is not None
+    assert "Then faulty:cpu failed at" in report.headline
+
+
+def test_progress_tells_every_stage_and_every_judgement(data):
+    seen = []
+    report = compare("numpy", *data, settings=SMALL, many=0, progress=seen.append)
+    assert tuple(p.judgement for p in seen if p.judgement is not None) == report.judgements
+    stages = list(dict.fromkeys(p.stage for p in seen))
+    assert stages[0] == "probes"
+    assert stages[-1] == "free run"
+    assert "iteration 4" in stages
+
+
+def test_the_table_has_one_row_for_an_operation(report):
+    rows = worst_rows(report.judgements)
+    assert len({(r.layer, r.operation, r.output, r.iteration is None) for r in rows}) == len(rows)
+    order = [r.name for r in rows if r.iteration is not None]
+    assert order.index("layer 1, forward product") < order.index("layer 2, forward product")
+    assert order.index("cost from logits") < order.index("layer 3, backward product dW")
+    assert order.index("layer 3, backward product dW") < order.index("layer 1, update")
+
+
+def test_a_free_run_that_comes_apart_is_explained(data):
+    def last_place(call):
+        result = call.right(*call.inputs)
+        return result * (1 + np.finfo(result.dtype).eps) if call.inputs[0].shape[0] == 4 else None
+
+    device = faulty_device(Fault("one place", "matmul", last_place, ()))
+    run = compare(
+        device, *data, settings=dataclasses.replace(SMALL, iterations=30), many=0
+    ).free_run
+    assert run.parts_at is not None
+    assert not run.identical
+    assert run.unexplained_at is None
+    assert "which the rounding of single steps" in run.sentence
+
+
+def test_a_free_run_of_other_numbers_is_not_explained(data):
+    def forget(call):
+        return call.right(*call.inputs) * call.inputs[0].dtype.type(1.01)
+
+    device = faulty_device(Fault("1 %", "matmul", forget, ()))
+    run = compare(
+        device, *data, settings=dataclasses.replace(SMALL, iterations=30), many=0
+    ).free_run
+    assert max(run.differences) > 0
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_result_that_is_no_number_is_wrong(value):
+    from portable_dnn.equivalence.accuracy import ACCURACY
+    from portable_dnn.equivalence.exact_products import matrix_product
+
+    A, B = np.eye(3, dtype=np.float32), np.ones((3, 2), np.float32)
+    result = A @ B
+    result[1, 1] = value
+    truth = matrix_product(A, B, None, np.random.RandomState(0))
+    finding = judge(result, truth, ACCURACY["numpy", "cpu", "float32"])
+    assert finding.verdict == "wrong"
+    assert finding.errors.worst.index == (1, 1)
+
+
+def test_a_side_that_diverges_alone_is_wrong(data):
+    def huge(call):
+        # Right in the probes, in lockstep and in the first steps; infinite in the last ones.
+        call.memory["calls"] = call.memory.get("calls", 0) + 1
+        result = call.right(*call.inputs)
+        late = call.memory["calls"] > call.memory.setdefault("last", 10**9)
+        return result * np.inf if late else None
+
+    fault = Fault("explodes", "matmul", huge, ())
+    counting = faulty_device(fault)
+    compare(counting, *data, settings=SMALL, many=0)
+    total = counting.backend.memory["calls"]
+    exploding = faulty_device(fault)
+    exploding.backend.memory["last"] = total - 30  # within the last steps
+    report = compare(exploding, *data, settings=SMALL, many=0)
+    assert report.outcome == "wrong"
+    assert "free run" in report.headline
+
+
+def test_large_products_are_judged_by_a_part(monkeypatch):
+    from portable_dnn.equivalence import exact_products
+    from portable_dnn.equivalence.accuracy import ACCURACY
+
+    monkeypatch.setattr(exact_products, "LARGEST_PRODUCT", 5000)
+    random = np.random.RandomState(0)
+    A, B = random.standard_normal((40, 50)), random.standard_normal((50, 30))
+    truth = exact_products.matrix_product(A, B, None, random)
+    assert 50 <= truth.where.size <= 100
+    row = ACCURACY["numpy", "cpu", "float64"]
+    assert judge(A @ B, truth, row).verdict == "rounding"
+    result = A @ B
+    place = np.unravel_index(truth.where[7], result.shape)
+    result[place] += 1e-6
+    finding = judge(result, truth, row)
+    assert finding.verdict == "wrong"
+    assert finding.errors.worst.index == place
+
+
+def test_a_judge_that_cannot_multiply_does_not_judge(data, monkeypatch):
+    from portable_dnn.equivalence import precise
+
+    monkeypatch.setattr(precise, "_slices", lambda x, bits: (x, x, x))
+    report = compare("numpy", *data, settings=SMALL, many=0)
+    assert report.outcome == "could not be compared"
+    assert "the judge's own float64 products" in report.headline
