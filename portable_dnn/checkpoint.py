@@ -30,7 +30,7 @@ import numpy as np
 from portable_dnn.backend import HostArray
 from portable_dnn.errors import DataError
 from portable_dnn.hdf5 import check_memory, open_array, opened, read_array
-from portable_dnn.history import History
+from portable_dnn.history import History, Norms
 from portable_dnn.memory import check_fits
 from portable_dnn.paths import existing_file
 from portable_dnn.snapshot import Snapshot
@@ -285,9 +285,11 @@ def _checkpoint(path: Path, arrays: Mapping[str, HostArray]) -> Checkpoint:
     """Put the arrays together."""
     run = json.loads(arrays["run"].tobytes())
     iteration, records = (int(count) for count in arrays["counts"])
-    names = [str(name) for name in run["gradient_norm"]]
+    names = tuple(str(name) for name in run["gradient_norm"])
     columns = [arrays[f"history/{name}"] for name in ("iteration", "cost", "dead_share")]
     norms = arrays["history/gradient_norm"]
+    if norms.ndim != 2 or norms.shape[1] != len(names):
+        raise ValueError(f"its norms are of shape {norms.shape} for {len(names)} parameters")
     if iteration < 0 or not 0 <= records <= min(len(column) for column in (*columns, norms)):
         raise ValueError(f"it tells of {records} records and {iteration} iterations")
     iterations, costs, dead = (column[:records].tolist() for column in columns)
@@ -297,7 +299,7 @@ def _checkpoint(path: Path, arrays: Mapping[str, HostArray]) -> Checkpoint:
         [int(row[0]) for row in iterations],
         [float(row[0]) for row in costs],
         [tuple(None if math.isnan(share) else share for share in row) for row in dead],
-        [dict(zip(names, row, strict=True)) for row in norms[:records].tolist()],
+        [Norms(names, row) for row in norms[:records].tolist()],
     )
     state = {str(name): arrays[f"state/{name}"] for name in run["state"]}
     return Checkpoint(path, run, Snapshot(iteration, state, history, str(run["products_sha256"])))

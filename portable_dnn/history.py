@@ -1,13 +1,47 @@
 """What happened in a training run, as plain numbers."""
 
 import math
-from collections.abc import Mapping
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from portable_dnn.backend import Measurements
 
-__all__ = ["History", "Record", "to_record"]
+__all__ = ["History", "Norms", "Record", "to_record"]
+
+
+class Norms(Mapping[str, float]):
+    """A few named numbers in little room: a long run has tens of thousands of these.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Shared by all records of a run.
+    values : iterable of float
+        As many.
+    """
+
+    __slots__ = ("_names", "_values")
+
+    def __init__(self, names: tuple[str, ...], values: Iterable[float]) -> None:
+        self._names = names
+        self._values = array("d", values)
+
+    def __getitem__(self, name: str) -> float:
+        try:
+            return self._values[self._names.index(name)]
+        except ValueError:
+            raise KeyError(name) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 @dataclass(frozen=True)
@@ -67,8 +101,11 @@ class History:
         """
         self.iteration.append(record.iteration)
         self.cost.append(record.cost)
-        self.dead_share.append(record.dead_share)
-        self.gradient_norm.append(record.gradient_norm)
+        last = self.dead_share[-1] if self.dead_share else None
+        self.dead_share.append(record.dead_share if record.dead_share != last else last)
+        names = self.gradient_norm[0] if self.gradient_norm else record.gradient_norm
+        shared = names._names if isinstance(names, Norms) else tuple(names)
+        self.gradient_norm.append(Norms(shared, (record.gradient_norm[name] for name in shared)))
 
     def copy(self) -> "History":
         """Return a history that later records do not change.

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 # The suite is no part of the installation: it runs from the checkout.
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import docs, gpu, gpu_programs  # noqa: E402
+from benchmarks import checkpoints, docs, gpu, gpu_programs  # noqa: E402
 from benchmarks.cases import NOT_TOUCHED, Case, in_round, make_cases, opponents  # noqa: E402
 from benchmarks.growth import needed_bytes  # noqa: E402
 from benchmarks.peers import PEERS  # noqa: E402
@@ -276,3 +276,16 @@ def test_the_table_of_a_gpu():
     ((title, grid),) = gpu_tables({"rows": rows, "settings": {"card": "a card"}})
     assert title == "the published run on a card"
     assert "| PyTorch in a CUDA graph | float32 | 4.00 (4.00–4.00) |" in markdown(grid)
+
+
+def test_the_cost_of_checkpoints(tmp_path):
+    arguments = ("--rounds", "1", "--iterations", "30", "--every", "10", "--out", str(tmp_path))
+    assert checkpoints.main(arguments) == 0
+    result = read("checkpoints", tmp_path)
+    assert result["rows"][0]["place"] == "without"
+    assert result["rows"][0]["written"]["max"] == 0
+    for row in result["rows"][1:]:
+        assert 2 <= row["written"]["min"] <= row["written"]["max"] <= 3
+        assert row["write_seconds"] > 0
+    page = docs.section(result)
+    assert "| none | 1.00 (1.00–1.00) |" in page

@@ -8,7 +8,14 @@ import sys
 import pytest
 
 from portable_dnn.errors import OutputError
-from portable_dnn.files import check_distinct, check_writable, write_atomically
+from portable_dnn.files import (
+    check_distinct,
+    check_writable,
+    remove_leftovers,
+    replace_bytes,
+    temporary_beside,
+    write_atomically,
+)
 
 
 @pytest.fixture
@@ -95,6 +102,53 @@ def test_the_permissions_are_those_of_any_new_file(path, mask, mode):
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+def test_bytes_are_replaced_in_the_same_order(path, monkeypatch):
+    order = []
+    calls = {name: getattr(os, name) for name in ("write", "fsync", "replace")}
+
+    def watch(name):
+        def call(*arguments):
+            order.append(name)
+            return calls[name](*arguments)
+
+        return call
+
+    for name in calls:
+        monkeypatch.setattr(os, name, watch(name))
+    replace_bytes(path, b"new", temporary_beside(path))
+    assert path.read_bytes() == b"new"
+    assert order == ["write", "fsync", "replace", *(["fsync"] if os.name != "nt" else [])]
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_bytes_that_are_taken_in_parts(path, monkeypatch):
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:7]))
+    replace_bytes(path, bytes(range(256)), temporary_beside(path))
+    assert path.read_bytes() == bytes(range(256))
+
+
+@pytest.mark.parametrize("name", ["open", "write", "fsync", "replace"])
+def test_bytes_that_cannot_be_written(path, monkeypatch, name):
+    def fail(*_arguments, **_options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, name, fail)
+        with pytest.raises(OSError, match="No space left"):
+            replace_bytes(path, b"new", temporary_beside(path))
+    assert path.read_bytes() == b"old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_a_killed_program_left_is_removed(path):
+    others = [path.with_name("kept"), temporary_beside(path.with_name("other"))]
+    for left in (temporary_beside(path), temporary_beside(path), *others):
+        left.write_bytes(b"half")
+    remove_leftovers(path)
+    assert sorted(path.parent.iterdir()) == sorted([path, *others])
 
 
 # ---- what is found beforehand -------------------------------------------------------------------

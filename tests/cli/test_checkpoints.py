@@ -216,7 +216,7 @@ def test_on_another_device_the_numbers_go_on(portable_dnn_command, succeeds, sig
         np.testing.assert_allclose(here[name], values, rtol=0, atol=bound)
 
 
-@pytest.mark.filterwarnings("default")
+@pytest.mark.filterwarnings("always")
 def test_a_disk_that_is_full_for_a_while(portable_dnn_command, succeeds, monkeypatch, folder):
     succeeds(*train(out="whole.h5"))
     replace, calls = checkpoints.replace_bytes, []

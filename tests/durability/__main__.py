@@ -42,9 +42,13 @@ def main() -> int:
         for ordeal in ordeals:
             _others(ordeal, not_done)
             print(f"{ordeal.case.name}: {ledger.kills} kills so far", flush=True)
+        said = 0
         while ledger.kills < options.kills:
             for ordeal in ordeals:
                 ordeal.kill_once()
+            if ledger.kills // 50 != said:
+                said = ledger.kills // 50
+                print(f"{ledger.kills} kills so far, {len(ledger.notes)} notes", flush=True)
         for ordeal in ordeals:
             ordeal.complete("killed at random")
         sources = [path for ordeal in ordeals for _, path in list_checkpoints(ordeal.out)]

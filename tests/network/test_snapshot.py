@@ -49,19 +49,21 @@ def equal(a, b):
 
 
 @pytest.mark.parametrize("compress", ["on", "off"])
-@pytest.mark.parametrize("dims", NETWORKS, ids=str)
-def test_the_bits_do_not_depend_on_looks_or_interruptions(make_run, dims, compress):
-    for dtype in ("float64", "float32"):
-        run = make_run(dims, dtype)
-        whole = run(compress=compress)
-        looked_at, snapshots = snapshots_of(run, compress=compress)
-        equal(whole, looked_at)
-        assert [s.iteration for s in snapshots] == list(range(1, 62))
-        for number in (0, 19, 20, 33, 60):
-            begin = snapshots[number]
-            assert begin.history.iteration == [i for i in (0, 20, 40, 60) if i <= number]
-            rest = run(compress=compress, begin=begin, stop_every=7, callback=lambda _: None)
-            equal(whole, rest)
+@pytest.mark.parametrize(
+    ("dims", "dtype"),
+    [(NETWORKS[0], "float64"), (NETWORKS[1], "float32"), (NETWORKS[2], "float64")],
+)
+def test_the_bits_do_not_depend_on_looks_or_interruptions(make_run, dims, dtype, compress):
+    run = make_run(dims, dtype)
+    whole = run(compress=compress)
+    looked_at, snapshots = snapshots_of(run, compress=compress)
+    equal(whole, looked_at)
+    assert [s.iteration for s in snapshots] == list(range(1, 62))
+    # At a record and between records; a stretch begins and ends otherwise in each.
+    for number in (19, 33):
+        begin = snapshots[number]
+        assert begin.history.iteration == [i for i in (0, 20, 40, 60) if i <= number]
+        equal(whole, run(compress=compress, begin=begin, stop_every=7, callback=lambda _: None))
 
 
 def test_a_snapshot_stays_as_it_was(make_run):
