@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,11 @@ class Ledger:
     @property
     def clean(self) -> bool:
         return not (self.runs_lost or self.bits_different or self.damaged_accepted)
+
+    def add(self, other: "Ledger") -> None:
+        """Add what another ledger counted."""
+        for entry in fields(self):
+            setattr(self, entry.name, getattr(self, entry.name) + getattr(other, entry.name))
 
     def lost(self, why: str, result: Result | None = None) -> None:
         self.runs_lost += 1
@@ -216,8 +221,9 @@ class Ordeal:
                 self.ledger.kills += 1
                 self.ledger.chosen_kills += 1
                 self._count_writing()
-                # By the clock, the model may be written before any checkpoint.
-                if harm["call"] > 1 and self.case.every.isdigit() and not self.newest():
+                # The second of a step comes after all steps of the first.
+                written = harm["file"] == "checkpoint" and harm["call"] > 1
+                if written and not self.newest():
                     self.ledger.lost(f"{self.case.name}, {harm}: no checkpoint is whole", result)
             elif result.code:
                 self.ledger.lost(f"{self.case.name}, {harm}", result)
@@ -313,7 +319,7 @@ class Ordeal:
         """The newest checkpoint is damaged: the one before it is taken, and that is said."""
         for _ in range(times):
             self.clear()
-            harm = {"step": "rename", "call": 4, "when": "before", "share": 0.0}
+            harm = _harm("rename", 4, "before")
             self.runner.run(self.job(harm=harm))
             (_, path), (iteration, _) = list_checkpoints(self.out)[:2]
             content = path.read_bytes()
@@ -337,10 +343,20 @@ def _steps(draw: random.Random) -> Iterator[dict[str, Any]]:
     """All harms of a write: each step, and for the bytes each class of places to cut at."""
     for step in STEPS:
         for when in ("before", "after"):
-            yield {"step": step, "call": draw.choice((1, 2, 3)), "when": when, "share": 0.0}
+            yield _harm(step, draw.choice((1, 2, 3)), when)
     # Nothing, within the user block, within HDF5's own head, anywhere, all but the last bytes.
     for share in (0.0, 0.001, 0.02, draw.uniform(0.03, 0.97), 0.9999):
-        yield {"step": "write", "call": draw.choice((1, 2, 3)), "when": "middle", "share": share}
+        yield _harm("write", draw.choice((1, 2, 3)), "middle", share)
+    for step in ("fsync", "rename", "fsync-folder"):
+        for when in ("before", "after"):
+            yield _harm(step, 1, when, file="model")
+
+
+def _harm(
+    step: str, call: int, when: str, share: float = 0.0, file: str = "checkpoint"
+) -> dict[str, Any]:
+    """Describe a harm for the saboteur."""
+    return {"file": file, "step": step, "call": call, "when": when, "share": share}
 
 
 def _damages(content: bytes, draw: random.Random) -> Iterator[tuple[str, bytes]]:

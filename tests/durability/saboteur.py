@@ -9,6 +9,7 @@ import os
 import signal
 import stat
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -19,10 +20,11 @@ STEPS = ("open", "write", "fsync", "rename", "fsync-folder", "unlink")
 def prepare(harm: dict[str, Any] | None) -> None:
     """Arrange a harm in this process.
 
-    `{"step", "call", "when", "share"}`: die at that call of that step, before it, after it or in
-    the middle of it (a write, after that share of the bytes). `{"full": [first, last]}`: those
-    checkpoints find the disk full. `{"fsize": bytes}`: no file may be larger. But for the last,
-    each interval's checkpoint is written, where the command leaves out some in so short a run.
+    `{"file", "step", "call", "when", "share"}`: die at that call of that step of writing a file, a
+    "checkpoint" or the "model": before it, after it or in the middle of it (a write, after that
+    share of the bytes). `{"full": [first, last]}`: those checkpoints find the disk full.
+    `{"fsize": bytes}`: no file may be larger. But for the last, each interval's checkpoint is
+    written, where the command leaves out some in so short a run.
     """
     if not harm:
         return
@@ -78,10 +80,15 @@ def _watch_open(act: Callable[[str, Callable[[], int]], int]) -> set[int]:
 def _die(harm: dict[str, Any]) -> None:
     """Die at a step."""
     calls = dict.fromkeys(STEPS, 0)
+    main = threading.main_thread()
 
     def at(step: str, act: Callable[[], Any], half: Callable[[], Any] | None = None) -> Any:
+        # Checkpoints are written in the background, while the model may already be written too.
+        file = "model" if threading.current_thread() is main else "checkpoint"
+        if (file, step) != (harm["file"], harm["step"]):
+            return act()
         calls[step] += 1
-        if step != harm["step"] or calls[step] != harm["call"]:
+        if calls[step] != harm["call"]:
             return act()
         if harm["when"] == "middle" and half is not None:
             half()
