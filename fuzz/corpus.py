@@ -1,5 +1,6 @@
 """The seed corpus: small good files of every kind that is read, made by the project itself."""
 
+import functools
 import io
 import json
 import tempfile
@@ -11,10 +12,23 @@ import numpy as np
 from PIL import Image
 
 from portable_dnn import initialize_parameters_deep
+from portable_dnn.equivalence import compare
+from portable_dnn.equivalence.report import Report
+from portable_dnn.equivalence.report_file import as_dict
 from portable_dnn.model import Model
+from portable_dnn.settings import Settings
 from portable_dnn.store import save_model
 
-__all__ = ["data_files", "folder_entries", "hdf5_models", "objects", "pictures", "tensor_models"]
+__all__ = [
+    "data_files",
+    "folder_entries",
+    "hdf5_models",
+    "objects",
+    "pictures",
+    "report",
+    "reports",
+    "tensor_models",
+]
 
 _IMAGES = np.arange(3 * 2 * 2 * 3, dtype=np.uint8).reshape(3, 2, 2, 3)
 _NAMES = np.array([b"non-cat", b"cat"])
@@ -139,3 +153,18 @@ def objects() -> list[bytes]:
         "name": 'K\u00e4tzchen \ud83d\ude3a \\ "',
     }
     return [json.dumps(history).encode(), b"{}", b'{"a":[[[[[[1]]]]]],"b":1e400,"c":-0}']
+
+
+@functools.cache
+def report() -> Report:
+    """Compare NumPy with itself on a small network."""
+    random = np.random.RandomState(0)
+    settings = Settings(layers=(3,), iterations=2, dtype="float32", learning_rate=0.1)
+    return compare("numpy", random.rand(6, 4), np.array([[0, 1, 1, 0]]), settings=settings, many=0)
+
+
+def reports() -> list[bytes]:
+    """Make reports: a whole one, and one with a single judgement, where a change hits more."""
+    whole = as_dict(report())
+    short = {**whole, "judgements": whole["judgements"][:1]}
+    return [json.dumps(content).encode() for content in (short, whole)]

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from fuzz import corpus
+from fuzz import corpus, sealed
 from portable_dnn.activations import hidden_activations
 from portable_dnn.cli.options import parse_layers, parse_names
 from portable_dnn.data import import_folder, read_dataset, read_picture
 from portable_dnn.devices import choose_device
+from portable_dnn.equivalence.against import hold_against
+from portable_dnn.equivalence.report_file import as_dict, read_report
 from portable_dnn.json_objects import read_object
 from portable_dnn.settings import Settings
 from portable_dnn.store import load_model
@@ -68,6 +70,13 @@ def _folder(content: bytes, folder: Path) -> object:
         path.unlink()
 
 
+def _report(path: Path) -> None:
+    """Read a report, and hold a whole one against it."""
+    found = read_report(path)
+    hold_against(corpus.report(), found, "the input")
+    as_dict(found)
+
+
 def _settings(text: str) -> None:
     """Read the layers' sizes, and what is made of them."""
     Settings(layers=parse_layers(text)).check()
@@ -83,10 +92,13 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
     {
         "data": Target(corpus.data_files, _file("data.h5", read_dataset)),
         "model": Target(corpus.hdf5_models, _file("model.h5", load_model)),
+        "checkpoint": Target(sealed.checkpoints, sealed.read_sealed),
+        "run": Target(sealed.runs, sealed.read_run),
         "safetensors": Target(corpus.tensor_models, _file("model.safetensors", load_model)),
         "picture": Target(corpus.pictures, _file("picture", lambda path: read_picture(path, 4))),
         "folder": Target(corpus.folder_entries, _folder),
         "json": Target(corpus.objects, _text(lambda text: read_object(text, "the input"))),
+        "report": Target(corpus.reports, _file("report.json", _report)),
         "layers": Target(lambda: [b"20,7,5", b"", b" 1 , 2"], _text(_settings)),
         "activations": Target(lambda: [b"relu", b"tanh,leaky_relu:0.1"], _text(_activations)),
         "device": Target(lambda: [b"cpu", b"auto", b"numpy:cpu", b"cuda:1"], _text(choose_device)),
