@@ -199,15 +199,21 @@ def _growth(
     growth: dict[int, float] = {}
     for draw in range(DRAWS):
         random = np.random.RandomState(draw)
-        moved = {
-            name: (array + noise[name] * random.standard_normal(array.shape)).astype(array.dtype)
-            for name, array in start.items()
-        }
+        moved = {name: _moved(array, noise[name], random) for name, array in start.items()}
         run = train_on(device, X, Y, moved, settings)
         for i, value in run.costs.items():
             if i in reference.costs:
                 growth[i] = max(growth.get(i, 0.0), abs(value - reference.costs[i]))
     return growth
+
+
+def _moved(array: HostArray, noise: float, random: np.random.RandomState) -> HostArray:
+    """Add noise to start parameters, but for those that are exactly 0.
+
+    A bias of 0 may put a ReLU at exactly 0 on either side; next to it lies another run.
+    """
+    moved = array + noise * random.standard_normal(array.shape)
+    return np.where(array == 0, array, moved).astype(array.dtype)
 
 
 def _explained(
@@ -242,11 +248,14 @@ def _sentence(run: FreeRun, tested: Run, reference: Run) -> str:
             f"the costs of {last} iterations are the same; the trained parameters differ by "
             f"{number(run.parameters_apart)} of the largest"
         )
-    gap = max(run.differences)
-    words = f"the cost curves part at iteration {run.parts_at} and differ by at most {gap:.1e}"
+    gap, explained, widest = max(zip(run.differences, run.explained, run.iterations, strict=True))
+    words = (
+        f"the cost curves part at iteration {run.parts_at} and differ by at most {number(gap)}, at "
+        f"iteration {widest}"
+    )
     if run.unexplained_at is None:
-        return f"{words}, which the rounding of single steps, as training amplifies it, explains"
+        return f"{words}, where rounding, as training amplifies it, explains {number(explained)}"
     return (
-        f"{words}; from iteration {run.unexplained_at} on that is more than the rounding of "
-        "single steps was seen to grow to"
+        f"{words}; from iteration {run.unexplained_at} on that is more than rounding explains, as "
+        "training was seen to amplify it"
     )

@@ -5,6 +5,7 @@ Prints what it did as JSON, and ends with 1 if a run was lost, bits differ or da
 
 import argparse
 import json
+import sys
 import tempfile
 import time
 from dataclasses import asdict
@@ -39,16 +40,15 @@ def main() -> int:
             )
             for case in CASES
         ]
+        said = told = 0
         for ordeal in ordeals:
             _others(ordeal, not_done)
-            print(f"{ordeal.case.name}: {ledger.kills} kills so far", flush=True)
-        said = 0
+            told = _tell(ledger, told)
         while ledger.kills < options.kills:
             for ordeal in ordeals:
                 ordeal.kill_once()
-            if ledger.kills // 50 != said:
-                said = ledger.kills // 50
-                print(f"{ledger.kills} kills so far, {len(ledger.notes)} notes", flush=True)
+            if ledger.kills // 50 > said or len(ledger.notes) > told:
+                said, told = ledger.kills // 50, _tell(ledger, told)
         for ordeal in ordeals:
             ordeal.complete("killed at random")
         sources = [path for ordeal in ordeals for _, path in list_checkpoints(ordeal.out)]
@@ -57,6 +57,14 @@ def main() -> int:
     found = {**asdict(ledger), "not_done": not_done, "minutes": (time.monotonic() - began) / 60}
     print(json.dumps(found, indent=1))
     return 0 if ledger.clean else 1
+
+
+def _tell(ledger: Ledger, told: int) -> int:
+    """Say how far it is, and what went wrong since it was last told."""
+    print(f"{ledger.kills} kills so far", file=sys.stderr, flush=True)
+    for note in ledger.notes[told:]:
+        print(note, file=sys.stderr, flush=True)
+    return len(ledger.notes)
 
 
 def _others(ordeal: Ordeal, not_done: list[str]) -> None:
