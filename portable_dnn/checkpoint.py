@@ -30,7 +30,7 @@ import numpy as np
 from portable_dnn.backend import HostArray
 from portable_dnn.errors import DataError
 from portable_dnn.hdf5 import check_memory, open_array, opened, read_array
-from portable_dnn.history import History, Norms
+from portable_dnn.history import History, Record
 from portable_dnn.memory import check_fits
 from portable_dnn.paths import existing_file
 from portable_dnn.snapshot import Snapshot
@@ -40,6 +40,7 @@ __all__ = ["FORMAT_VERSION", "Checkpoint", "CheckpointFormat", "read_checkpoint"
 FORMAT = "portable_dnn checkpoint"
 FORMAT_VERSION = 1
 _BLOCK = 512  # the smallest user block that HDF5 knows
+_COLUMNS = tuple(f"history/{name}" for name in ("iteration", "cost", "dead_share", "gradient_norm"))
 _ROWS = 64  # records that the first layout has room for
 
 
@@ -114,7 +115,7 @@ class CheckpointFormat:
     def _add_records(self, history: History, begin: int) -> None:
         """Put the records from `begin` on into their rows."""
         new = slice(begin, len(history.cost))
-        names = list(history.gradient_norm[0]) if history.gradient_norm else []
+        names = history.gradient_norm.names
         rows: dict[str, list[Any]] = {
             "iteration": history.iteration[new],
             "cost": history.cost[new],
@@ -142,17 +143,23 @@ class CheckpointFormat:
                 begin = dataset.id.get_offset() or 0
                 places[name] = slice(begin, begin + array.nbytes)
         self._content = bytearray(made.getbuffer())
-        self._arrays = {
-            name: np.ndarray(array.shape, array.dtype, self._content, places[name].start)
-            for name, array in arrays.items()
-        }
+        before, self._arrays = (
+            self._arrays,
+            {
+                name: np.ndarray(array.shape, array.dtype, self._content, places[name].start)
+                for name, array in arrays.items()
+            },
+        )
+        for name in _COLUMNS if before and before["counts"][1] else ():
+            self._arrays[name][: len(before[name])] = before[name]
+            self._arrays["counts"][1] = before["counts"][1]
         self._places = [place for name, place in places.items() if name != "crc32"]
 
 
 def _empty_arrays(snapshot: Snapshot, run: Mapping[str, Any], rows: int) -> dict[str, HostArray]:
     """Return all arrays of a file; only those that never change have their values."""
     history = snapshot.history
-    names = list(history.gradient_norm[0]) if history.gradient_norm else []
+    names = list(history.gradient_norm.names)
     hidden = len(history.dead_share[0]) if history.dead_share else 0
     told = {
         **run,
@@ -293,13 +300,12 @@ def _checkpoint(path: Path, arrays: Mapping[str, HostArray]) -> Checkpoint:
     if iteration < 0 or not 0 <= records <= min(len(column) for column in (*columns, norms)):
         raise ValueError(f"it tells of {records} records and {iteration} iterations")
     iterations, costs, dead = (column[:records].tolist() for column in columns)
-    history = History(
-        str(run["start_sha256"]),
-        bool(run["compressed"]),
-        [int(row[0]) for row in iterations],
-        [float(row[0]) for row in costs],
-        [tuple(None if math.isnan(share) else share for share in row) for row in dead],
-        [Norms(names, row) for row in norms[:records].tolist()],
-    )
+    history = History(str(run["start_sha256"]), bool(run["compressed"]))
+    for (number,), (cost,), shares, row in zip(
+        iterations, costs, dead, norms[:records].tolist(), strict=True
+    ):
+        told = tuple(None if math.isnan(share) else share for share in shares)
+        named = dict(zip(names, row, strict=True))
+        history.append(Record(int(number), float(cost), told, named))
     state = {str(name): arrays[f"state/{name}"] for name in run["state"]}
     return Checkpoint(path, run, Snapshot(iteration, state, history, str(run["products_sha256"])))

@@ -2,46 +2,78 @@
 
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, overload
 
 from portable_dnn.backend import Measurements
 
 __all__ = ["History", "Norms", "Record", "to_record"]
 
 
-class Norms(Mapping[str, float]):
-    """A few named numbers in little room: a long run has tens of thousands of these.
+class Norms(Sequence[Mapping[str, float]]):
+    """Rows of a few named numbers in little room: a long run has tens of thousands of them.
 
     Parameters
     ----------
-    names : tuple of str
-        Shared by all records of a run.
-    values : iterable of float
-        As many.
+    rows : iterable of mapping of str to float
+        The first rows; all have the names of the first one.
     """
 
     __slots__ = ("_names", "_values")
 
-    def __init__(self, names: tuple[str, ...], values: Iterable[float]) -> None:
-        self._names = names
-        self._values = array("d", values)
+    def __init__(self, rows: Iterable[Mapping[str, float]] = ()) -> None:
+        self._names: tuple[str, ...] = ()
+        self._values = array("d")
+        for row in rows:
+            self.append(row)
 
-    def __getitem__(self, name: str) -> float:
-        try:
-            return self._values[self._names.index(name)]
-        except ValueError:
-            raise KeyError(name) from None
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names; none before there is a row."""
+        return self._names
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+    def append(self, row: Mapping[str, float]) -> None:
+        """Add a row.
+
+        Parameters
+        ----------
+        row : mapping of str to float
+            The next one.
+        """
+        self._names = self._names or tuple(row)
+        self._values.extend(row[name] for name in self._names)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._values) // len(self._names) if self._names else 0
+
+    @overload
+    def __getitem__(self, index: int) -> Mapping[str, float]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Mapping[str, float]]: ...
+    def __getitem__(self, index: int | slice) -> Mapping[str, float] | list[Mapping[str, float]]:
+        rows = range(len(self))[index]
+        return self._row(rows) if isinstance(rows, int) else [self._row(row) for row in rows]
+
+    def _row(self, row: int) -> Mapping[str, float]:
+        """Return a row as a dict of its own."""
+        width = len(self._names)
+        values = self._values[row * width : (row + 1) * width]
+        return dict(zip(self._names, values, strict=True))
+
+    def __copy__(self) -> "Norms":
+        copied = Norms()
+        copied._names, copied._values = self._names, self._values[:]
+        return copied
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # it grows
 
     def __repr__(self) -> str:
-        return repr(dict(self))
+        return f"Norms({list(self)})"
 
 
 @dataclass(frozen=True)
@@ -77,8 +109,10 @@ class History:
         `parameters_hash` of the start parameters: equal hashes, same start, on any backend.
     compressed : bool
         Whether layer 1 was trained in the span of the samples.
-    iteration, cost, dead_share, gradient_norm : list
+    iteration, cost, dead_share : list
         The fields of each `Record`.
+    gradient_norm : Norms
+        Likewise: a sequence of mappings.
     final_cost : float
         The cost after the last update; NaN while the run is going on.
     """
@@ -88,7 +122,7 @@ class History:
     iteration: list[int] = field(default_factory=list)
     cost: list[float] = field(default_factory=list)
     dead_share: list[tuple[float | None, ...]] = field(default_factory=list)
-    gradient_norm: list[Mapping[str, float]] = field(default_factory=list)
+    gradient_norm: Norms = field(default_factory=Norms)
     final_cost: float = math.nan
 
     def append(self, record: Record) -> None:
@@ -103,9 +137,7 @@ class History:
         self.cost.append(record.cost)
         last = self.dead_share[-1] if self.dead_share else None
         self.dead_share.append(record.dead_share if record.dead_share != last else last)
-        names = self.gradient_norm[0] if self.gradient_norm else record.gradient_norm
-        shared = names._names if isinstance(names, Norms) else tuple(names)
-        self.gradient_norm.append(Norms(shared, (record.gradient_norm[name] for name in shared)))
+        self.gradient_norm.append(record.gradient_norm)
 
     def copy(self) -> "History":
         """Return a history that later records do not change.
@@ -113,14 +145,14 @@ class History:
         Returns
         -------
         History
-            With lists of its own.
+            With columns of its own.
         """
         return replace(
             self,
             iteration=list(self.iteration),
             cost=list(self.cost),
             dead_share=list(self.dead_share),
-            gradient_norm=list(self.gradient_norm),
+            gradient_norm=copy(self.gradient_norm),
         )
 
     def as_dict(self) -> dict[str, Any]:

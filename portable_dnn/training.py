@@ -166,7 +166,7 @@ def train(
     if begin is None:
         compressed = span.choose(compress, X, parameters, num_iterations, device)
     else:
-        compressed = _check_begin(begin, start_hash, num_iterations)
+        compressed = _check_begin(begin, start_hash, num_iterations, parameters)
     held = _hold(X, parameters, compressed=compressed, xp=xp)
     history = History(start_hash, compressed) if begin is None else begin.history.copy()
     measured, plain = (
@@ -197,7 +197,9 @@ def _hold(X: Array, parameters: Parameters, *, compressed: bool, xp: Namespace) 
     return hold(X, parameters, xp=xp)
 
 
-def _check_begin(begin: Snapshot, start_hash: str, num_iterations: int) -> bool:
+def _check_begin(
+    begin: Snapshot, start_hash: str, num_iterations: int, parameters: Parameters
+) -> bool:
     """Refuse a snapshot of another run; return whether that run was compressed."""
     if begin.history.start_hash != start_hash:
         raise SettingError(
@@ -207,6 +209,14 @@ def _check_begin(begin: Snapshot, start_hash: str, num_iterations: int) -> bool:
         raise SettingError(
             f"the snapshot has {begin.iteration} iterations behind it, but the run is to have "
             f"{num_iterations}; as many or more would be right"
+        )
+    names = begin.history.gradient_norm.names
+    hidden = {len(shares) for shares in begin.history.dead_share}
+    if (names and set(names) != set(parameters)) or not hidden <= {len(parameters) // 2 - 1}:
+        raise SettingError(
+            f"the snapshot's records are of a network with {', '.join(names)} and "
+            f"{max(hidden, default=0)} hidden layers, but this run's has {', '.join(parameters)}; "
+            "go on with the network that the snapshot is of"
         )
     return begin.history.compressed
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from portable_dnn.checkpoint import CheckpointFormat, read_checkpoint
 from portable_dnn.checkpoints import checkpoint_path, find, list_checkpoints
 from portable_dnn.errors import DataError, SettingError
-from portable_dnn.history import History, Record
+from portable_dnn.history import History, Norms, Record
 from portable_dnn.snapshot import Snapshot
 
 RUN = {
@@ -72,6 +72,7 @@ def test_a_file_does_not_depend_on_the_ones_before(tmp_path):
     history = snapshot(1, 300).history
     for iteration, records in ((5, 0), (6, 1), (7, 1), (70, 64), (700, 65), (800, 129), (900, 130)):
         until = {name: getattr(history, name)[:records] for name in ROWS}
+        until["gradient_norm"] = Norms(until["gradient_norm"])
         made = replace(snapshot(iteration), history=replace(history, **until))
         content = bytes(used.to_bytes(made))
         assert records > 1 or content == bytes(CheckpointFormat(RUN).to_bytes(made))

@@ -13,6 +13,7 @@ from portable_dnn.data import DataSet, ImageSet
 from portable_dnn.devices import choose_device
 from portable_dnn.errors import OutputError
 from portable_dnn.experiment import run
+from portable_dnn.history import Norms
 from portable_dnn.plots import cost_curve, first_layer, mislabelled
 from portable_dnn.reports import check_plot_folder, draw_plots, write_history
 from portable_dnn.settings import Settings
@@ -61,7 +62,7 @@ def test_history(experiment, tmp_path):
 def test_what_is_no_number_in_json_becomes_null(experiment, tmp_path, value):
     # A norm overflows to infinity long before the cost does.
     norms = [{**experiment.history.gradient_norm[0], "W1": value}]
-    odd = replace(experiment, history=replace(experiment.history, gradient_norm=norms))
+    odd = replace(experiment, history=replace(experiment.history, gradient_norm=Norms(norms)))
     write_history(odd, "", tmp_path / "h.json")
     content = strict((tmp_path / "h.json").read_text("utf-8"))
     assert content["gradient_norm"][0]["W1"] is None

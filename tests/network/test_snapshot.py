@@ -7,6 +7,7 @@ import pytest
 
 from portable_dnn import initialize_parameters_deep, place, to_host, train
 from portable_dnn.errors import SettingError
+from portable_dnn.history import Norms
 from portable_dnn.snapshot import Snapshot
 
 # wide and narrow, deep and not, and logistic regression
@@ -135,5 +136,10 @@ def test_another_start_or_more_arrays_are_refused(make_run):
     other = replace(begin, history=replace(begin.history, start_hash="0" * 64))
     with pytest.raises(SettingError, match="other start parameters"):
         run(begin=other)
+    renamed = Norms({name.upper(): 0.0 for name in row} for row in begin.history.gradient_norm)
+    for records in ({"gradient_norm": renamed}, {"dead_share": [(None, 0.5)]}):
+        other = replace(begin, history=replace(begin.history, **records))
+        with pytest.raises(SettingError, match="records are of a network with"):
+            run(begin=other)
     with pytest.raises(SettingError, match="interval between stops is 0"):
         run(stop_every=0)
