@@ -11,6 +11,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks.machine import describe
 from portable_dnn.checkpoints import list_checkpoints
 from tests.durability.harness import CASES, Ledger, Ordeal, damage_files
 from tests.durability.processes import Fresh, Nursery
@@ -54,7 +55,8 @@ def main() -> int:
         sources = [path for ordeal in ordeals for _, path in list_checkpoints(ordeal.out)]
         damage_files(sources, options.files, folder, ledger, options.seed)
     runner.close()
-    found = {**asdict(ledger), "not_done": not_done, "minutes": (time.monotonic() - began) / 60}
+    minutes = round((time.monotonic() - began) / 60, 1)
+    found = {**asdict(ledger), "not_done": not_done, "minutes": minutes, "machine": describe()}
     print(json.dumps(found, indent=1))
     return 0 if ledger.clean else 1
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from benchmarks.machine import describe
 from portable_dnn.checkpoints import Keeper
 from portable_dnn.data import read_dataset
 from portable_dnn.devices import choose_device, to_host
@@ -55,6 +56,7 @@ def main() -> int:
         "runs": {name: {k: v for k, v in r.items() if k != "hash"} for name, r in runs.items()},
         "same seed, same bits": first["hash"] == second["hash"],
         "two BLAS threads, same bits": first["hash"] == threads["hash"],
+        "machine": describe(),
     }
     print(json.dumps(found, indent=1))
     good = found["same seed, same bits"] and all(_good(result) for result in (first, second))
