@@ -29,7 +29,7 @@ import numpy as np
 
 from portable_dnn.backend import HostArray
 from portable_dnn.errors import DataError
-from portable_dnn.hdf5 import check_memory, open_array, opened, read_array
+from portable_dnn.hdf5 import check_memory, open_array, open_group, opened, read_array
 from portable_dnn.history import History, Record
 from portable_dnn.memory import check_fits
 from portable_dnn.paths import existing_file
@@ -277,11 +277,7 @@ def _open_nested(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
     folder, _, last = name.rpartition("/")
     if folder not in ("", "state", "history"):
         raise DataError(f"{path}: there is no array {name} in a checkpoint")
-    group = file
-    if folder:
-        if not isinstance(file.get(folder, getlink=True), h5py.HardLink):
-            raise DataError(f"{path} lacks the group {folder}; it is not a checkpoint")
-        group = file[folder]
+    group = open_group(file, folder, path) if folder else file
     array = open_array(group, last, path)
     if array.dtype.kind not in "fiuS":
         raise DataError(f"{path}: {name} holds neither numbers nor plain text")

@@ -27,6 +27,7 @@ from portable_dnn.hdf5_guards import (
     names_in,
     without_plugins,
 )
+from portable_dnn.hdf5_heaps import check_heaps
 from portable_dnn.paths import existing_file
 
 __all__ = [
@@ -64,6 +65,7 @@ def opened(path: Path, what: str) -> Iterator[h5py.File]:
         If it is missing, not HDF5, truncated or damaged, at any time while it is open.
     """
     existing_file(path, what)
+    check_heaps(path)
     try:
         with without_plugins(), h5py.File(path, "r") as file:
             check_group(file, path)

@@ -3,6 +3,7 @@
 __all__ = [
     "MOST_ATTRIBUTE_BYTES",
     "MOST_CHUNKS_UNSEEN",
+    "MOST_FREE_BLOCKS",
     "MOST_HEADER_BYTES",
     "MOST_NAMES",
     "MOST_NAME_LENGTH",
@@ -17,6 +18,9 @@ MOST_NAMES = 10_000
 
 MOST_NAME_LENGTH = 1_000
 """Characters in the name of an entry or an attribute."""
+
+MOST_FREE_BLOCKS = 100_000
+"""Heaps, and blocks of free space in them, of one HDF5 file: a few for each group."""
 
 MOST_ATTRIBUTE_BYTES = 1_000_000
 """Bytes of one attribute: HDF5 writes at most 64 kB, but a file may declare anything."""

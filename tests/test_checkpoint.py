@@ -156,7 +156,7 @@ def remove(*names):
         (lambda file: file.attrs.__setitem__("format_version", 2), "upgrade portable_dnn"),
         (lambda file: file.attrs.__setitem__("format_version", "x"), "format_version is"),
         (remove("names"), "names is listed but cannot be found"),
-        (remove("state"), "lacks the group state"),
+        (remove("state"), "state is listed but cannot be found"),
         (remove("state/W1"), "W1 is listed"),
         (replaced("run", np.frombuffer(b"[1]", np.uint8)), "not a checkpoint that"),
         (replaced("run", np.frombuffer(b"{", np.uint8)), "not a checkpoint that"),

@@ -103,17 +103,19 @@ def exact_step(
             Z[0] = Value(Z[0].exact, Z1.error, Z1.deviation)
         if layer < L:
             A.append(_activate(a, activations[layer - 1], Z[-1]))
-    dZ = _output(a, Z[-1], Y)
+    # A derivative may carry α / m from the beginning.
+    d = a._replace(folded=min(1.0, rate / m))
+    dZ = _output(d, Z[-1], Y)
     after = {}
     for layer in range(L, 0, -1):
         W, b = parameters[f"W{layer}"], parameters[f"b{layer}"]
         ones = known(np.ones((1, m), X.dtype))
-        after[f"W{layer}"] = _update(a, W, _gradient(a, dZ, A[layer - 1], m), rate)
-        after[f"b{layer}"] = _update(a, b, _gradient(a, dZ, ones, m), rate)
+        after[f"W{layer}"] = _update(a, W, _gradient(d, dZ, A[layer - 1], m), rate)
+        after[f"b{layer}"] = _update(a, b, _gradient(d, dZ, ones, m), rate)
         if layer > 1:
-            dA = matmul(a, transposed(W), dZ)
-            dZ = _differentiate(a, activations[layer - 2], dA, Z[layer - 2])
-    moved = None if K is None else _moved(a, Z[0], dZ, K, rate / m)
+            dA = matmul(d, transposed(W), dZ)
+            dZ = _differentiate(d, activations[layer - 2], dA, Z[layer - 2])
+    moved = None if K is None else _moved(d, Z[0], dZ, K, rate / m)
     return Stepped({name: after[name] for name in parameters}, _cost(a, Z[-1], Y), moved)
 
 

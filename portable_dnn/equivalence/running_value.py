@@ -63,10 +63,13 @@ class Arithmetic(NamedTuple):
         In which is computed.
     accuracy : Accuracy
         Of the library that computes.
+    folded : float
+        What a step may have multiplied by already, at most 1; what underflows counts the more.
     """
 
     dtype: np.dtype
     accuracy: Accuracy
+    folded: float = 1.0
 
     @property
     def u(self) -> float:
@@ -78,7 +81,8 @@ class Arithmetic(NamedTuple):
         """What a result loses where it underflows."""
         information = np.finfo(self.dtype)
         flushes = self.accuracy.flushes
-        return float(information.tiny if flushes else information.smallest_subnormal)
+        least = float(information.tiny if flushes else information.smallest_subnormal)
+        return least / self.folded
 
     def local(self, kind: str, size: HostArray, inner: int = 1) -> HostArray:
         """Bound an operation's own rounding.
