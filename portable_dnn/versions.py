@@ -4,8 +4,9 @@ import platform
 from importlib.metadata import version
 
 from portable_dnn.backend import Backend
+from portable_dnn.reasons import words
 
-__all__ = ["versions"]
+__all__ = ["backend_versions", "versions"]
 
 
 def versions(backend: Backend) -> dict[str, str]:
@@ -27,5 +28,25 @@ def versions(backend: Backend) -> dict[str, str]:
         "platform": platform.platform(),
         "array-api-compat": version("array-api-compat"),
         "numpy": version("numpy"),
-        **backend.versions(),
+        **backend_versions(backend),
     }
+
+
+def backend_versions(backend: Backend) -> dict[str, str]:
+    """Tell the versions of a backend's libraries.
+
+    Parameters
+    ----------
+    backend : Backend
+        Also one that cannot answer any more, as after an error of its device.
+
+    Returns
+    -------
+    dict of str to str
+        As it tells them, the array library first; its error in words, if it does not.
+    """
+    try:
+        found = {str(name): str(value) for name, value in backend.versions().items()}
+    except Exception as error:  # a library may raise anything
+        found = {backend.name: f"unknown ({words(error)})"}
+    return found or {backend.name: "unknown"}

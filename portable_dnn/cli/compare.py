@@ -21,6 +21,7 @@ from portable_dnn.experiment import start_parameters, training_pictures
 from portable_dnn.pixels import flatten_images
 from portable_dnn.registry import backend_names
 from portable_dnn.settings import Settings
+from portable_dnn.versions import backend_versions
 
 if TYPE_CHECKING:
     from portable_dnn.equivalence import Report
@@ -129,12 +130,15 @@ def compare(
     start = start_parameters(pictures, settings)  # refuses what no memory holds
     if saved is not None:
         setup = setup_of(X, Y, settings, start, pictures.source)
-        check_same_setup(setup, saved.setup, str(against))
+        check_same_setup(setup, saved, str(against))
 
     output = Output(quiet=quiet)
     reports = []
     for (target, chosen), files in zip(runs, kept, strict=True):
-        _show_start(output, pictures, chosen, target, theirs)
+        _show_start(output, pictures, chosen)
+        output.detail(f"judged   {_with_version(target)}")
+        other = _with_version(theirs) if saved is None else f"{saved.tested.device} of {against}"
+        output.detail(f"against  {other}")
         report = run_comparison(output, target, theirs, (X, Y, pictures.source), chosen)
         if saved is not None:
             report = hold_against(report, saved, str(against))
@@ -203,14 +207,15 @@ def _code(reports: "list[Report]") -> int:
     return 1 if "wrong" in outcomes else 2 if "could not be compared" in outcomes else 0
 
 
-def _show_start(
-    output: Output, pictures: DataSet, settings: Settings, target: Device, reference: Device
-) -> None:
+def _show_start(output: Output, pictures: DataSet, settings: Settings) -> None:
     """Say what is about to happen."""
     part = training_pictures(pictures)
     sizes = "-".join(map(str, settings.layer_dims(math.prod(part.images.shape[1:]))))
     output.detail(f"data     {pictures.source}: {len(part.labels)} pictures")
     output.detail(f"network  {sizes}, {','.join(settings.hidden)}, {settings.dtype}")
-    for word, device in (("judged", target), ("against", reference)):
-        library, version = next(iter(device.backend.versions().items()), (device.backend.name, ""))
-        output.detail(f"{word:8} {device} ({library} {version})")
+
+
+def _with_version(device: Device) -> str:
+    """Name a device and its library's version."""
+    library, version = next(iter(backend_versions(device.backend).items()))
+    return f"{device} ({library} {version})"

@@ -4,6 +4,7 @@ from portable_dnn.backend import Backend
 from portable_dnn.cli.console import Output
 from portable_dnn.devices import choose_device
 from portable_dnn.registry import backend_names, first_failure, get_backend
+from portable_dnn.versions import backend_versions
 
 __all__ = ["devices"]
 
@@ -34,5 +35,5 @@ def devices() -> None:
 def _state(backend: Backend, device: str) -> tuple[str, str]:
     """Return a device's free memory and its library's version."""
     free = backend.free_memory(device)
-    library, version = next(iter(backend.versions().items()), (backend.name, ""))
+    library, version = next(iter(backend_versions(backend).items()))
     return ("-" if free is None else f"{free / 2**30:.1f} GiB"), f"{library} {version}"

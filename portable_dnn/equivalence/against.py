@@ -7,11 +7,21 @@ the probes and at the start, whose inputs are the same on every machine; at late
 inputs come from each machine's own reference run.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, fields, replace
+from importlib.metadata import version
 from typing import Any
 
 from portable_dnn.equivalence.meaning import SAVED
-from portable_dnn.equivalence.report import FreeRun, Judgement, Outcome, Report, Setup, Verdict
+from portable_dnn.equivalence.report import (
+    TRAINING_DATA,
+    FreeRun,
+    Judgement,
+    Outcome,
+    Report,
+    Setup,
+    Verdict,
+)
 from portable_dnn.equivalence.verdict import in_order
 from portable_dnn.equivalence.wording import number
 from portable_dnn.errors import DataError, PortableDnnError
@@ -91,33 +101,37 @@ def _check_same(pairs: dict[str, tuple[object, object]], source: str) -> None:
     for what, (here, there) in pairs.items():
         if here != there:
             raise DataError(
-                f"{source} was made with another {what}: {_short(there)}, and this run has "
+                f"{source} was made with {what} {_short(there)}, and this run has "
                 f"{_short(here)}; give both the same"
             )
 
 
-def check_same_setup(ours: Setup, theirs: Setup, source: str) -> None:
-    """Check that two runs computed the same.
+def check_same_setup(ours: Setup, theirs: Report, source: str) -> None:
+    """Check that two runs computed the same, and judged it alike.
 
     Parameters
     ----------
-    ours, theirs : Setup
-        Of this run and of the saved one.
+    ours : Setup
+        Of this run.
+    theirs : Report
+        The saved one.
     source : str
         The saved report, for the message.
 
     Raises
     ------
     DataError
-        If network, data or start differ; names the first difference.
+        If version, network, data or start differ; names the first difference.
     """
-    dims = ["-".join(map(str, setup.layer_dims)) for setup in (ours, theirs)]
+    saved = theirs.setup
+    dims = ["-".join(map(str, setup.layer_dims)) for setup in (ours, saved)]
     _check_same(
         {
-            "network": (dims[0], dims[1]),
-            "number of samples": (ours.samples, theirs.samples),
-            "data set": (ours.data_sha256, theirs.data_sha256),
-            "start": (ours.start_sha256, theirs.start_sha256),
+            "portable_dnn": (version("portable_dnn"), theirs.tested.versions.get("portable_dnn")),
+            "the network": (dims[0], dims[1]),
+            "data": (f"{ours.samples} samples", f"{saved.samples} samples"),
+            "the data set": (ours.data_sha256, saved.data_sha256),
+            "the start": (ours.start_sha256, saved.start_sha256),
         },
         source,
     )
@@ -155,28 +169,56 @@ def hold_against(ours: Report, theirs: Report, source: str) -> Report:
     check_same_settings(
         settings_of(ours.setup, "this run"), settings_of(theirs.setup, source), source
     )
-    check_same_setup(ours.setup, theirs.setup, source)
+    check_same_setup(ours.setup, theirs, source)
     saved = {judgement.key: judgement for judgement in theirs.judgements}
-    judgements = tuple(_pair(judgement, saved.get(judgement.key)) for judgement in ours.judgements)
-    missing = len(set(saved) - {judgement.key for judgement in ours.judgements})
+    alone = saved.keys() - {judgement.key for judgement in ours.judgements}
+    judgements = [_pair(judgement, saved.get(judgement.key)) for judgement in ours.judgements]
+    judgements += [_alone(saved[key]) for key in saved if key in alone]
     free_run = _free_runs(ours.free_run, theirs.free_run)
-    notes = [*ours.notes]
-    if missing:
-        notes.append(f"{missing} results of {source} have no counterpart in this run")
     both = replace(
         ours,
-        reference=theirs.tested,
-        judgements=judgements,
+        reference=replace(theirs.tested, device=f"{theirs.tested.device} of {source}"),
+        judgements=(*judgements, *_at_the_start(free_run, ours)),
         free_run=free_run,
-        notes=tuple(notes),
+        notes=tuple(_notes(free_run)),
         failure=ours.failure or theirs.failure,
     )
-    outcome, headline = _conclusion(both, theirs, source)
+    outcome, headline = _conclusion(both, theirs)
     return replace(both, outcome=outcome, headline=headline)
+
+
+def _alone(theirs: Judgement) -> Judgement:
+    """Take over a saved result that this run does not have."""
+    wrong = theirs.verdict == "wrong"
+    verdict: Verdict = "wrong" if wrong else "not compared"
+    reason = SAVED + theirs.reason if wrong else "this run has no such result"
+    return replace(theirs, tested=None, reference=theirs.tested, verdict=verdict, reason=reason)
+
+
+def _at_the_start(run: FreeRun | None, ours: Report) -> Iterator[Judgement]:
+    """Condemn costs that differ before anything was trained: both begin with the same bits."""
+    if run is not None and run.unexplained_at == 0:
+        dtype = str(ours.setup.settings["dtype"])
+        reason = f"the costs are {number(run.differences[0])} apart before the first update"
+        yield Judgement(
+            *(None, TRAINING_DATA, None, "free run", "cost", (), dtype, 1, 0),
+            *(None, None, None, "wrong", reason),
+        )
+
+
+def _notes(run: FreeRun | None) -> Iterator[str]:
+    """Say what a reader should know beside the verdict."""
+    if run is not None and run.unexplained_at:
+        yield (
+            "the two runs come apart further than the noise that was tried explains; if nothing is "
+            "wrong in lockstep, a ReLU that changed sides is the usual reason"
+        )
 
 
 def _pair(ours: Judgement, theirs: Judgement | None) -> Judgement:
     """Put the saved errors in the reference's place, and judge again."""
+    if theirs is not None and theirs.verdict == "wrong" and ours.verdict != "wrong":
+        return replace(ours, reference=theirs.tested, verdict="wrong", reason=SAVED + theirs.reason)
     if theirs is None or theirs.tested is None:
         verdict: Verdict = ours.verdict if ours.verdict == "wrong" else "not compared"
         reason = ours.reason or "the saved report has no such result"
@@ -184,8 +226,6 @@ def _pair(ours: Judgement, theirs: Judgement | None) -> Judgement:
     both = replace(ours, reference=theirs.tested)
     if ours.verdict == "wrong":
         return both
-    if theirs.verdict == "wrong":
-        return replace(both, verdict="wrong", reason=SAVED + theirs.reason)
     if ours.tested is not None and ours.tested.digest == theirs.tested.digest:
         return replace(both, verdict="identical", reason="")
     if "by design" in (ours.verdict, theirs.verdict):
@@ -232,20 +272,25 @@ def _free_runs(ours: FreeRun | None, theirs: FreeRun | None) -> FreeRun | None:
     )
 
 
-def _conclusion(both: Report, theirs: Report, source: str) -> tuple[Outcome, str]:
+def _conclusion(both: Report, theirs: Report) -> tuple[Outcome, str]:
     """Say in a sentence how the two runs compare."""
-    here, there = both.tested.device, f"{both.reference.device} of {source}"
-    if both.failure is not None:
-        return (
-            "could not be compared",
-            f"Could not be compared: {both.failure.operation} failed: {both.failure.error}.",
-        )
+    here, there = both.tested.device, both.reference.device
+    died = "" if both.failure is None else f"{both.failure.operation} failed: {both.failure.error}"
+    if died:
+        died = f"on {there if both.failure is theirs.failure else here} {died}"
     if both.wrong:
         first, *others = in_order(both.wrong)
         more = f"; {len(others)} other results wrong too" if others else ""
-        return "wrong", f"Wrong at {first.name}, {first.reason}{more}."
-    if theirs.outcome == "could not be compared" or both.free_run is None:
-        return "could not be compared", f"Could not be compared: {source} is not a whole run."
+        then = f" Then {died}." if died else ""
+        return "wrong", f"Wrong at {first.name}, {first.reason}{more}.{then}"
+    missing = [j for j in both.judgements if j.verdict == "not compared"]
+    if not died and missing:
+        died = f"{len(missing)} of {len(both.judgements)} results are only of one of the two runs"
+    if not died and theirs.outcome == "could not be compared":
+        died = f"{there} is not a whole run"
+    if died or both.free_run is None:
+        died = died or "one of the two runs lacks the free run"
+        return "could not be compared", f"Could not be compared: {died}."
     # At later iterations the inputs are each machine's own.
     fixed = [j for j in both.judgements if not j.iteration and j.verdict != "identical"]
     if not fixed and both.free_run.identical:

@@ -44,5 +44,5 @@ def during(operation: str, side: str) -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:  # a library may raise anything
+    except (Exception, SystemExit) as error:  # a library may raise anything
         raise Died(Failure(operation, side, words(error))) from error

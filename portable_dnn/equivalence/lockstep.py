@@ -10,6 +10,7 @@ from portable_dnn.devices import Device, place, to_host
 from portable_dnn.equivalence.accuracy import accuracy_of
 from portable_dnn.equivalence.dying import REFERENCE, TESTED, during
 from portable_dnn.equivalence.judge import Finding, judge
+from portable_dnn.equivalence.meaning import IN_REFERENCE
 from portable_dnn.equivalence.operations import COPY, Inputs, Operation
 from portable_dnn.equivalence.report import Judgement
 from portable_dnn.equivalence.side import Ran, run_on
@@ -131,9 +132,11 @@ def compare_operation(
             reason,
         )
 
-    judgements = [judgement(operation.name, *_verdict(rans[0], ours, theirs))]
-    if rans[0].copying:
-        judgements.insert(0, judgement(COPY, "wrong", rans[0].copying))
+    judgements = [judgement(operation.name, *_verdict(rans, ours, theirs))]
+    for ran, where in zip(rans, ("", IN_REFERENCE), strict=True):
+        if ran.copying:
+            judgements.insert(0, judgement(COPY, "wrong", where + ran.copying))
+            break
     return judgements
 
 
@@ -142,14 +145,14 @@ def _dtype(inputs: Inputs) -> np.dtype:
     return next(x.dtype for x in inputs.values() if x.dtype.kind == "f")
 
 
-def _verdict(ran: Ran, ours: Finding | None, theirs: Finding | None) -> tuple[str, str]:
+def _verdict(rans: Sequence[Ran], ours: Finding | None, theirs: Finding | None) -> tuple[str, str]:
     """Put what was seen beside the values and what the values say together."""
-    if ours is None:
-        return "wrong", ran.complaints[0]
-    if ours.verdict == "wrong":
-        return "wrong", "; ".join((ours.reason, *ran.complaints))
-    if ran.complaints:
-        return "wrong", "; ".join(ran.complaints)
-    if theirs is not None and ours.errors.digest == theirs.errors.digest:
+    for ran, finding, where in zip(rans, (ours, theirs), ("", IN_REFERENCE), strict=True):
+        off = [finding.reason] if finding is not None and finding.verdict == "wrong" else []
+        if off or ran.complaints:
+            return "wrong", where + "; ".join((*off, *ran.complaints))
+    assert ours is not None
+    assert theirs is not None
+    if ours.errors.digest == theirs.errors.digest:
         return "identical", ""
     return ours.verdict, ours.reason

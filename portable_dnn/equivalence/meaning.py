@@ -2,10 +2,13 @@
 
 from portable_dnn.equivalence.report import Report
 
-__all__ = ["SAVED", "meaning"]
+__all__ = ["IN_REFERENCE", "SAVED", "meaning"]
 
 SAVED = "in the saved run: "
 """How a reason begins where the result that this machine's is held against is the wrong one."""
+
+IN_REFERENCE = "in the reference: "
+"""The same where the reference is of this machine."""
 
 _PRECISION = ("tf32", "precision")  # in the names of libraries' settings
 
@@ -33,9 +36,10 @@ def meaning(report: Report) -> tuple[str, ...]:
             "A long training may carry the two apart; that is no fault of either.",
         )
     if report.outcome == "wrong":
+        both = {**report.reference.versions, **report.tested.versions}
         settings = [
             f"{name} = {value}"
-            for name, value in report.tested.versions.items()
+            for name, value in both.items()
             if any(word in name.lower() for word in _PRECISION)
         ]
         return (
@@ -49,6 +53,6 @@ def meaning(report: Report) -> tuple[str, ...]:
 
 def _blamed(report: Report) -> str:
     """Name the side that is wrong."""
-    saved = [judgement.reason.startswith(SAVED) for judgement in report.wrong]
-    here, there = report.tested.device, f"{report.reference.device} of the saved run"
-    return there if all(saved) else f"{here} and {there}" if any(saved) else here
+    other = [judgement.reason.startswith((SAVED, IN_REFERENCE)) for judgement in report.wrong]
+    here, there = report.tested.device, report.reference.device
+    return there if all(other) else f"{here} and {there}" if any(other) else here

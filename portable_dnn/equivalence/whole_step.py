@@ -12,6 +12,7 @@ from portable_dnn.devices import Device
 from portable_dnn.equivalence.accuracy import Accuracy, accuracy_of, loosest
 from portable_dnn.equivalence.dying import REFERENCE, TESTED, during
 from portable_dnn.equivalence.judge import Finding, judge
+from portable_dnn.equivalence.meaning import IN_REFERENCE
 from portable_dnn.equivalence.report import TRAINING_DATA, Judgement
 from portable_dnn.equivalence.running_error import Stepped, exact_step
 from portable_dnn.equivalence.running_value import Value, known
@@ -200,6 +201,8 @@ def _judgement(
     ours, theirs = found
     assert theirs is not None
     verdict, reason = ("wrong", wrong) if ours is None else (ours.verdict, ours.reason)
+    if verdict != "wrong" and theirs.verdict == "wrong":
+        verdict, reason = "wrong", IN_REFERENCE + theirs.reason
     if ours is not None and verdict != "wrong" and ours.errors.digest == theirs.errors.digest:
         verdict, reason = "identical", ""
     return Judgement(

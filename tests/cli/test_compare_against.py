@@ -95,7 +95,7 @@ def test_a_saved_run_that_is_wrong(portable_dnn_command, saved):
         "Wrong at layer 1, forward product, in the saved run: element (0, 1): 9 000 units in the "
         "last place, bound 12."
     )
-    assert "Do not trust results of numpy:cpu of the saved run" in outcome.out
+    assert "Do not trust results of numpy:cpu of other.json" in outcome.out
 
 
 def test_a_saved_run_that_died(portable_dnn_command, saved):
@@ -108,7 +108,67 @@ def test_a_saved_run_that_died(portable_dnn_command, saved):
     saved(died)
     outcome = portable_dnn_command(*COMPARE)
     assert (outcome.code, outcome.err) == (2, "")
-    assert verdict(outcome) == "Could not be compared: layer 1, update failed: no memory."
+    assert verdict(outcome) == (
+        "Could not be compared: on numpy:cpu of other.json layer 1, update failed: no memory."
+    )
+
+
+def test_a_saved_run_that_was_wrong_before_it_died(portable_dnn_command, saved):
+    def both(report):
+        product(report).update(verdict="wrong", reason="it is 3")
+        report["failure"] = {"operation": "the free run", "side": "tested", "error": "no memory"}
+        report["free_run"] = None
+
+    saved(both)
+    outcome = portable_dnn_command(*COMPARE)
+    assert outcome.code == 1
+    assert verdict(outcome) == (
+        "Wrong at layer 1, forward product, in the saved run: it is 3. "
+        "Then on numpy:cpu of other.json the free run failed: no memory."
+    )
+
+
+def without_results(report):
+    report["judgements"] = []
+
+
+def half(report):
+    del report["judgements"][100:]
+
+
+def unmeasured(report):
+    for judgement in report["judgements"]:
+        judgement["tested"] = None
+
+
+@pytest.mark.parametrize("change", [without_results, half, unmeasured])
+def test_a_saved_run_that_lacks_results(portable_dnn_command, saved, change):
+    saved(change)
+    outcome = portable_dnn_command(*COMPARE)
+    assert outcome.code == 2
+    assert "results are only of one of the two runs" in verdict(outcome)
+
+
+def test_a_wrong_result_that_only_the_saved_run_has(portable_dnn_command, saved):
+    def more(report):
+        copied = {**product(report), "operation": "copy to the host", "verdict": "wrong"}
+        report["judgements"].append({**copied, "reason": "two copies differ"})
+
+    saved(more)
+    outcome = portable_dnn_command(*COMPARE)
+    assert outcome.code == 1
+    assert "in the saved run: two copies differ" in verdict(outcome)
+
+
+def test_costs_apart_before_anything_is_trained(portable_dnn_command, saved):
+    def shifted(report):
+        run = report["free_run"]
+        run["costs_tested"] = [cost + 0.1 for cost in run["costs_tested"]]
+
+    saved(shifted)
+    outcome = portable_dnn_command(*COMPARE)
+    assert outcome.code == 1
+    assert "Wrong at free run, the costs are 0.1 apart before the first update" in outcome.out
 
 
 # What cannot be held against this run
@@ -130,11 +190,11 @@ def changed(path, value):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--dtype", "float64"), "another dtype: float32, and this run has float64"),
-        (("--seed", 2), "another seed: 1, and this run has 2"),
-        (("--layers", "3,2"), "another hidden layers: 3, and this run has 3,2"),
-        (("--hidden", "tanh"), "another activations: relu, and this run has tanh"),
-        (("--iterations", 9), "another number of iterations: 3, and this run has 9"),
+        (("--dtype", "float64"), "dtype float32, and this run has float64"),
+        (("--seed", 2), "seed 1, and this run has 2"),
+        (("--layers", "3,2"), "hidden layers 3, and this run has 3,2"),
+        (("--hidden", "tanh"), "activations relu, and this run has tanh"),
+        (("--iterations", 9), "number of iterations 3, and this run has 9"),
     ],
 )
 def test_other_settings_are_named(refused, saved, options, said):
@@ -147,12 +207,17 @@ def test_another_data_set_is_named(refused, saved, make_data, monkeypatch):
     saved()
     make_data("data.h5", train=6)
     said = refused(*COMPARE)
-    assert "was made with another number of samples: 8, and this run has 6" in said
+    assert "was made with data 8 samples, and this run has 6" in said
     make_data("data.h5", size=5)
-    assert "was made with another network: 48-3-1, and this run has 75-3-1" in refused(*COMPARE)
+    assert "was made with the network 48-3-1, and this run has 75-3-1" in refused(*COMPARE)
     saved(changed("setup.data_sha256", "0" * 64))
     make_data("data.h5")
-    assert f"was made with another data set: {'0' * 64}, and this run has" in refused(*COMPARE)
+    assert f"was made with the data set {'0' * 64}, and this run has" in refused(*COMPARE)
+
+
+def test_another_version_is_named(refused, saved):
+    saved(changed("tested.versions.portable_dnn", "9.9.9"))
+    assert "other.json was made with portable_dnn 9.9.9, and this run has" in refused(*COMPARE)
 
 
 def test_another_layout_is_named(refused, saved):

@@ -17,6 +17,7 @@ from portable_dnn.equivalence import (
     write_report,
 )
 from portable_dnn.equivalence.judge import judge
+from portable_dnn.equivalence.meaning import meaning
 from portable_dnn.errors import DataError, DeviceError, SettingError, ShapeError
 from portable_dnn.settings import Settings
 
@@ -160,6 +161,33 @@ def test_pixels_are_scaled_on_both_sides():
     report = compare("numpy", X, Y, settings=SMALL, many=0)
     (scaling,) = [j for j in report.judgements if j.operation == "input scaling"]
     assert (scaling.verdict, scaling.dtype, scaling.shape) == ("identical", "float32", (30, 12))
+
+
+def test_a_reference_that_is_wrong(data):
+    from faults.products import rounded_inputs
+    from faults.rounding import tf32
+
+    wrong = faulty_device(Fault("TF32 products", "matmul", rounded_inputs(tf32), ()))
+    report = compare("numpy", *data, reference=wrong, settings=SMALL, many=0)
+    assert report.outcome == "wrong"
+    assert report.headline.startswith("Wrong at layer 1, forward product, in the reference: "), (
+        report.headline
+    )
+    assert f"Do not trust results of {wrong}" in " ".join(meaning(report))
+
+
+def test_a_backend_that_cannot_tell_its_versions_any_more(data, monkeypatch):
+    device = dying("matmul", when=100)
+    monkeypatch.setattr(type(device.backend), "versions", lambda self: never(None), raising=False)
+    report = compare(device, *data, settings=SMALL, many=0)
+    assert report.failure is not None
+    assert report.judgements
+    assert "out of memory" in report.tested.versions[device.backend.name]
+
+
+def test_the_largest_seed(data):
+    report = compare("numpy", *data, settings=dataclasses.replace(SMALL, seed=2**32 - 1), many=0)
+    assert report.outcome == "same numbers"
 
 
 def test_a_backend_that_dies_keeps_the_report_so_far(data):
