@@ -214,4 +214,6 @@ def slope(kind: str, dA: HostArray, z: HostArray, random: np.random.RandomState)
     z, dA = (z, dA) if where is None else (z.ravel()[where], dA.ravel()[where])
     value = multiply(pair(dA), evaluate(kind, pair(z), dA.dtype))
     flushed = 8.0 * np.abs(wide(dA)) + 2.0
-    return Truth(kind, shape, value, np.abs(value.hi), where=where, flushed=flushed)
+    # A subnormal slope is rounded to a multiple of u · 2 tiny, whatever it is multiplied with.
+    size = np.abs(value.hi) + 2.0 * float(np.finfo(dA.dtype).tiny) * np.abs(wide(dA))
+    return Truth(kind, shape, value, size, where=where, flushed=flushed)

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from portable_dnn.activations import get_activation
 from portable_dnn.equivalence import compare
 from portable_dnn.equivalence.accuracy import ACCURACY
-from portable_dnn.equivalence.exact_maps import updated
+from portable_dnn.equivalence.exact_maps import slope, updated
 from portable_dnn.equivalence.exact_products import matrix_product
 from portable_dnn.equivalence.judge import judge
 from portable_dnn.equivalence.precise import multiply, pair, product
@@ -125,6 +126,20 @@ def test_products_of_two_numbers_near_the_largest():
     found = multiply(pair(a), pair(b))
     for x, y, hi, lo in zip(a, b, *found, strict=True):
         assert Fraction(hi) + Fraction(lo) == Fraction(x) * Fraction(y)
+
+
+@pytest.mark.parametrize("kind", ["sigmoid", "tanh"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_subnormal_slope_that_meets_a_large_derivative(kind, dtype):
+    far = {"float32": 90.0, "float64": 718.0}[dtype] / (2 if kind == "tanh" else 1)
+    z = np.linspace(far, far * 1.1, 50, dtype=dtype).reshape(1, -1)
+    dA = np.full_like(z, 1e30)
+    g = get_activation(kind)
+    with np.errstate(under="ignore"):
+        result, off = g.backward(dA, z), g.backward(dA, z * z.dtype.type(1.01))
+    truth = slope(f"{kind} slope", dA, z, np.random.RandomState(0))
+    assert judge(result, truth, NUMPY).verdict == "rounding"
+    assert judge(off, truth, NUMPY).verdict == "wrong"
 
 
 def test_an_update_by_a_rate_beyond_the_dtype_may_be_nan():
