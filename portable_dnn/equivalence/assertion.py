@@ -8,15 +8,18 @@ import numpy as np
 
 from portable_dnn.arrays import dtype_name
 from portable_dnn.backend import Array, HostArray
-from portable_dnn.choices import FLOATS, check_choice
+from portable_dnn.choices import FLOATS, check_choice, check_count
 from portable_dnn.devices import location_of, to_host
 from portable_dnn.equivalence.accuracy import Accuracy, accuracy_of
 from portable_dnn.equivalence.bounds import ROUNDINGS, bound, roundings
+from portable_dnn.equivalence.distance import distance
 from portable_dnn.equivalence.statistics import ulp
 from portable_dnn.equivalence.wording import number
 from portable_dnn.errors import DTypeError, SettingError, ShapeError
 
 __all__ = ["Roundings", "assert_equivalent"]
+
+_COUNTED = ("bool", "int", "uint")
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,11 @@ class Roundings:
         of inner length k there are k.
     exp, log, log1p, tanh : int
         Calls of these functions; each counts for what the library documents.
+
+    Raises
+    ------
+    SettingError
+        If a count is no whole number of at least 0.
     """
 
     name: str
@@ -40,6 +48,15 @@ class Roundings:
     log: int = 0
     log1p: int = 0
     tanh: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the counts."""
+        for name in ("arithmetic", "exp", "log", "log1p", "tanh"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not hasattr(value, "__index__") or value < 0:
+                raise SettingError(
+                    f"the roundings {name} are {value!r}; a whole number of at least 0 is right"
+                )
 
     def count(self, accuracy: Accuracy) -> int:
         """Count the roundings; an error of e ulps is one of at most 2 e roundings."""
@@ -64,7 +81,13 @@ def assert_equivalent(
     """Fail if a result is not its operation's, up to rounding.
 
     Library, device, shape and dtype are checked before the values; nothing is moved or cast to
-    make them fit. The bound is that of `portable_dnn.equivalence.bounds`, element by element.
+    make them fit. The bound is the deterministic one of `portable_dnn.equivalence.bounds`, element
+    by element: it holds in whatever order terms are added, and also where they repeat each other,
+    so that every rounding may go the same way.
+
+    NaN and infinities must be where the reference has them, but for overflow: where the reference,
+    with the bound, exceeds the largest number of the dtype, infinity is right; where the magnitude
+    that was given does, a part of the sum may overflow, and any infinity or NaN is no error.
 
     Parameters
     ----------
@@ -78,7 +101,8 @@ def assert_equivalent(
         an element), another kind of `bounds.ROUNDINGS`, or the roundings of an operation of your
         own.
     inner : int
-        How many terms an element of a product, mean or cost sums.
+        How many terms an element of a product, mean or cost sums; at least 1, and for float32 below
+        2²⁴, where the bound ends.
     magnitude : array, optional
         For each element the sum of the magnitudes of its terms, such as |A| |B| for a product: what
         cancels counts. By default |reference|, right where no two terms have different signs.
@@ -95,7 +119,11 @@ def assert_equivalent(
         If the question makes no sense.
     """
     __tracebackhide__ = True
-    name = operation.name if isinstance(operation, Roundings) else operation
+    check_count(inner, "inner length")
+    if isinstance(operation, Roundings):
+        name = operation.name
+    else:
+        name = check_choice(operation, ROUNDINGS, "operation")
     complaint = _kind(actual, reference if like is None else like, reference)
     if not complaint:
         complaint = _values(actual, reference, operation, inner, magnitude)
@@ -121,19 +149,25 @@ def _values(
     actual: Array, reference: Array, operation: str | Roundings, inner: int, magnitude: Any
 ) -> str:
     """Compare the values."""
-    got, right = to_host(actual), to_host(reference)
-    if got.dtype.kind in "biu":
+    # Before anything is fetched: NumPy has no dtype for some of them.
+    if dtype_name(actual).startswith(_COUNTED):
         if operation != "exact":
-            raise DTypeError(f"the result has dtype {got.dtype}; only floats are rounded")
-        return _exact(got, right)
-    for array in (got, right):
-        if array.dtype.name not in FLOATS:
-            raise DTypeError(f"dtype {array.dtype} is not judged, only {' and '.join(FLOATS)}")
+            raise DTypeError(f"the result has dtype {dtype_name(actual)}; only floats are rounded")
+        return _exact(to_host(actual), to_host(reference))
+    for array in (actual, reference):
+        if dtype_name(array) not in FLOATS:
+            raise DTypeError(
+                f"dtype {dtype_name(array)} is not judged, only {' and '.join(FLOATS)}"
+            )
+    got, right = to_host(actual), to_host(reference)
     size = _magnitude(np.abs(right) if magnitude is None else magnitude, right)
+    if not got.size:
+        return ""
     limit = _limit(actual, size, operation, inner)
     if np.finfo(right.dtype).eps >= np.finfo(got.dtype).eps:
         limit = limit + _limit(reference, size, operation, inner)
-    return _worst(got, right, limit)
+    # By default no two terms have different signs, and no part of a sum exceeds it.
+    return _worst(got, right, limit, None if magnitude is None else size)
 
 
 def _magnitude(magnitude: Any, right: HostArray) -> HostArray:
@@ -160,7 +194,12 @@ def _limit(array: Array, size: HostArray, operation: str | Roundings, inner: int
         kind, inner = "product", operation.count(accuracy)
     else:
         kind = check_choice(operation, ROUNDINGS, "operation")
-    limit = bound(kind, size.astype(np.float64), dtype, inner, accuracy, size.size).likely
+    limit = bound(kind, size.astype(np.float64), dtype, inner, accuracy, size.size).certain
+    if not np.isfinite(limit).any():
+        raise SettingError(
+            f"{roundings(kind, inner, accuracy):.0f} roundings of {dtype} have no bound; count the "
+            "roundings on the way to one element, of a sum in pairs log₂ of its terms"
+        )
     if accuracy.flushes:
         limit = limit + roundings(kind, inner, accuracy) * float(np.finfo(dtype).smallest_normal)
     return limit
@@ -175,24 +214,22 @@ def _exact(got: HostArray, right: HostArray) -> str:
     return f"element {_place(index)} is {got[index]}, not {right[index]}"
 
 
-def _worst(got: HostArray, right: HostArray, limit: HostArray) -> str:
+def _worst(got: HostArray, right: HostArray, limit: HostArray, reach: HostArray | None) -> str:
     """Find the element with the largest error in bounds, if that is above 1."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        error = np.abs(got.astype(np.float64) - right.astype(np.float64))
-        same = (got == right) | (np.isnan(got) & np.isnan(right))
-        wrong = ~same & ~(error <= limit)
+    exact = right.astype(np.float64)
+    error = distance(got.astype(np.float64), exact, 0.0, limit, got.dtype, reach)
+    with np.errstate(all="ignore"):
+        wrong = (error > 0) & ~((error <= limit) & np.isfinite(error))
         bounds = np.where(wrong, np.where(np.isfinite(error), error / limit, np.inf), 0.0)
     if not wrong.any():
         return ""
     index = np.unravel_index(np.argmax(bounds), got.shape)
     unit = float(ulp(np.asarray(right[index], dtype=np.float64), got.dtype))
     found = f"element {_place(index)} is {float(got[index])!r}, not {float(right[index])!r}"
-    if not math.isfinite(error[index]):
+    ulps, most = float(error[index]) / unit, float(limit[index]) / unit
+    if not math.isfinite(ulps):
         return found
-    return (
-        f"{found}: {number(error[index] / unit)} units in the last place, bound "
-        f"{number(limit[index] / unit)}"
-    )
+    return f"{found}: {number(ulps)} units in the last place, bound {number(most)}"
 
 
 def _place(index: tuple[Any, ...]) -> str:

@@ -1,5 +1,7 @@
 """Exact costs."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from portable_dnn.backend import HostArray
@@ -28,7 +30,9 @@ def cost_of_logits(z: HostArray, y: HostArray) -> Truth:
     # max(z, 0) − z y is |z| where the sign says the wrong class, else 0.
     wrong = pair(np.where(y == 1, np.maximum(-z, 0), np.maximum(z, 0)))
     losses = add(wrong, evaluate("softplus", pair(z), z.dtype))
-    return _total("cost from logits", losses, z.shape[1], 0.0)
+    total = _total("cost from logits", losses, z.shape[1], 0.0)
+    # An infinite logit may meet itself: ∞ − ∞.
+    return total if np.isfinite(z).all() else replace(total, reach=np.asarray(np.inf))
 
 
 def cost_of_probabilities(a: HostArray, y: HostArray) -> Truth:

@@ -87,6 +87,8 @@ def difference(a: HostArray, b: HostArray) -> Truth:
 def updated(p: HostArray, g: HostArray, rate: float) -> Truth:
     """New parameters p − α g: the rounding of α (in float32), of α g, and of the difference.
 
+    Where the result is 0 it has a sign: that of ±0 − ±0, else +.
+
     Parameters
     ----------
     p, g : numpy.ndarray
@@ -102,7 +104,14 @@ def updated(p: HostArray, g: HostArray, rate: float) -> Truth:
     value = subtract(pair(p), move)
     rounded = 1.0 if p.dtype == np.float64 else 2.0
     size = np.abs(value.hi) + rounded * np.abs(move.hi)
-    return whole("arithmetic", value, size, flushed=4.0)
+    # α itself may be too large for the dtype; then 0 α is NaN.
+    far = abs(rate) > float(np.finfo(p.dtype).max)
+    finite = np.isfinite(p) & np.isfinite(g)
+    reach = np.where(finite, np.inf if far else np.abs(move.hi), 0.0)
+    zeros = (value.hi == 0) & (p == 0)
+    signed = np.where(zeros, wide(p) - np.copysign(0.0, g), value.hi)
+    value = Pair(signed, value.lo)
+    return whole("arithmetic", value, size, flushed=4.0, signed=True, reach=reach)
 
 
 def rectified(z: HostArray) -> Truth:
@@ -205,4 +214,6 @@ def slope(kind: str, dA: HostArray, z: HostArray, random: np.random.RandomState)
     z, dA = (z, dA) if where is None else (z.ravel()[where], dA.ravel()[where])
     value = multiply(pair(dA), evaluate(kind, pair(z), dA.dtype))
     flushed = 8.0 * np.abs(wide(dA)) + 2.0
-    return Truth(kind, shape, value, np.abs(value.hi), where=where, flushed=flushed)
+    # A subnormal slope is rounded to a multiple of u · 2 tiny, whatever it is multiplied with.
+    size = np.abs(value.hi) + 2.0 * float(np.finfo(dA.dtype).tiny) * np.abs(wide(dA))
+    return Truth(kind, shape, value, size, where=where, flushed=flushed)

@@ -33,7 +33,7 @@ def matrix_product(
     Parameters
     ----------
     A, B : numpy.ndarray
-        (n, k) and (k, p), finite, of the dtype that is judged.
+        (n, k) and (k, p), of the dtype that is judged.
     m : int or None
         What the product is divided by, if anything.
     random : numpy.random.RandomState
@@ -48,8 +48,9 @@ def matrix_product(
     rows, columns = _draw(n, k, p, random)
     a, b = A[rows], B[:, columns]
     exact = _exact_product(a, b)
-    wide_a, wide_b = np.abs(wide(a)), np.abs(wide(b))
-    size = wide_a @ wide_b
+    wide_a, wide_b = (np.abs(_finite(wide(x))) for x in (a, b))
+    with np.errstate(over="ignore"):
+        size = reach = wide_a @ wide_b
     flushed = wide_a.sum(axis=1, keepdims=True) + wide_b.sum(axis=0) + k
     noise = _noise(a, b, random)
     if m is not None:
@@ -59,23 +60,32 @@ def matrix_product(
     if len(rows) < n or len(columns) < p:
         where = (rows[:, None] * p + columns).ravel()
         exact, size, flushed = Pair(*(x.ravel() for x in exact)), size.ravel(), flushed.ravel()
+        reach = reach.ravel()
     kind = "product" if m is None else "mean product"
     terms = partial(_terms, a, b)
-    return Truth(kind, (n, p), exact, size, k, where, noise, flushed, terms=terms)
+    return Truth(kind, (n, p), exact, size, k, where, noise, flushed, terms=terms, reach=reach)
 
 
 def _exact_product(a: HostArray, b: HostArray) -> Pair:
     """A product whose entries may be NaN or infinite."""
-    finite = bool(np.isfinite(a).all() and np.isfinite(b).all())
-    if finite and a.dtype == np.float64:
-        return product(pair(a), pair(b))
+    left, right = _finite(wide(a)), _finite(wide(b))
+    value = product(pair(left), pair(right)) if a.dtype == np.float64 else pair(left @ right)
+    special = ~np.isfinite(a).all(axis=0) | ~np.isfinite(b).all(axis=1)
+    if not special.any():
+        return value
+    hi = value.hi.copy()
     with np.errstate(invalid="ignore"):
-        plain = wide(a) @ wide(b)
-    if finite or a.dtype == np.float32:
-        return pair(plain)
-    cleaned = product(pair(np.where(np.isfinite(a), a, 0)), pair(np.where(np.isfinite(b), b, 0)))
-    good = np.isfinite(plain)
-    return Pair(np.where(good, cleaned.hi, plain), np.where(good, cleaned.lo, 0.0))
+        # Term by term: no library is asked what becomes of 0 · ∞.
+        for k in np.flatnonzero(special):
+            term = a[:, k, None] * b[k]
+            apart = ~np.isfinite(a[:, k, None]) | ~np.isfinite(b[k])
+            hi += np.where(apart, term, 0.0)
+    return Pair(hi, np.where(np.isfinite(hi), value.lo, 0.0))
+
+
+def _finite(x: HostArray) -> HostArray:
+    """Numbers as they are, 0 in the place of NaN and infinity."""
+    return np.where(np.isfinite(x), x, 0.0)
 
 
 def _terms(a: HostArray, b: HostArray, index: int) -> HostArray:

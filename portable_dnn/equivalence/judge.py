@@ -8,6 +8,7 @@ import numpy as np
 from portable_dnn.backend import HostArray
 from portable_dnn.equivalence.accuracy import Accuracy
 from portable_dnn.equivalence.bounds import Bounds, bound
+from portable_dnn.equivalence.distance import distance
 from portable_dnn.equivalence.exact_products import repeats
 from portable_dnn.equivalence.report import Element, Errors
 from portable_dnn.equivalence.statistics import spread, spread_limit, ulp
@@ -29,8 +30,8 @@ class Finding:
         How far off the result is.
     spread_limit : float or None
         What the spread may be.
-    verdict : {"rounding", "by design", "wrong"}
-        Of the result.
+    verdict : {"rounding", "by design", "not compared", "wrong"}
+        Of the result; "not compared" where nothing can be said about any element.
     reason : str
         Why; empty for "rounding".
     """
@@ -95,19 +96,18 @@ def judge(actual: HostArray, truth: Truth, accuracy: Accuracy) -> Finding:
         noise_limit = None if noisy is None else spread_limit(truth.noise)
     errors = _summary(actual, chosen, error, limit, truth, noisy)
     verdict, reason = _verdict(errors, beyond, limit, noise_limit)
+    if truth.bound is not None and certain.size and not np.isfinite(certain).any():
+        verdict, reason = "not compared", f"numbers on the way may overflow {dtype}"
     return Finding(errors, noise_limit, verdict, reason)
 
 
 def _errors(chosen: HostArray, truth: Truth, certain: HostArray, dtype: np.dtype) -> HostArray:
-    """|actual − exact|: infinite where one is NaN or infinite and the other is not."""
+    """|actual − exact|; infinite where a zero has the wrong sign, 0 where nothing can be said."""
     exact, rest = truth.value.hi.ravel(), truth.value.lo.ravel()
-    with np.errstate(invalid="ignore", over="ignore"):
-        error = np.abs((chosen - exact) - rest)
-        largest = float(np.finfo(dtype).max)
-        overflow = (np.abs(exact) + certain > largest) & (chosen == np.copysign(np.inf, exact))
-    same = (chosen == exact) | (np.isnan(chosen) & np.isnan(exact)) | overflow
-    error = np.where(same & ~np.isfinite(chosen), 0.0, error)
-    error = np.where(np.isnan(error), np.inf, error)
+    reach = None if truth.reach is None else np.broadcast_to(truth.reach, truth.value.hi.shape)
+    error = distance(chosen, exact, rest, certain, dtype, None if reach is None else reach.ravel())
+    if truth.bound is not None:
+        error = np.where(np.isfinite(certain), error, 0.0)
     if truth.signed:
         flipped = (exact == 0) & (chosen == 0) & (np.signbit(exact) != np.signbit(chosen))
         error = np.where(flipped, np.inf, error)

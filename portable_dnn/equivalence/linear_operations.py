@@ -101,12 +101,14 @@ def forward_bias(layer: int | None, inputs: Callable[[Inputs], Inputs]) -> Opera
     Returns
     -------
     Operation
+        0 takes the place of what is not finite in Z: 0 · ∞ in the product is not Z.
     """
 
     def take(state: Inputs) -> Inputs:
         given = inputs(state)
         n = given["b"].shape[0]
-        return {"A": given["Z"], "W": np.eye(n, dtype=given["b"].dtype), "b": given["b"]}
+        Z = np.where(np.isfinite(given["Z"]), given["Z"], given["Z"].dtype.type(0))
+        return {"A": Z, "W": np.eye(n, dtype=given["b"].dtype), "b": given["b"]}
 
     return Operation(
         layer,

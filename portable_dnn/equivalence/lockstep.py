@@ -12,7 +12,7 @@ from portable_dnn.equivalence.dying import REFERENCE, TESTED, during
 from portable_dnn.equivalence.judge import Finding, judge
 from portable_dnn.equivalence.meaning import IN_REFERENCE
 from portable_dnn.equivalence.operations import COPY, Inputs, Operation
-from portable_dnn.equivalence.report import Judgement
+from portable_dnn.equivalence.report import TRAINING_DATA, Judgement
 from portable_dnn.equivalence.side import Ran, run_on
 from portable_dnn.network import L_model_backward, L_model_forward
 
@@ -101,9 +101,7 @@ def compare_operation(
     truth = operation.truth(inputs, random)
     found: list[Finding | None] = []
     rans: list[Ran] = []
-    name = (
-        operation.name if operation.layer is None else f"layer {operation.layer}, {operation.name}"
-    )
+    name = _named(operation, case)
     for side, device, times in ((TESTED, tested, calls), (REFERENCE, reference, 2)):
         with during(name, side), np.errstate(all="ignore"):
             ran = run_on(device, operation.compute, inputs, truth.shape, dtype, times)
@@ -138,6 +136,14 @@ def compare_operation(
             judgements.insert(0, judgement(COPY, "wrong", where + ran.copying))
             break
     return judgements
+
+
+def _named(operation: Operation, case: str) -> str:
+    """Name an operation for whoever reads that it failed."""
+    name = operation.name
+    if operation.layer is not None:
+        name = f"layer {operation.layer}, {name}"
+    return name if case == TRAINING_DATA else f"{name} (probe: {case})"
 
 
 def _dtype(inputs: Inputs) -> np.dtype:

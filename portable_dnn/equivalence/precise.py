@@ -37,6 +37,12 @@ DIGITS = 60
 """Decimal digits of the functions: float64 has 17, so cancellation may eat 40."""
 
 _SPLIT = 2.0**27 + 1.0  # Veltkamp's constant for 53 bits
+_LARGE = 2.0**990  # above it, the split would overflow
+
+_COARSE = 2.0**-22
+"""Elements whose terms are so small beside their row's and column's largest are added up apart."""
+
+_AT_ONCE = 2**18  # terms that are added up apart at once
 
 
 class Pair(NamedTuple):
@@ -79,8 +85,10 @@ def _two_sum(a: HostArray, b: HostArray) -> Pair:
 
 def _halves(a: HostArray) -> tuple[HostArray, HostArray]:
     """Cut floats into two of at most 26 bits."""
-    c = _SPLIT * a
-    high = c - (c - a)
+    scale = np.where(np.abs(a) > _LARGE, 2.0**-40, 1.0)
+    small = a * scale
+    c = _SPLIT * small
+    high = (c - (c - small)) / scale
     return high, a - high
 
 
@@ -149,8 +157,10 @@ def divide(a: Pair, divisor: float) -> Pair:
 def product(A: Pair, B: Pair) -> Pair:
     """Matrix product of two pairs.
 
-    The error is below 2⁻⁸⁶ k times the largest |entry| of A's row and of B's column, and far below
-    that where the rows' and columns' entries are of one size: nothing beside a float64 product's.
+    The error is below 2⁻⁸⁶ k times the largest |entry| of A's row and of B's column. Where that is
+    more than 2⁻⁶⁴ of an element's |A| |B|, in rows and columns of very different entries, its terms
+    are added up apart: so it is always nothing beside a float64 product's. What overflows or
+    underflows on the way does not count.
 
     Parameters
     ----------
@@ -176,7 +186,42 @@ def product(A: Pair, B: Pair) -> Pair:
     if A.lo.any() or B.lo.any():
         small = small + a.hi @ b.lo + a.lo @ b.hi
     total = add(total, pair(small))
-    return Pair(np.ldexp(total.hi, rows + columns), np.ldexp(total.lo, rows + columns))
+    hi, lo = (np.ldexp(x, rows + columns) for x in total)
+    return _refined(A, B, Pair(hi, np.where(np.isfinite(hi), lo, 0.0)), np.abs(a.hi) @ np.abs(b.hi))
+
+
+def _refined(A: Pair, B: Pair, found: Pair, size: HostArray) -> Pair:
+    """Compute anew the elements whose scaled |A| |B| is too small for slices."""
+    k = A.hi.shape[1]
+    coarse = size < k * _COARSE
+    if not coarse.any():
+        return found
+    coarse &= ((A.hi != 0).astype(np.float64) @ (B.hi != 0)) > 0
+    rows, columns = np.nonzero(coarse)
+    hi, lo = found.hi.copy(), found.lo.copy()
+    count = max(_AT_ONCE // k, 1)
+    for start in range(0, rows.size, count):
+        i, j = rows[start : start + count], columns[start : start + count]
+        left, right = Pair(A.hi[i], A.lo[i]), Pair(B.hi[:, j].T, B.lo[:, j].T)
+        hi[i, j], lo[i, j] = _added_up(left, right)
+    return Pair(hi, lo)
+
+
+def _added_up(x: Pair, y: Pair) -> Pair:
+    """Row by row, the sum of products, each scaled by the largest of its row; (n, k) to (n,)."""
+    (a, p), (b, q) = np.frexp(x.hi), np.frexp(y.hi)
+    exponent = np.where((a == 0) | (b == 0), np.iinfo(np.int16).min, p + q)
+    top = exponent.max(axis=1, keepdims=True)
+    shift = exponent - top
+    term, rest = _two_product(a, b)
+    rest = rest + (a * np.ldexp(y.lo, -q) + np.ldexp(x.lo, -p) * b)
+    total = Pair(np.ldexp(term, shift), np.ldexp(rest, shift))
+    while total.hi.shape[1] > 1:
+        even = total.hi.shape[1] % 2
+        total = Pair(*(np.pad(part, ((0, 0), (0, even))) for part in total))
+        total = add(*(Pair(total.hi[:, i::2], total.lo[:, i::2]) for i in (0, 1)))
+    hi, lo = (np.ldexp(part, top)[:, 0] for part in total)
+    return Pair(hi, np.where(np.isfinite(hi), lo, 0.0))
 
 
 def check_products() -> None:

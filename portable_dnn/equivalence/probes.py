@@ -213,6 +213,8 @@ def _special_products(dtype: np.dtype, random: np.random.RandomState) -> Iterato
     yield _product("subnormal numbers", W, A)
     W, A = _normal(random, dtype, 6, 5), _normal(random, dtype, 5, 7)
     W[1, 2], W[2, 3], A[4, 5], A[0, 6] = np.nan, np.inf, -np.inf, np.nan
+    # Some meet a 0, and 0 · ∞ is NaN: a product may skip no zeros.
+    A[2, 1], A[3, 0], W[0, 4], W[3, 0] = 0.0, -0.0, 0.0, -0.0
     yield _product("infinity and NaN", W, A)
 
 
@@ -270,6 +272,11 @@ def _costs(dtype: np.dtype, random: np.random.RandomState) -> Iterator[Probe]:
     yield Probe("one sample, right", maps.cost(_same), {"Z": sure, "Y": np.ones_like(sure)})
     A = random.uniform(0.001, 0.999, size=(1, m)).astype(dtype)
     yield Probe("normal numbers", maps.cost_of_probabilities(_same), {"A": A, "Y": Y})
+    # One logarithm alone; in a mean of many its error hides behind the bound of the sum.
+    for share, case in ((0.3, "doubtful"), (1e-3, "wrong"), (0.999, "right")):
+        probability = np.full((1, 1), share, dtype)
+        inputs = {"A": probability, "Y": np.ones_like(probability)}
+        yield Probe(f"one sample, {case}", maps.cost_of_probabilities(_same), inputs)
     yield Probe("certain and wrong", maps.cost_of_probabilities(_same), {"A": Y, "Y": 1 - Y})
     yield Probe("normal numbers", maps.gradient_of_cost(None, _same), {"A": A, "Y": Y})
     # Equal numbers: their difference is +0.
@@ -286,3 +293,7 @@ def _updates(dtype: np.dtype, random: np.random.RandomState) -> Iterator[Probe]:
         yield Probe("normal numbers", operation, {"W": W, "b": b, "dW": dW, "db": db})
     small = {"W": W * tiny, "b": b * tiny, "dW": dW * tiny, "db": db * tiny}
     yield Probe("subnormal numbers", linear.update(None, "W", 0.0075, _same), small)
+    # (−0) − (+0) is −0. Of a bias that is not so: a product may begin to add at +0.
+    zeros, others = np.array([[0.0, -0.0], [0.0, -0.0]], dtype), np.array([[0.0], [-0.0]], dtype)
+    inputs = {"W": zeros, "b": others, "dW": zeros.T.copy(), "db": others[::-1].copy()}
+    yield Probe("zeros", linear.update(None, "W", 0.0075, _same), inputs)

@@ -13,7 +13,8 @@ Under the assumption of `bounds` such an error is sub-Gaussian with variance 3 �
 elements are within √3 σ √(2 log(2 N / δ)), but for a probability of δ; a factor of 2 allows for
 other orders of summation, as in `statistics`. That and the bound make the limit. It holds for
 whoever computes the step in the dtype, however operations are fused. A ReLU whose |Z| is within its
-limit may be open or shut: then all of dA is uncertain.
+limit may be open or shut: then all of dA is uncertain. Where numbers may overflow on the way,
+nothing is known of what comes of them: the limit is infinite or NaN.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,7 @@ from portable_dnn.equivalence.running_value import (
     known,
     matmul,
     transposed,
+    within,
 )
 
 __all__ = [
@@ -104,7 +106,7 @@ def exact_step(
         if layer < L:
             A.append(_activate(a, activations[layer - 1], Z[-1]))
     # A derivative may carry α / m from the beginning.
-    d = a._replace(folded=min(1.0, rate / m))
+    d = a._replace(folded=min(1.0, rate / m), grown=max(1.0, rate / m))
     dZ = _output(d, Z[-1], Y)
     after = {}
     for layer in range(L, 0, -1):
@@ -122,14 +124,12 @@ def exact_step(
 def _moved(a: Arithmetic, Z1: Value, dZ1: Value, K: HostArray, share: float) -> Value:
     """Layer 1 in the span after a step, Z1 − (α / m) dZ1 K, without its exact value."""
     # K is rounded to the dtype; a few roundings more are those of α / m.
-    kernel = Value(pair(K), a.u * np.abs(K), np.zeros_like(K))
+    kernel = within(a, Value(pair(K), a.u * np.abs(K), np.zeros_like(K)), np.abs(K))
     move = matmul(a, dZ1, kernel)
     size = np.abs(Z1.exact.hi) + (1 + FOLDED) * share * np.abs(move.exact.hi)
-    return Value(
-        Z1.exact,
-        Z1.error + share * move.error + a.local("arithmetic", size),
-        np.hypot(Z1.deviation, share * move.deviation),
-    )
+    error = Z1.error + share * move.error + a.local("arithmetic", size)
+    after = Value(Z1.exact, error, np.hypot(Z1.deviation, share * move.deviation))
+    return within(a, after, size)
 
 
 def _forward(a: Arithmetic, A: Value, W: Value, b: Value) -> Value:
@@ -137,7 +137,8 @@ def _forward(a: Arithmetic, A: Value, W: Value, b: Value) -> Value:
     P = matmul(a, W, A)
     Z = add(P.exact, b.exact)
     size = np.abs(Z.hi) + np.abs(b.exact.hi)
-    return Value(Z, P.error + b.error + a.local("pixels", size), np.hypot(P.deviation, b.deviation))
+    error = P.error + b.error + a.local("pixels", size)
+    return within(a, Value(Z, error, np.hypot(P.deviation, b.deviation)), size)
 
 
 def _reaching(Z: Value) -> Pair:
@@ -176,7 +177,7 @@ def _output(a: Arithmetic, Z: Value, Y: HostArray) -> Value:
     steepest = evaluate("sigmoid slope", _reaching(Z), np.dtype(np.float32)).hi
     own = a.local("sigmoid", A.exact.hi) + a.u * _sigmoid_units(a)
     error = steepest * Z.error + A.error + own + a.u * np.abs(value.hi)
-    return Value(value, error, steepest * Z.deviation)
+    return within(a, Value(value, error, steepest * Z.deviation), np.abs(value.hi))
 
 
 def _differentiate(a: Arithmetic, g: Activation, dA: Value, Z: Value) -> Value:
@@ -187,11 +188,12 @@ def _differentiate(a: Arithmetic, g: Activation, dA: Value, Z: Value) -> Value:
         factor = 0.0 if kind == "relu" else slope_of(g)
         shut = multiply(dA.exact, pair(np.asarray(factor)))
         value = Pair(*(np.where(z > 0, x, y) for x, y in zip(dA.exact, shut, strict=True)))
-        doubtful = np.abs(z) <= Z.limit
+        doubtful = ~(np.abs(z) > Z.limit)  # also where the limit is NaN
         gap = np.where(doubtful, abs(1.0 - factor) * (np.abs(dA.exact.hi) + dA.limit), 0.0)
         steepest = np.where(z > 0, 1.0, abs(factor))
         own = a.local("slope", np.abs(shut.hi)) if factor else 0.0
-        return Value(value, steepest * dA.error + gap + own, steepest * dA.deviation)
+        found = Value(value, steepest * dA.error + gap + own, steepest * dA.deviation)
+        return within(a, found, np.abs(value.hi))
     slope = evaluated(a, f"{kind} slope", Z.exact)
     value = multiply(dA.exact, slope.exact)
     steepest = evaluate(f"{kind} slope", _reaching(Z), np.dtype(np.float32)).hi
@@ -215,7 +217,8 @@ def _update(a: Arithmetic, x: Value, gradient: Value, rate: float) -> Value:
     after = subtract(x.exact, move)
     size = np.abs(after.hi) + np.abs(move.hi) * FOLDED
     error = x.error + rate * gradient.error + a.local("arithmetic", size)
-    return Value(after, error, np.hypot(x.deviation, rate * gradient.deviation))
+    found = Value(after, error, np.hypot(x.deviation, rate * gradient.deviation))
+    return within(a, found, size)
 
 
 def _cost(a: Arithmetic, Z: Value, Y: HostArray) -> Value:

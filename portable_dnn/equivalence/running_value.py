@@ -20,6 +20,7 @@ __all__ = [
     "known",
     "matmul",
     "transposed",
+    "within",
 ]
 
 FOLDED = 4
@@ -65,11 +66,14 @@ class Arithmetic(NamedTuple):
         Of the library that computes.
     folded : float
         What a step may have multiplied by already, at most 1; what underflows counts the more.
+    grown : float
+        The same, at least 1; what overflows does so the sooner.
     """
 
     dtype: np.dtype
     accuracy: Accuracy
     folded: float = 1.0
+    grown: float = 1.0
 
     @property
     def u(self) -> float:
@@ -103,6 +107,30 @@ class Arithmetic(NamedTuple):
         """
         own = bound(kind, size, self.dtype, inner, self.accuracy, size.size).likely
         return own + self.lost * (inner + 1)
+
+
+def within(a: Arithmetic, value: Value, reach: HostArray) -> Value:
+    """Give up elements that may overflow on the way: an infinity or NaN may come of them.
+
+    Parameters
+    ----------
+    a : Arithmetic
+        What is judged.
+    value : Value
+        A result.
+    reach : numpy.ndarray
+        How large numbers become on the way to it, as in `Truth`.
+
+    Returns
+    -------
+    Value
+        Its error is infinite at these elements; what is computed of them has a limit that is not
+        finite either.
+    """
+    largest = float(np.finfo(a.dtype).max)
+    # A step may add up in another order, two steps' moves in one product: room for a few such.
+    safe = FOLDED * a.grown * (reach + value.limit) <= largest
+    return value._replace(error=np.where(safe, value.error, np.inf))
 
 
 def known(x: HostArray) -> Value:
@@ -160,7 +188,7 @@ def matmul(a: Arithmetic, x: Value, y: Value) -> Value:
         error = error + x.error @ (right + y.error)
     if y.error.any():
         error = error + left @ y.error
-    return Value(exact, error, _deviation(a, x, y))
+    return within(a, Value(exact, error, _deviation(a, x, y)), left @ right)
 
 
 def _deviation(a: Arithmetic, x: Value, y: Value) -> HostArray:

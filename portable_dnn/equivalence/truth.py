@@ -71,7 +71,11 @@ class Truth:
     terms : callable or None
         Gives the terms of an element by its flat index in `value`; None where nothing is summed.
     bound : numpy.ndarray or None
-        A bound found otherwise (see `running_error`), in the place of that of the kind.
+        A bound found otherwise (see `running_error`), in the place of that of the kind; an element
+        where it is not finite cannot be judged.
+    reach : numpy.ndarray or None
+        How large numbers may become on the way to each element, of those that are not infinite or
+        NaN already; None if not larger than the result.
     """
 
     kind: str
@@ -85,6 +89,7 @@ class Truth:
     signed: bool = False
     terms: Callable[[int], HostArray] | None = None
     bound: HostArray | None = None
+    reach: HostArray | None = None
 
 
 def whole(kind: str, value: Pair, magnitude: HostArray | None = None, **others: object) -> Truth:

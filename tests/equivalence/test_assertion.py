@@ -69,6 +69,42 @@ def test_nan_and_infinity_where_the_reference_has_them(device, dtype):
     assert_equivalent(place(host, device), place(host, device))
 
 
+def test_repeated_terms_whose_roundings_all_go_one_way():
+    # Further off than independent roundings go, and honest.
+    for k in (512, 4096):
+        x = np.full(k, 0.1, dtype=np.float32)
+        reference = np.asarray(k * float(x[0]))
+        assert_equivalent(np.cumsum(x)[-1:].reshape(()), reference, "product", inner=k, like=x)
+
+
+def test_an_overflow_that_is_right(default_device, dtype):
+    # Rounding may carry a number to infinity, and a part of a sum may overflow.
+    largest = float(np.finfo(dtype).max)
+    x = place(np.array([np.inf, -np.inf, 1.0], dtype=dtype), default_device)
+    near = np.array([largest, -largest, 1.0])
+    assert_equivalent(x, near, "arithmetic", like=x)
+    if dtype == "float32":
+        assert_equivalent(x, np.array([3.5e38, -1e300, 1.0]), "arithmetic", like=x)
+    parts = place(np.array([np.nan, np.inf], dtype=dtype), default_device)
+    small = np.array([1.0, -1.0])
+    assert_equivalent(parts, small, "product", inner=2, magnitude=largest, like=parts)
+    assert "is nan, not 1.0" in complaint(parts, small, "product", inner=2, like=parts)
+    other = near * np.array([-1.0, 1.0, 1.0])
+    assert "is inf, not -" in complaint(x, other, "arithmetic", like=x)
+    # Infinite terms are not an overflow.
+    right = np.array([np.inf, 1.0])
+    assert "is nan, not inf" in complaint(
+        parts, right, "product", inner=2, magnitude=np.inf, like=parts
+    )
+
+
+@pytest.mark.parametrize("operation", ["exact", "product", "tanh", Roundings("mine", exp=1)])
+def test_an_empty_result(device, dtype, operation):
+    x = place(np.zeros((0, 3), dtype=dtype), device)
+    assert_equivalent(x, x, operation)
+    assert complaint(x, x[:, :2], operation).endswith("the result has shape (0, 3), not (0, 2)")
+
+
 # What is of another kind fails before any value is looked at
 
 
@@ -154,7 +190,41 @@ def test_the_reference_counts_as_exact_only_in_a_wider_dtype():
     assert complaint(off, x.astype(np.float64), "arithmetic", like=x).endswith("bound 0.5")
 
 
+@pytest.mark.filterwarnings("error")
+def test_what_differs_from_an_exact_zero_is_named_without_a_warning():
+    x = np.zeros(3)
+    assert complaint(x + 1e-3, x) == "exact: element (0,) is 0.001, not 0.0"
+    assert complaint(x + 1e-300, x).startswith("exact: element (0,) is 1e-300, not 0.0: 2")
+
+
 # Questions without a sense
+
+
+@pytest.mark.parametrize("inner", [-1, 0, 2.5, True, "3", None])
+def test_an_inner_length_that_is_no_count(inner):
+    x = np.ones((2, 2))
+    with pytest.raises(SettingError, match=r"the inner length is .*; a whole number of at least 1"):
+        assert_equivalent(x, x, "product", inner=inner)
+
+
+@pytest.mark.parametrize("count", [-3, 1.5, True, "many"])
+def test_roundings_that_are_no_count(count):
+    with pytest.raises(SettingError, match=r"the roundings arithmetic are .*; a whole number of"):
+        Roundings("mine", arithmetic=count)
+
+
+def test_so_many_roundings_that_everything_would_pass():
+    x = np.ones(2, dtype=np.float32)
+    with pytest.raises(SettingError, match="16777216 roundings of float32 have no bound"):
+        assert_equivalent(x, x, "product", inner=2**24)
+    assert_equivalent(x, x, "product", inner=2**23)
+
+
+def test_a_dtype_that_numpy_has_not():
+    torch = pytest.importorskip("torch")
+    x = torch.ones(2, dtype=torch.bfloat16)
+    with pytest.raises(DTypeError, match="dtype bfloat16 is not judged, only float64 and float32"):
+        assert_equivalent(x, x, "product")
 
 
 def test_questions_without_a_sense():

@@ -203,7 +203,8 @@ def test_a_backend_that_dies_keeps_the_report_so_far(data):
 
 def test_a_backend_that_dies_at_once(data):
     report = compare(dying("exp"), *data, settings=SMALL, many=0)
-    assert report.failure.operation == "activation backward (tanh)"
+    assert report.failure.operation == "activation backward (tanh) (probe: normal numbers)"
+    assert "(probe: normal numbers)" in report.headline
 
 
 def test_what_was_wrong_before_a_death_stays_wrong(data):

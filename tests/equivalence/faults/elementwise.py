@@ -178,6 +178,17 @@ def coarse_log(call):
     return np.log(bfloat16(x))
 
 
+def slightly_wrong_log(call):
+    """Five times what the libraries document, and more."""
+    result = np.asarray(call.right(*call.inputs))
+    return result * result.dtype.type(1 + 20 * np.finfo(result.dtype).eps)
+
+
+def zero_added(call):
+    """A sum that begins at +0: −0 is lost."""
+    return call.right(*call.inputs) + 0.0
+
+
 def reciprocal(call):
     """A reciprocal of twelve bits without its Newton step."""
     a, b = call.inputs
@@ -248,6 +259,9 @@ ELEMENTWISE = (
     Fault("log1p as log(1 + x)", "log1p", naive_log1p, LOGITS),
     Fault("log to the base 2", "log", log2, PROBABILITIES),
     Fault("log of bfloat16", "log", coarse_log, PROBABILITIES),
+    Fault("log 20 ulps off", "log", slightly_wrong_log, PROBABILITIES),
+    Fault("log 20 ulps off in float64", "log", slightly_wrong_log, PROBABILITIES, "float64"),
+    Fault("−0 lost in a difference", "subtract", zero_added, UPDATE),
     Fault("division by a coarse reciprocal", "divide", reciprocal, SIGMOID),
     Fault("quotients 20 ulps off", "divide", nearly_divided, SIGMOID),
 )

@@ -176,6 +176,18 @@ def nan_ignored(call):
     return call.right(np.where(np.isnan(a), 0, a), np.where(np.isnan(b), 0, b))
 
 
+def zeros_skipped(call):
+    """What meets a 0 is not looked at, as in sparse products: 0 · NaN = 0."""
+    a, b = call.inputs
+    if np.isfinite(a).all() and np.isfinite(b).all():
+        return None
+    total = np.zeros((a.shape[0], b.shape[1]), a.dtype)
+    for k in range(a.shape[1]):
+        left, right = a[:, k, None], b[k]
+        total += np.where((left == 0) | (right == 0), 0, left * right)
+    return total
+
+
 def saturating(call):
     result = call.right(*call.inputs)
     largest = np.finfo(result.dtype).max
@@ -256,6 +268,7 @@ PRODUCTS = (
     Fault("another order every call", "matmul", other_order, FORWARD),
     Fault("partial sums race", "matmul", race, FORWARD),
     Fault("NaN ignored in products", "matmul", nan_ignored, FORWARD),
+    Fault("zeros skipped in products", "matmul", zeros_skipped, FORWARD),
     Fault("infinity becomes the largest number", "matmul", saturating, FORWARD),
     Fault("subnormal products flushed", "matmul", flushing, FORWARD),
     Fault("products 2e-6 too large", "matmul", slightly_scaled, FORWARD),
