@@ -11,6 +11,7 @@ import numpy as np
 from portable_dnn.activations import Activation, hidden_activations
 from portable_dnn.backend import HostArray
 from portable_dnn.devices import Device, choose_device, place, to_host
+from portable_dnn.equivalence.accuracy import accuracy_of, loosest
 from portable_dnn.equivalence.checks import check_data
 from portable_dnn.equivalence.dying import REFERENCE, TESTED, Died, during
 from portable_dnn.equivalence.free_run import Run, compare_runs, train_on
@@ -29,8 +30,9 @@ from portable_dnn.equivalence.report import (
 )
 from portable_dnn.equivalence.setup import setup_of
 from portable_dnn.equivalence.step_operations import step_operations
+from portable_dnn.equivalence.step_runs import compile_steps
 from portable_dnn.equivalence.verdict import headline, outcome
-from portable_dnn.equivalence.whole_step import compare_steps, compile_steps
+from portable_dnn.equivalence.whole_step import compare_steps
 from portable_dnn.initializers import initialize_parameters_deep
 from portable_dnn.pixels import scale_pixels
 from portable_dnn.settings import Settings
@@ -196,8 +198,9 @@ class _Comparison:
         with during("the free run", TESTED):
             ours = train_on(self.tested, x, y, self.start, self.settings, (1, last))
         with during("the free run", REFERENCE):
+            both = loosest(accuracy_of(side, self.dtype) for side in (self.tested, self.reference))
             self._found = compare_runs(
-                ours, theirs, self.reference, x, y, self.start, self.settings
+                ours, theirs, self.reference, x, y, self.start, self.settings, both
             )
         if ours.diverged and not theirs.diverged:
             yield "free run", _diverged(self._found, self.dtype)
@@ -260,15 +263,21 @@ class _Comparison:
             )
 
     def _steps(self, x: HostArray, y: HostArray, theirs: Run) -> Iterator[Judgement]:
-        """Judge the compiled step, from the start and from the end of the reference's run."""
+        """Judge the compiled step, from the start and from the end of the reference's run.
+
+        Only at the end it is called often: there no bias is 0.
+        """
         rate = self.settings.learning_rate
         with during("compiling the step", TESTED):
             ours = compile_steps(self.tested, self.activations, rate)
         with during("compiling the step", REFERENCE):
             other = compile_steps(self.reference, self.activations, rate)
-        for iteration in (min(theirs.parameters), max(theirs.parameters)):
+        first, last = min(theirs.parameters), max(theirs.parameters)
+        for iteration in (first, last):
+            start = theirs.parameters[iteration]
             yield from compare_steps(
-                ours, other, x, y, theirs.parameters[iteration], self.activations, rate, iteration
+                *(ours, other, x, y, start, self.activations, rate, iteration),
+                often=iteration == last,
             )
 
 

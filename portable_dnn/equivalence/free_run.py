@@ -5,7 +5,9 @@ most of them, and blows some up where a ReLU changes sides. That amplification i
 reference alone: its start is moved by noise as large as the difference that one step makes between
 the sides, and trained again, several times. An error made in step s grows like one made in the
 start, and every step makes one, so after t steps t + 1 times the largest growth seen so far is
-explained. It is an estimate, and condemns nothing: a wrong operation is found in lockstep.
+explained; of the costs, and of the trained parameters. It is an estimate, and condemns nothing: a
+wrong operation is found in lockstep, a wrong step by `whole_step`. Where runs come apart by more,
+the verdict says so.
 """
 
 import math
@@ -16,6 +18,7 @@ import numpy as np
 
 from portable_dnn.backend import HostArray
 from portable_dnn.devices import Device, place, to_host
+from portable_dnn.equivalence.accuracy import Accuracy
 from portable_dnn.equivalence.bounds import unit_roundoff
 from portable_dnn.equivalence.report import FreeRun
 from portable_dnn.equivalence.wording import number
@@ -26,7 +29,10 @@ from portable_dnn.training import Progress, train
 __all__ = ["Run", "compare_runs", "train_on"]
 
 RECORDS = 500
-"""At most so many costs are recorded."""
+"""About so many costs are recorded at most."""
+
+BETWEEN = 8
+"""Costs are recorded so many iterations apart, or more: what lies between is taken in stretches."""
 
 DRAWS = 3
 """How often the reference's start is moved."""
@@ -59,7 +65,9 @@ def train_on(
     settings: Settings,
     wanted: tuple[int, ...] = (),
 ) -> Run:
-    """Train on a device.
+    """Train on a device, as `train` does when nobody looks on: stretches of steps in one call.
+
+    Costs are recorded every so many iterations, at 0, 1, half-way and at the end.
 
     Parameters
     ----------
@@ -72,21 +80,29 @@ def train_on(
     settings : Settings
         What to train.
     wanted : tuple of int
-        After how many updates the parameters are to be kept.
+        After how many updates the parameters are to be kept: of 0, 1, half as many as there are
+        iterations, and all.
 
     Returns
     -------
     Run
     """
     run = Run(parameters={0: dict(start)} if 0 in wanted else {})
+    last = settings.iterations
+    middle = max(1, last // 2)
 
     def keep(progress: Progress) -> None:
         if progress.record is not None:
             run.costs[progress.iteration] = progress.record.cost
-        if progress.iteration + 1 in wanted:
+        done = progress.iteration + 1
+        if done in (1, middle) and done < last and not progress.is_recorded_next:
+            cost = progress.cost
+            if math.isfinite(cost):  # else the run ends at the next record, and tells where
+                run.costs[done] = cost
+        if done in wanted:
             found = _copies(to_host(progress.parameters))
             if all(np.isfinite(array).all() for array in found.values()):
-                run.parameters[progress.iteration + 1] = found
+                run.parameters[done] = found
 
     with np.errstate(all="ignore"):
         try:
@@ -96,16 +112,18 @@ def train_on(
                 place(dict(start), device),
                 hidden=settings.activations,
                 learning_rate=settings.learning_rate,
-                num_iterations=settings.iterations,
-                record_every=max(1, settings.iterations // RECORDS),
+                num_iterations=last,
+                record_every=max(BETWEEN, last // RECORDS),
                 compress=settings.compress,
                 callback=keep,
+                callback_seconds=math.inf,
+                stop_every=middle,
             )
         except DivergenceError as error:
             run.diverged = str(error)
             run.costs.setdefault(0, math.nan)
             return run
-    run.costs[settings.iterations] = trained.history.final_cost
+    run.costs[last] = trained.history.final_cost
     return run
 
 
@@ -122,6 +140,7 @@ def compare_runs(
     Y: HostArray,
     start: Mapping[str, HostArray],
     settings: Settings,
+    accuracy: Accuracy,
 ) -> FreeRun:
     """Hold two runs against each other, and say how much of their difference is explained.
 
@@ -133,6 +152,8 @@ def compare_runs(
         The reference's, to measure the amplification on.
     X, Y, start, settings
         What was trained; as for `train_on`.
+    accuracy : Accuracy
+        Of the less accurate side.
 
     Returns
     -------
@@ -145,9 +166,12 @@ def compare_runs(
     last = settings.iterations
     apart, same = _apart(tested.parameters.get(last), reference.parameters.get(last))
     identical = same and not any(differences) and not tested.diverged
-    growth = {} if identical else _growth(tested, reference, device, X, Y, start, settings)
-    explained = _explained(iterations, theirs, growth, X.dtype, X.shape[1])
+    moved = [] if identical else _moved_runs(tested, reference, device, X, Y, start, settings)
+    growth = _growth(moved, reference)
+    explained = _explained(iterations, theirs, growth, X.dtype, X.shape[1], accuracy)
     beyond = [i for i, d, e in zip(iterations, differences, explained, strict=True) if not d <= e]
+    if not identical and not beyond and _parameters_beyond(tested, reference, moved, last, X):
+        beyond = [last]
     parts = next((i for i, d in zip(iterations, differences, strict=True) if d != 0), None)
     found = FreeRun(
         tuple(iterations),
@@ -172,13 +196,13 @@ def _apart(
         return math.inf, False
     largest = 0.0
     for name, array in theirs.items():
-        gap = float(np.max(np.abs(ours[name].astype(np.float64) - array)))
+        gap = _gap(ours[name], array)
         scale = float(np.max(np.abs(array)))
         largest = max(largest, gap / scale if scale else gap)
     return largest, all(ours[name].tobytes() == theirs[name].tobytes() for name in theirs)
 
 
-def _growth(
+def _moved_runs(
     tested: Run,
     reference: Run,
     device: Device,
@@ -186,25 +210,58 @@ def _growth(
     Y: HostArray,
     start: Mapping[str, HostArray],
     settings: Settings,
-) -> dict[int, float]:
-    """Largest difference of the reference's costs, by iteration, after its start is moved."""
+) -> list[Run]:
+    """Train the reference again from starts that are moved by what one step makes between sides."""
     ours, theirs = tested.parameters.get(1, start), reference.parameters.get(1, start)
+    # Every step rounds each parameter once, to u of it, also where the first gave the same bits.
+    u = unit_roundoff(X.dtype)
     noise = {
-        name: float(np.sqrt(np.mean((ours[name].astype(np.float64) - theirs[name]) ** 2)))
+        name: max(
+            float(np.sqrt(np.mean((ours[name].astype(np.float64) - theirs[name]) ** 2))),
+            u * float(np.sqrt(np.mean(theirs[name].astype(np.float64) ** 2))),
+        )
         for name in start
     }
-    if not any(noise.values()):  # the first step gave the same bits: a later one rounds otherwise
-        u = unit_roundoff(X.dtype)
-        noise = {name: u * float(np.sqrt(np.mean(array**2))) for name, array in theirs.items()}
-    growth: dict[int, float] = {}
+    runs = []
     for draw in range(DRAWS):
         random = np.random.RandomState(draw)
         moved = {name: _moved(array, noise[name], random) for name, array in start.items()}
-        run = train_on(device, X, Y, moved, settings)
-        for i, value in run.costs.items():
-            if i in reference.costs:
-                growth[i] = max(growth.get(i, 0.0), abs(value - reference.costs[i]))
-    return growth
+        runs.append(train_on(device, X, Y, moved, settings, (settings.iterations,)))
+    return runs
+
+
+def _growth(moved: list[Run], reference: Run) -> dict[int, float]:
+    """Largest difference of the reference's costs, by iteration, after its start is moved."""
+    return {
+        i: max(abs(run.costs[i] - cost) for run in moved if i in run.costs)
+        for i, cost in reference.costs.items()
+        if any(i in run.costs for run in moved)
+    }
+
+
+def _parameters_beyond(
+    tested: Run, reference: Run, moved: list[Run], last: int, X: HostArray
+) -> bool:
+    """Whether trained parameters are farther apart than is explained, as for the costs."""
+    ours, theirs = tested.parameters.get(last), reference.parameters.get(last)
+    runs = [run.parameters[last] for run in moved if last in run.parameters]
+    if ours is None or theirs is None or not runs:
+        return False
+    # One scale for all arrays: a small bias is a sum that cancels, rounded as its terms are.
+    largest = max(float(np.max(np.abs(array))) for array in theirs.values())
+    rounding = 2.0 * math.sqrt(X.shape[1]) * unit_roundoff(X.dtype)
+    growth = max(_farthest(run, theirs) for run in runs)
+    return _farthest(ours, theirs) > (last + 1) * growth + rounding * largest
+
+
+def _farthest(a: Mapping[str, HostArray], b: Mapping[str, HostArray]) -> float:
+    """Largest difference of all parameters."""
+    return max(_gap(a[name], array) for name, array in b.items())
+
+
+def _gap(a: HostArray, b: HostArray) -> float:
+    """Largest difference of two arrays."""
+    return float(np.max(np.abs(a.astype(np.float64) - b)))
 
 
 def _moved(array: HostArray, noise: float, random: np.random.RandomState) -> HostArray:
@@ -222,10 +279,13 @@ def _explained(
     growth: Mapping[int, float],
     dtype: np.dtype,
     samples: int,
+    accuracy: Accuracy,
 ) -> list[float]:
     """What the measured error explains, by iteration: see the module."""
-    # The cost itself is rounded on either side: a sum of as many terms as samples.
-    rounding = 2.0 * math.sqrt(samples) * unit_roundoff(dtype)
+    # The cost itself is rounded on either side: a sum of as many terms as samples, each of an exp
+    # and a logarithm, in units in the last place (2 u), and four roundings.
+    functions = 2.0 * (accuracy.exp + accuracy.log1p) + 4.0
+    rounding = 2.0 * (math.sqrt(samples) + functions) * unit_roundoff(dtype)
     explained, largest = [], 0.0
     for i, cost in zip(iterations, costs, strict=True):
         largest = max(largest, growth.get(i, 0.0))
@@ -244,17 +304,26 @@ def _sentence(run: FreeRun, tested: Run, reference: Run) -> str:
     if run.identical:
         return f"{last} iterations give the same bits"
     if run.parts_at is None:
-        return (
+        words = (
             f"the costs of {last} iterations are the same; the trained parameters differ by "
             f"{number(run.parameters_apart)} of the largest"
         )
+        return words if run.unexplained_at is None else f"{words}, more than rounding explains"
     gap, explained, widest = max(zip(run.differences, run.explained, run.iterations, strict=True))
     words = (
         f"the cost curves part at iteration {run.parts_at} and differ by at most {number(gap)}, at "
         f"iteration {widest}"
     )
+    costs = any(not d <= e for d, e in zip(run.differences, run.explained, strict=True))
+    if run.unexplained_at is None or not costs:
+        words += f", where rounding, as training amplifies it, explains {number(explained)}"
     if run.unexplained_at is None:
-        return f"{words}, where rounding, as training amplifies it, explains {number(explained)}"
+        return words
+    if not costs:
+        return (
+            f"{words}; but the trained parameters differ by {number(run.parameters_apart)} of the "
+            "largest, more than it explains"
+        )
     return (
         f"{words}; from iteration {run.unexplained_at} on that is more than rounding explains, as "
         "training was seen to amplify it"

@@ -1,7 +1,8 @@
 """Products, sums and updates: the linear operations of a training step.
 
 Each is the library's own public function, called so that one operation is told from the next:
-`linear_forward` with a bias of 0 is the product alone, with unit weights the bias alone.
+`linear_forward` with a bias of 0 is the product alone. The bias is added as `linear_forward` adds
+it, without a product: one with unit weights would be blamed on the bias where products are wrong.
 """
 
 from collections.abc import Callable, Mapping
@@ -89,7 +90,7 @@ def forward_product(layer: int | None, inputs: Callable[[Inputs], Inputs]) -> Op
 
 
 def forward_bias(layer: int | None, inputs: Callable[[Inputs], Inputs]) -> Operation:
-    """Z + b: `linear_forward` with unit weights, whose product is exact.
+    """Z + b, as `linear_forward` adds them.
 
     Parameters
     ----------
@@ -101,22 +102,14 @@ def forward_bias(layer: int | None, inputs: Callable[[Inputs], Inputs]) -> Opera
     Returns
     -------
     Operation
-        0 takes the place of what is not finite in Z: 0 · ∞ in the product is not Z.
     """
-
-    def take(state: Inputs) -> Inputs:
-        given = inputs(state)
-        n = given["b"].shape[0]
-        Z = np.where(np.isfinite(given["Z"]), given["Z"], given["Z"].dtype.type(0))
-        return {"A": Z, "W": np.eye(n, dtype=given["b"].dtype), "b": given["b"]}
-
     return Operation(
         layer,
         BIAS,
         numbered("Z", layer),
-        take,
-        lambda x: linear_forward(x["A"], x["W"], x["b"])[0],
-        lambda x, random: summed(x["A"], x["b"]),
+        inputs,
+        lambda x: x["Z"] + x["b"],
+        lambda x, random: summed(x["Z"], x["b"]),
     )
 
 

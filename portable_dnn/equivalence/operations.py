@@ -11,6 +11,7 @@ from portable_dnn.equivalence.truth import Truth
 
 __all__ = [
     "ORDER",
+    "WHOLE",
     "Inputs",
     "Operation",
     "numbered",
@@ -50,6 +51,16 @@ ORDER = (
     UPDATE,
 )
 """The operations' names in the order in which a step first comes to them."""
+
+STEP = "compiled step"
+SECOND_STEP = "second compiled step"
+LATE_STEP = "late step"
+SECOND_LATE_STEP = "second late step"
+STRETCH = "stretch of steps"
+"""Names of the step as a whole, for people; ", plain" or ", in the span" follows."""
+
+WHOLE = (STEP, SECOND_STEP, LATE_STEP, SECOND_LATE_STEP, STRETCH)
+"""Those names in the order in which each is built of the ones before."""
 
 
 @dataclass(frozen=True)

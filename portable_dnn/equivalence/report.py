@@ -29,7 +29,7 @@ __all__ = [
     "Verdict",
 ]
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the report's layout; a report of another version is refused."""
 
 TRAINING_DATA = "training data"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from portable_dnn.equivalence.operations import ORDER, SCALING
+from portable_dnn.equivalence.operations import ORDER, SCALING, WHOLE
 from portable_dnn.equivalence.report import (
     TRAINING_DATA,
     Failure,
@@ -54,7 +54,8 @@ def _place(j: Judgement, last: int) -> tuple[int, int, int]:
         return 3, last - (j.layer or last), rank
     if name == "update":
         return 4, j.layer or 1, rank
-    return (5, 0, 0) if name == "compiled" else (6, 0, 0)
+    whole = base.partition(",")[0]
+    return 5, 0, WHOLE.index(whole) if whole in WHOLE else len(WHOLE)
 
 
 def _badness(j: Judgement) -> tuple[bool, int, int]:
@@ -149,6 +150,11 @@ def headline(
         return (
             f"The same numbers: all {count} results of {tested.device} have the bits of "
             f"{reference.device}."
+        )
+    if run is not None and run.unexplained_at is not None:
+        return (
+            f"Rounding only, operation by operation: {_rounding(judgements)}; but the free run "
+            f"comes apart by more than rounding explains, from iteration {run.unexplained_at} on."
         )
     return f"Rounding only: {_rounding(judgements)}."
 

@@ -1,109 +1,36 @@
-"""The training step as the library really runs it: compiled, with layer 1 held in either way."""
+"""The training step as the library really runs it: compiled, with layer 1 held in either way.
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+Besides two steps, judged as they are first called and again after many calls, since a compiler or
+a graph may serve a later call otherwise, several steps in one call are held against the same steps
+one by one: on one device they must have the same bits (see `backend.Stretch`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from portable_dnn import span
 from portable_dnn.activations import Activation
-from portable_dnn.backend import Array, HostArray, Stretch
-from portable_dnn.devices import Device
+from portable_dnn.backend import HostArray
 from portable_dnn.equivalence.accuracy import Accuracy, accuracy_of, loosest
 from portable_dnn.equivalence.dying import REFERENCE, TESTED, during
 from portable_dnn.equivalence.judge import Finding, judge
 from portable_dnn.equivalence.meaning import IN_REFERENCE
+from portable_dnn.equivalence.operations import (
+    LATE_STEP,
+    SECOND_LATE_STEP,
+    SECOND_STEP,
+    STEP,
+    STRETCH,
+)
+from portable_dnn.equivalence.precise import pair
 from portable_dnn.equivalence.report import TRAINING_DATA, Judgement
 from portable_dnn.equivalence.running_error import Stepped, exact_step
 from portable_dnn.equivalence.running_value import Value, known
+from portable_dnn.equivalence.step_runs import HOLDS, LENGTHS, Stepper, Steps, Taken
 from portable_dnn.equivalence.truth import Truth
-from portable_dnn.first_layer import WEIGHTS, FirstLayer, Held, hold
-from portable_dnn.step import make_step
 
-__all__ = ["PLAIN", "SPAN", "Steps", "compare_steps", "compile_steps"]
-
-PLAIN, SPAN = "plain", "in the span"
-"""The ways to hold layer 1, for people."""
-
-_FIRST, _SECOND = "compiled step", "second compiled step"
-
-
-class Steps(NamedTuple):
-    """A device's compiled steps.
-
-    Attributes
-    ----------
-    device : Device
-        Where.
-    compiled : dict of (str, bool) to callable
-        By the way to hold layer 1, and whether the step measures itself.
-    """
-
-    device: Device
-    compiled: dict[tuple[str, bool], Stretch]
-
-
-_HOLDS: dict[str, tuple[FirstLayer, Callable[..., Held]]] = {
-    PLAIN: (WEIGHTS, lambda X, parameters, xp: hold(X, parameters, xp=xp)),
-    SPAN: (span.SPAN, lambda X, parameters, xp: span.hold(X, parameters, xp=xp)),
-}
-
-
-def compile_steps(device: Device, activations: Sequence[Activation], rate: float) -> Steps:
-    """Compile the steps of a run.
-
-    Parameters
-    ----------
-    device : Device
-        Where.
-    activations : sequence of Activation
-        Those of the hidden layers.
-    rate : float
-        α.
-
-    Returns
-    -------
-    Steps
-    """
-    xp = device.backend.namespace()
-    return Steps(
-        device,
-        {
-            (how, measured): device.backend.compile(
-                make_step(activations, rate, measured=measured, xp=xp, first=first)
-            )
-            for how, (first, _) in _HOLDS.items()
-            for measured in (False, True)
-        },
-    )
-
-
-class _Result(NamedTuple):
-    """What two steps gave, on the host."""
-
-    first: dict[str, HostArray]
-    second: dict[str, HostArray]
-    cost: HostArray
-
-
-def _run(
-    steps: Steps, how: str, X: HostArray, Y: HostArray, parameters: Mapping[str, HostArray]
-) -> _Result:
-    """Take two steps, the second one measuring itself."""
-    backend, name = steps.device.backend, steps.device.name
-    x, y = (backend.from_host(array.copy(), name) for array in (X, Y))
-    placed = {key: backend.from_host(array.copy(), name) for key, array in parameters.items()}
-
-    def fetch(state: dict[str, Array], held: Held) -> dict[str, HostArray]:
-        found = held.parameters_of(state)
-        return {key: np.array(backend.to_host(found[key])) for key in parameters}
-
-    with np.errstate(all="ignore"):
-        held = _HOLDS[how][1](x, placed, backend.namespace())
-        _, state = steps.compiled[how, False](held.state, held.data, 1.0 - 2.0 * y)
-        measurements, later = steps.compiled[how, True](state, held.data, 1.0 - 2.0 * y)
-        cost = np.asarray(backend.to_host(measurements["cost"]))
-        return _Result(fetch(state, held), fetch(later, held), cost)
+__all__ = ["compare_steps"]
 
 
 def _exact(
@@ -121,7 +48,7 @@ def _exact(
     first = exact_step(X, Y, start, activations, rate, accuracy, K)
     return {
         how: (first, exact_step(X, Y, first.parameters, activations, rate, accuracy, Z1=Z1))
-        for how, Z1 in ((PLAIN, None), (SPAN, first.Z1))
+        for how, Z1 in zip(HOLDS, (None, first.Z1), strict=True)
     }
 
 
@@ -134,8 +61,10 @@ def compare_steps(
     activations: Sequence[Activation],
     rate: float,
     iteration: int,
+    *,
+    often: bool,
 ) -> Iterator[Judgement]:
-    """Judge two steps from the same parameters, in both ways to hold layer 1.
+    """Judge steps from the same parameters, in both ways to hold layer 1.
 
     The second step shows what the first left behind; in the span, that is the product with K.
 
@@ -153,28 +82,92 @@ def compare_steps(
         α.
     iteration : int
         Which the parameters belong to.
+    often : bool
+        Whether the steps are also called many times, and several taken in one call.
 
     Yields
     ------
     Judgement
-        For each parameter after each step, and the cost between them.
+        For each parameter after each step, and the cost before the last.
     """
     # One truth for both sides: the bound of the less accurate library.
     accuracy = loosest(accuracy_of(side.device, X.dtype) for side in (tested, reference))
     exact = _exact(X, Y, parameters, activations, rate, accuracy)
-    for how in _HOLDS:
-        results = []
+    for how in HOLDS:
+        steppers, results = [], []
         for name, side in ((TESTED, tested), (REFERENCE, reference)):
-            with during(f"{_FIRST}, {how}", name):
-                results.append(_run(side, how, X, Y, parameters))
-        for step, operation in enumerate((f"{_FIRST}, {how}", f"{_SECOND}, {how}")):
-            for output, value in exact[how][step].parameters.items():
-                both = [result[step][output] for result in results]
-                yield _judgement(operation, output, iteration, both, _truth(value), accuracy)
-            if step == 1:
-                cost = _truth(exact[how][1].cost)
-                costs = [result.cost for result in results]
-                yield _judgement(operation, "cost", iteration, costs, cost, accuracy)
+            with during(f"{STEP}, {how}", name):
+                steppers.append(Stepper(side, how, X, Y, parameters))
+                results.append(steppers[-1].two())
+        names = f"{STEP}, {how}", f"{SECOND_STEP}, {how}"
+        yield from _two_steps(names, iteration, results, exact[how], accuracy)
+        if often:
+            yield from _often(how, iteration, steppers, exact[how], accuracy)
+
+
+def _often(
+    how: str,
+    iteration: int,
+    steppers: Sequence[Stepper],
+    exact: tuple[Stepped, Stepped],
+    accuracy: Accuracy,
+) -> Iterator[Judgement]:
+    """Judge the same two steps after many calls, and stretches of steps."""
+    single, stretched, results = [], [], []
+    for name, stepper in zip((TESTED, REFERENCE), steppers, strict=True):
+        with during(f"{STRETCH}, {how}", name):
+            single.append(stepper.one_by_one())
+            stretched.append(stepper.stretches())
+        with during(f"{LATE_STEP}, {how}", name):
+            results.append(stepper.two())
+    names = f"{LATE_STEP}, {how}", f"{SECOND_LATE_STEP}, {how}"
+    calls = f" (after more than {sum(LENGTHS)} calls)"
+    for found in _two_steps(names, iteration, results, exact, accuracy):
+        yield _reworded(found, found.reason + calls)
+    lengths = " and ".join(map(str, LENGTHS))
+    reason = f"{lengths} steps, each in one call, give other numbers than one by one: "
+    for output in (*single[0].parameters, "cost"):
+        both = [_output(taken, output) for taken in stretched]
+        truths = [_same(_output(taken, output)) for taken in single]
+        found = _judgement(f"{STRETCH}, {how}", output, iteration, both, truths, accuracy)
+        yield _reworded(found, reason + found.reason)
+
+
+def _reworded(judgement: Judgement, reason: str) -> Judgement:
+    """Give a wrong result another reason."""
+    return replace(judgement, reason=reason) if judgement.verdict == "wrong" else judgement
+
+
+def _two_steps(
+    names: tuple[str, str],
+    iteration: int,
+    results: Sequence[tuple[Taken, Taken]],
+    exact: tuple[Stepped, Stepped],
+    accuracy: Accuracy,
+) -> Iterator[Judgement]:
+    """Judge two steps of both sides."""
+    for step, (operation, known_step) in enumerate(zip(names, exact, strict=True)):
+        for output, value in (*known_step.parameters.items(), ("cost", known_step.cost)):
+            if step == 0 and output == "cost":
+                continue  # the first does not measure itself
+            both = [_output(taken[step], output) for taken in results]
+            truths = [_truth(value)] * 2
+            yield _judgement(operation, output, iteration, both, truths, accuracy)
+
+
+def _output(taken: Taken, name: str) -> HostArray:
+    """The cost, or a parameter."""
+    if name != "cost":
+        return taken.parameters[name]
+    assert taken.cost is not None
+    return taken.cost
+
+
+def _same(result: HostArray) -> Truth:
+    """Make a truth of what the same device computed: nothing else is right."""
+    wide = result.astype(np.float64)
+    nothing = np.zeros_like(wide)
+    return Truth("exact", wide.shape, pair(wide), np.abs(wide), bound=nothing)
 
 
 def _truth(value: Value) -> Truth:
@@ -189,16 +182,17 @@ def _judgement(
     output: str,
     iteration: int,
     results: list[HostArray],
-    truth: Truth,
+    truths: list[Truth],
     accuracy: Accuracy,
 ) -> Judgement:
-    """Judge one array of both sides."""
-    wrong = _kind(results[0], results[1])
+    """Judge one array of both sides, each by its own truth."""
+    wrong = _kind(results[0], results[1].dtype, truths[0].shape)
     found: list[Finding | None] = [
         None if wrong and not i else judge(result, truth, accuracy)
-        for i, result in enumerate(results)
+        for i, (result, truth) in enumerate(zip(results, truths, strict=True))
     ]
     ours, theirs = found
+    truth = truths[1]
     assert theirs is not None
     verdict, reason = ("wrong", wrong) if ours is None else (ours.verdict, ours.reason)
     if verdict != "wrong" and theirs.verdict == "wrong":
@@ -223,10 +217,10 @@ def _judgement(
     )
 
 
-def _kind(result: HostArray, expected: HostArray) -> str:
+def _kind(result: HostArray, dtype: np.dtype, shape: tuple[int, ...]) -> str:
     """Check shape and dtype."""
-    if result.shape != expected.shape:
-        return f"the result has shape {result.shape}; {expected.shape} is right"
-    if result.dtype != expected.dtype:
-        return f"the result has dtype {result.dtype}; {expected.dtype} is right"
+    if result.shape != shape:
+        return f"the result has shape {result.shape}; {shape} is right"
+    if result.dtype != dtype:
+        return f"the result has dtype {result.dtype}; {dtype} is right"
     return ""

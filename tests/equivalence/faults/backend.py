@@ -38,9 +38,9 @@ class Call:
 class Fault:
     """One fault.
 
-    `on` is the primitive (or "from_host", "to_host", "compile"), `change` makes the wrong result of
-    a `Call`, or None to leave it. `blamed` are the operations that may rightly be named, without
-    their layer; `settings` and `many` are for `compare`.
+    `on` is the primitive (or "from_host", "to_host", "compile", "stretch"), `change` makes the
+    wrong result of a `Call`, or None to leave it. `blamed` are the operations that may rightly be
+    named, without their layer; `settings` and `many` are for `compare`.
     """
 
     name: str
@@ -144,7 +144,8 @@ class FaultyBackend:
         return plain
 
     def compile(self, step):
-        return one_by_one(self.fault.change(step) if self.fault.on == "compile" else step)
+        stretch = one_by_one(self.fault.change(step) if self.fault.on == "compile" else step)
+        return self.fault.change(stretch) if self.fault.on == "stretch" else stretch
 
     def versions(self):
         return {"faulty": self.fault.name}

@@ -7,6 +7,8 @@ from faults.rounding import bfloat16, flushed
 
 COPY = ("copy to the device and back",)
 STEP = ("compiled step, plain", "compiled step, in the span")
+LATE = ("late step, plain", "late step, in the span")
+STRETCH = ("stretch of steps, plain", "stretch of steps, in the span")
 SECOND = ("second compiled step, plain", "second compiled step, in the span")
 
 
@@ -119,6 +121,60 @@ def in_lower_precision(step):
     return run
 
 
+def without_update_later(step):
+    """A graph that is captured after two calls, and then gives back what it was given."""
+    calls = []
+
+    def run(parameters, X, Y):
+        calls.append(1)
+        measurements, after = step(parameters, X, Y)
+        return measurements, dict(parameters) if len(calls) > 2 else after
+
+    return run
+
+
+def drifting_later(step):
+    """A step that is compiled again when it is found to be called often."""
+    calls = []
+
+    def run(parameters, X, Y):
+        calls.append(1)
+        measurements, after = step(parameters, X, Y)
+        if len(calls) >= 10:
+            last = list(after)[-1]
+            after = {**after, last: after[last] * after[last].dtype.type(1.001)}
+        return measurements, after
+
+    return run
+
+
+def _taken(times):
+    """Another number of steps, where several are asked for."""
+
+    def changed(stretch):
+        def run(state, data, signs, asked=1):
+            return stretch(state, data, signs, times(asked) if asked > 1 else 1)
+
+        return run
+
+    return changed
+
+
+def first_stretch_replayed(stretch):
+    """A graph of several steps that was captured once, and gives what it gave then."""
+    first = []
+
+    def run(state, data, signs, times=1):
+        if times == 1:
+            return stretch(state, data, signs, 1)
+        if not first:
+            first.append(stretch(state, data, signs, times))
+        measurements, after = first[0]
+        return dict(measurements), dict(after)
+
+    return run
+
+
 MOVING = (
     Fault("copied before it is ready", "to_host", not_ready, COPY),
     Fault("last element lost on the way back", "to_host", last_element_lost, COPY),
@@ -135,4 +191,10 @@ MOVING = (
     Fault("compiled step forgets the last layer", "compile", last_layer_forgotten, STEP),
     Fault("compiled step measures too late", "compile", cost_of_the_end, SECOND),
     Fault("compiled step ends in float16", "compile", in_lower_precision, STEP),
+    Fault("compiled step stops updating at its third call", "compile", without_update_later, LATE),
+    Fault("compiled step drifts from its tenth call on", "compile", drifting_later, LATE),
+    Fault("a stretch one step short", "stretch", _taken(lambda asked: asked - 1), STRETCH),
+    Fault("a stretch one step too many", "stretch", _taken(lambda asked: asked + 1), STRETCH),
+    Fault("a stretch of at most eight steps", "stretch", _taken(lambda n: min(n, 8)), STRETCH),
+    Fault("a stretch replays the first one", "stretch", first_stretch_replayed, STRETCH),
 )
