@@ -6,6 +6,8 @@ import io
 import json
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -180,6 +182,31 @@ def test_the_second_ctrl_c_ends_at_once(portable_dnn_command, signals_at, folder
     assert "stopped" not in outcome.out
     assert "Traceback" not in outcome.err
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no Ctrl-C to a child alone")
+def test_the_second_ctrl_c_ends_a_library_that_computes_for_minutes(folder):
+    program = (
+        "import hashlib, sys\n"
+        "from portable_dnn.cli import main\n"
+        "from portable_dnn.cli.console import Bar\n"
+        "def move(bar, now, cost=None):\n"
+        "    print('computing', flush=True)\n"
+        "    hashlib.pbkdf2_hmac('sha256', b'', b'', 2**31 - 1)\n"  # Python hears nothing meanwhile
+        "Bar.move = move\n"
+        "main()\n"
+    )
+    command = [sys.executable, "-c", program, *map(str, train()), "--quiet"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "computing\n"
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(60) == 130
+        finally:
+            process.kill()
 
 
 @pytest.fixture
