@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 import uuid
 import zlib
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ __all__ = [
 ]
 
 
+_ABANDONED = 60.0  # seconds after the last byte
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows would else write line ends of its own
 
 
@@ -110,6 +112,7 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
         If the file cannot be written.
     """
     target = check_writable(path)
+    remove_leftovers(target)
     try:
         temporary = _create(target)
         try:
@@ -181,17 +184,17 @@ def temporary_beside(path: Path) -> Path:
 def remove_leftovers(path: Path) -> None:
     """Remove what programs left that were killed while they wrote a file.
 
-    One that is being written just now by another program is lost to that program.
+    What is younger than a minute stays: another program may be writing it.
 
     Parameters
     ----------
     path : Path
         The file that they wrote.
     """
-    start = _temporary_start(path)
+    start, then = _temporary_start(path), time.time() - _ABANDONED
     with contextlib.suppress(OSError):
         for entry in list(path.parent.iterdir()):
-            if entry.name.startswith(start):
+            if entry.name.startswith(start) and entry.lstat().st_mtime < then:
                 entry.unlink(missing_ok=True)
 
 

@@ -187,6 +187,7 @@ class Keeper:
     def sweep(self) -> None:
         """Remove temporary files of runs that were killed while they wrote."""
         remove_leftovers(self._out)
+        remove_leftovers(checkpoint_path(self._out, self._iterations, self._mark))  # of a check
 
     def _write(self, snapshot: Snapshot) -> None:
         """Write one, then remove what is too old; runs in the background."""

@@ -163,10 +163,22 @@ def test_a_folder_that_cannot_be_flushed_takes_files_all_the_same(path, monkeypa
 
 def test_what_a_killed_program_left_is_removed(path):
     others = [path.with_name("kept"), temporary_beside(path.with_name("other"))]
-    for left in (temporary_beside(path), temporary_beside(path), *others):
+    just_now = temporary_beside(path)  # another program may be writing it
+    for left in (temporary_beside(path), temporary_beside(path), just_now, *others):
         left.write_bytes(b"half")
+        if left != just_now:
+            os.utime(left, (0.0, 0.0))
     remove_leftovers(path)
-    assert sorted(path.parent.iterdir()) == sorted([path, *others])
+    assert sorted(path.parent.iterdir()) == sorted([path, just_now, *others])
+
+
+def test_what_was_left_goes_when_the_file_is_written_again(path):
+    left, link = temporary_beside(path), path.parent / "link"
+    left.write_bytes(b"half")
+    os.utime(left, (0.0, 0.0))
+    link.symlink_to(path)
+    write(link)
+    assert sorted(path.parent.iterdir()) == sorted([path, link])
 
 
 # ---- what is found beforehand -------------------------------------------------------------------

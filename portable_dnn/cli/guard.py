@@ -15,7 +15,7 @@ from portable_dnn.cli.console import LOOK_SECONDS, Output
 from portable_dnn.cli.signals import Asked, Interrupted
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.devices import Device
-from portable_dnn.errors import DataError, DivergenceError, SettingError
+from portable_dnn.errors import DataError, DivergenceError, OutputError, SettingError
 from portable_dnn.experiment import describe_run
 from portable_dnn.files import check_writable
 from portable_dnn.intervals import Every
@@ -192,6 +192,9 @@ class Guard:
             return
         newest = self.finish()
         self._asked.patient = False
+        number = self._asked.number
+        if number is not None and isinstance(error, OSError) and not isinstance(error, OutputError):
+            raise typer.Exit(128 + number) from None  # the terminal is gone: nobody to tell
         if isinstance(error, Interrupted):
             self._say_how_to_go_on(error, newest)
             raise typer.Exit(error.exit_code) from None
@@ -201,8 +204,8 @@ class Guard:
             raise DivergenceError(
                 f"{error}; the last checkpoint before it is {newest}", error.iteration
             ) from None
-        if error is None and self._asked.number is not None:
-            late = Interrupted(self._asked.number, self._iterations)
+        if error is None and number is not None:
+            late = Interrupted(number, self._iterations)
             self._output.line(f"stopped  by {late.cause} after the run: all of it is done")
             raise typer.Exit(late.exit_code)
 
