@@ -314,6 +314,16 @@ def test_on_another_device_the_numbers_go_on(portable_dnn_command, succeeds, sig
         np.testing.assert_allclose(here[name], values, rtol=0, atol=bound)
 
 
+@pytest.fixture
+def each_is_written(monkeypatch):
+    """No checkpoint gives way to a newer one: each write is waited for."""
+    put = keeper.Background.put
+    monkeypatch.setattr(
+        keeper.Background, "put", lambda self, piece: (put(self, piece), self.wait())
+    )
+
+
+@pytest.mark.usefixtures("each_is_written")
 @pytest.mark.filterwarnings("always")
 def test_a_disk_that_is_full_for_a_while(portable_dnn_command, succeeds, monkeypatch, folder):
     succeeds(*train(out="whole.h5"))
@@ -326,11 +336,6 @@ def test_a_disk_that_is_full_for_a_while(portable_dnn_command, succeeds, monkeyp
         replace(*arguments)
 
     monkeypatch.setattr(keeper, "replace_bytes", full)
-    # Each write is waited for, so that there are more than three for sure.
-    put = keeper.Background.put
-    monkeypatch.setattr(
-        keeper.Background, "put", lambda self, piece: (put(self, piece), self.wait())
-    )
     outcome = portable_dnn_command(*train(), *EVERY)
     assert outcome.code == 0
     assert outcome.err == (
@@ -465,6 +470,7 @@ def once_at(iteration):
     return look
 
 
+@pytest.mark.usefixtures("each_is_written")
 def test_the_files_of_another_run_stay(succeeds, portable_dnn_command, monkeypatch, folder):
     stopped_at_30(portable_dnn_command, monkeypatch)
     before = {path: path.read_bytes() for _, path in list_checkpoints(folder / "m.h5")}
@@ -513,6 +519,7 @@ def test_a_folder_with_the_name_of_a_checkpoint(succeeds, folder):
     assert iterations(folder) == [55, 50]
 
 
+@pytest.mark.usefixtures("each_is_written")
 @pytest.mark.filterwarnings("default")
 def test_one_that_cannot_be_removed(portable_dnn_command, monkeypatch, folder):
     unlink = os.unlink
@@ -523,11 +530,6 @@ def test_one_that_cannot_be_removed(portable_dnn_command, monkeypatch, folder):
         unlink(path, **options)
 
     monkeypatch.setattr(os, "unlink", refuse)
-    monkeypatch.setattr(keeper, "SPACING", 0.0)
-    put = keeper.Background.put
-    monkeypatch.setattr(
-        keeper.Background, "put", lambda self, piece: (put(self, piece), self.wait())
-    )
     outcome = portable_dnn_command(*train(), *EVERY)
     assert outcome.code == 0
     assert outcome.err == (
