@@ -487,6 +487,17 @@ def test_the_files_of_another_run_stay(succeeds, portable_dnn_command, monkeypat
 
 
 @pytest.mark.filterwarnings("default")
+def test_the_damaged_files_of_another_run_stay(portable_dnn_command, monkeypatch, folder):
+    stopped_at_30(portable_dnn_command, monkeypatch)
+    for _, path in list_checkpoints(folder / "m.h5"):
+        path.write_bytes(path.read_bytes()[:-1])
+    outcome = portable_dnn_command(*train(), *EVERY, "--learning-rate", 0.2, "--resume")
+    assert outcome.code == 0
+    assert "from the beginning" in outcome.out
+    assert iterations(folder) == [55, 50, 30, 20]
+
+
+@pytest.mark.filterwarnings("default")
 def test_resume_forgotten(portable_dnn_command, monkeypatch, folder):
     stopped_at_30(portable_dnn_command, monkeypatch)
     name = named(folder, 30)
