@@ -45,17 +45,28 @@ class Background(Generic[_T]):
         Parameters
         ----------
         piece : object
-            What to work on. An error of an earlier piece is raised here.
+            What to work on. An error of an earlier piece is raised here. Where no thread can be
+            had, the work is done before this returns.
         """
         with self._changed:
             self._raise()
             self._hurry = False
-            self._waiting.append(piece)
-            self._changed.notify_all()
-            if self._thread is None:
-                # A daemon, so that a disk that hangs cannot keep the program from ending.
-                self._thread = threading.Thread(target=self._run, daemon=True)
-                self._thread.start()
+            if self._thread is not None or self._start():
+                self._waiting.append(piece)
+                self._changed.notify_all()
+                return
+        self._work(piece)
+
+    def _start(self) -> bool:
+        """Start the thread, if the system has one to give."""
+        # A daemon, so that a disk that hangs cannot keep the program from ending.
+        thread = threading.Thread(target=self._run, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            return False
+        self._thread = thread
+        return True
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until all is done.

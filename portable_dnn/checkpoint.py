@@ -28,7 +28,7 @@ import h5py
 import numpy as np
 
 from portable_dnn.backend import HostArray
-from portable_dnn.errors import DataError
+from portable_dnn.errors import DamagedError, DataError
 from portable_dnn.hdf5 import check_memory, open_array, open_group, opened, read_array
 from portable_dnn.history import History, Record
 from portable_dnn.memory import check_fits
@@ -211,8 +211,10 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
 
     Raises
     ------
+    DamagedError
+        If its checksum is wrong.
     DataError
-        If the file is no checkpoint, is from a newer version, or is damaged.
+        If the file is no checkpoint, is from a newer version, or cannot be read now.
     """
     path = Path(path)
     _check_whole(path)
@@ -236,7 +238,7 @@ def _check_whole(path: Path) -> None:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     if content[:_BLOCK] != _user_block(content[_BLOCK:]):
         ours = bytes(content[: len(FORMAT)]) == FORMAT.encode()
-        raise DataError(
+        raise DamagedError(
             f"{path} is damaged: its checksum is not that of its content"
             if ours
             else f"{path} is damaged, or is not a checkpoint of portable_dnn"
@@ -268,7 +270,7 @@ def _read_arrays(file: h5py.File, path: Path) -> dict[str, HostArray]:
     arrays = {name: read_array(array) for name, array in found.items()}
     sums = [_checksum(array.tobytes()) for array in arrays.values()]
     if sums != list(listed["crc32"]):
-        raise DataError(f"{path} is damaged: an array has another checksum than is listed")
+        raise DamagedError(f"{path} is damaged: an array has another checksum than is listed")
     return arrays
 
 

@@ -1,37 +1,45 @@
-"""Checkpoints of a run, beside its model: which there are, which are kept, which to go on from.
+"""Checkpoints of runs, beside their model: what they are called, and which to go on from.
 
-A file is called `MODEL.h5.checkpoint-ITERATION`. Those of other runs are never touched.
+A file is called `MODEL.h5.checkpoint-ITERATION-MARK`. The mark tells runs apart whose settings or
+data differ, so that one never replaces the file of another; without a mark is allowed as well.
 """
 
-import contextlib
+import hashlib
 import json
-import math
-import os
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from portable_dnn.background import Background
-from portable_dnn.checkpoint import Checkpoint, CheckpointFormat, read_checkpoint
-from portable_dnn.devices import to_host
-from portable_dnn.errors import DataError, SettingError
-from portable_dnn.files import remove_leftovers, replace_bytes, temporary_beside
-from portable_dnn.intervals import Every
-from portable_dnn.snapshot import Snapshot
-from portable_dnn.training import Progress
+from portable_dnn.checkpoint import Checkpoint, read_checkpoint
+from portable_dnn.errors import DamagedError, DataError, SettingError
 
-__all__ = ["Found", "Keeper", "checkpoint_path", "find", "list_checkpoints"]
+__all__ = ["Found", "checkpoint_path", "find", "iteration_of", "list_checkpoints", "mark"]
 
-KEPT = 2
-"""How many checkpoints of a run are kept: the last, and one in case it is damaged."""
-SPACING = 0.1
-"""Seconds between two writes, at least: files more often would cost time and save none."""
 _WORD = ".checkpoint-"
+_END = re.compile(r"([0-9]{1,19})(?:-([0-9a-f]{8}))?", re.ASCII)
+_MOST_DIFFERENCES = 5
+_MOST_SHOWN = 60  # characters of a setting
 
 
-def checkpoint_path(out: Path, iteration: int) -> Path:
+def mark(run: Mapping[str, Any]) -> str:
+    """Return what tells the files of a run from those of others in the same folder.
+
+    Parameters
+    ----------
+    run : mapping of str to object
+        As `describe_run` tells it.
+
+    Returns
+    -------
+    str
+        Eight hexadecimal digits, of the settings and the data.
+    """
+    deciding = [run["settings"], run["data"]["sha256"]]
+    return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def checkpoint_path(out: Path, iteration: int, run_mark: str = "") -> Path:
     """Name a checkpoint.
 
     Parameters
@@ -40,26 +48,47 @@ def checkpoint_path(out: Path, iteration: int) -> Path:
         The run's model file.
     iteration : int
         Updates made.
+    run_mark : str
+        What `mark` says of the run.
 
     Returns
     -------
     Path
     """
-    return out.with_name(f"{out.name}{_WORD}{iteration:010d}")
+    end = f"-{run_mark}" if run_mark else ""
+    return out.with_name(f"{out.name}{_WORD}{iteration:010d}{end}")
 
 
-def list_checkpoints(out: Path) -> list[tuple[int, Path]]:
+def iteration_of(path: Path) -> int:
+    """Read an iteration off the name that `checkpoint_path` gave.
+
+    Parameters
+    ----------
+    path : Path
+        A checkpoint.
+
+    Returns
+    -------
+    int
+    """
+    named = _END.fullmatch(path.name.rpartition(_WORD)[2])
+    return int(named[1]) if named else 0
+
+
+def list_checkpoints(out: Path, run_mark: str | None = None) -> list[tuple[int, Path]]:
     """List the checkpoints beside a model file, by their names.
 
     Parameters
     ----------
     out : Path
         The model file; it need not exist.
+    run_mark : str, optional
+        Those of one run only.
 
     Returns
     -------
     list of (int, Path)
-        Iteration and file, the newest first.
+        Iteration and file, the newest first. Folders are no checkpoints, whatever their names.
 
     Raises
     ------
@@ -71,9 +100,21 @@ def list_checkpoints(out: Path) -> list[tuple[int, Path]]:
         names = [path.name for path in out.parent.iterdir() if path.name.startswith(start)]
     except OSError as error:
         raise DataError(f"the folder {out.parent} cannot be listed: {error.strerror}") from error
-    ends = [name.removeprefix(start) for name in names]
-    numbers = [int(end) for end in ends if end.isascii() and end.isdigit() and len(end) < 20]
-    return [(n, path) for n in sorted(numbers, reverse=True) for path in [checkpoint_path(out, n)]]
+    ends = {name: _END.fullmatch(name.removeprefix(start)) for name in names}
+    found = [
+        (int(end[1]), out.with_name(name))
+        for name, end in ends.items()
+        if end is not None and run_mark in (None, end[2])
+    ]
+    return sorted(((n, path) for n, path in found if not _is_folder(path)), reverse=True)
+
+
+def _is_folder(path: Path) -> bool:
+    """Tell whether a path is a folder for sure."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # whoever reads it says what is wrong
 
 
 class Found(NamedTuple):
@@ -84,21 +125,27 @@ class Found(NamedTuple):
     checkpoint : Checkpoint or None
         The newest whole one of this run.
     passed_over : list of str
-        A sentence for each newer file that cannot be used.
+        A sentence for each newer file that is damaged.
     differences : list of str
         What it was made with that is different here: the numbers go on, but for rounding.
     older : tuple of Path
-        Files of this run and damaged ones, to be removed once newer ones are there.
+        Whole files of this run, the oldest first, the last of which is `checkpoint`.
+    damaged : tuple of Path
+        Damaged files of this run: of no use once there is a new one.
     """
 
     checkpoint: Checkpoint | None
     passed_over: list[str]
     differences: list[str]
     older: tuple[Path, ...]
+    damaged: tuple[Path, ...]
 
 
 def find(out: Path, run: Mapping[str, Any]) -> Found:
     """Find the newest whole checkpoint of a run.
+
+    Only a file whose checksum is wrong is passed over. One that cannot be read now, for want of
+    memory or of a newer version, may be hours of work: whoever asks must decide.
 
     Parameters
     ----------
@@ -117,19 +164,35 @@ def find(out: Path, run: Mapping[str, Any]) -> Found:
         If there are whole checkpoints, but all are of other runs; the message names the
         differences.
     DataError
-        If the folder cannot be listed.
+        If the folder cannot be listed, or the newest checkpoint cannot be read but is not known
+        to be damaged.
     """
     newest: Checkpoint | None = None
     passed_over: list[str] = []
     older: list[Path] = []
+    damaged: list[Path] = []
     foreign: list[str] = []
-    for _, path in list_checkpoints(out):
+    ours = checkpoint_path(out, 0, mark(run)).name[-9:]
+    listed = [path for _, path in list_checkpoints(out)]
+    # Files of other marks are looked at only where there is none of ours, to name the differences.
+    for path in sorted(listed, key=lambda path: _is_marked_otherwise(path, ours)):
+        is_other = _is_marked_otherwise(path, ours)
+        if is_other and (newest is not None or foreign):
+            break
         try:
             found = read_checkpoint(path)
-        except DataError as error:
-            older.append(path)
+        except DamagedError as error:
+            if path.name.endswith(ours):
+                damaged.append(path)
             if newest is None:
                 passed_over.append(str(error))
+            continue
+        except DataError as error:
+            if newest is None:
+                raise DataError(
+                    f"{error}; nothing is passed over that may be whole: mend that, or move the "
+                    "file away to go on without it"
+                ) from error
             continue
         different = _deciding(found.run, run)
         if different:
@@ -137,23 +200,33 @@ def find(out: Path, run: Mapping[str, Any]) -> Found:
             continue
         older.append(path)
         newest = newest or found
-    if newest is None and foreign:
+    if newest is None and foreign and not damaged:
         raise SettingError(
-            f"{foreign[0]}; give the command of that run, or remove its checkpoints to begin anew"
+            f"{foreign[0]}; give the command of that run, or leave out --resume to begin anew"
         )
     differences = [] if newest is None else list(_rounding(newest.run, run))
-    return Found(newest, passed_over, differences, tuple(reversed(older)))
+    return Found(newest, passed_over, differences, tuple(reversed(older)), tuple(damaged))
+
+
+def _is_marked_otherwise(path: Path, end: str) -> bool:
+    """Tell whether a file's name says that it is of another run."""
+    marked = _END.fullmatch(path.name.rpartition(_WORD)[2])
+    return marked is not None and marked[2] is not None and not path.name.endswith(end)
 
 
 def _deciding(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
     """Say in what another run differs, of what decides it."""
     theirs, ours = (json.loads(json.dumps(run)) for run in (theirs, ours))
     differences = list(_differing(theirs.get("settings"), ours["settings"]))
+    if len(differences) > _MOST_DIFFERENCES:
+        more = len(differences) - _MOST_DIFFERENCES
+        differences[_MOST_DIFFERENCES:] = [f"and {more} more"]
     their_data = theirs.get("data")
     there = their_data if isinstance(their_data, dict) else {}
     if there.get("sha256") != ours["data"]["sha256"]:
+        source, sha256 = _short(there.get("source")), str(there.get("sha256"))[:12]
         differences.append(
-            f"its data are others ({there.get('source')}, sha256 {str(there.get('sha256'))[:12]}…, "
+            f"its data are others ({source}, sha256 {sha256}…, "
             f"here {ours['data']['source']}, {ours['data']['sha256'][:12]}…)"
         )
     return differences
@@ -162,7 +235,7 @@ def _deciding(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
 def _rounding(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> Iterator[str]:
     """Say in what the same run was made otherwise."""
     if theirs.get("device") != ours["device"]:
-        yield f"device {theirs.get('device')} there and {ours['device']} here"
+        yield f"device {_short(theirs.get('device'))} there and {ours['device']} here"
     yield from _differing(theirs.get("versions"), ours["versions"])
 
 
@@ -172,165 +245,15 @@ def _differing(theirs: object, ours: Mapping[str, Any]) -> Iterator[str]:
     for name in sorted({*there, *ours}):
         a, b = (_plain(values.get(name)) for values in (there, ours))
         if a != b:
-            yield f"{name} {a} there and {b} here"
+            yield f"{_short(name)} {_short(a)} there and {_short(b)} here"
+
+
+def _short(value: object) -> str:
+    """Cut what a file says, so that it does not hide what follows."""
+    text = str(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 
 def _plain(value: object) -> str:
     """Write a setting as on the command line."""
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-class Keeper:
-    """Writes the checkpoints of a run, in the background, and keeps the last two.
-
-    Where the interval is shorter than 0.1 s, or than the disk takes, checkpoints that wait give way
-    to newer ones; the last two of a run are written in any case.
-    What cannot be written is tried again at the next interval; each reason is told once.
-
-    Parameters
-    ----------
-    out : Path
-        The run's model file; checkpoints lie beside it.
-    run : mapping of str to object
-        As `describe_run` tells it.
-    every : Every
-        How often.
-    iterations : int
-        The last iteration is kept as well.
-    older : sequence of Path
-        `Found.older`.
-    warn : callable
-        Told once of each reason why checkpoints cannot be written.
-    written : callable, optional
-        Told of each file that is on the disk, in the background.
-    """
-
-    def __init__(
-        self,
-        out: Path,
-        run: Mapping[str, Any],
-        *,
-        every: Every,
-        iterations: int,
-        older: tuple[Path, ...] = (),
-        warn: Callable[[str], object],
-        written: Callable[[Path], object] | None = None,
-    ) -> None:
-        self.newest: Path | None = older[-1] if older else None
-        self._out = out
-        self._format = CheckpointFormat(run)
-        self._every = every
-        self._iterations = iterations
-        self._warn = warn
-        self._written = written
-        self._files = list(older)
-        self._failures: list[str] = []
-        self._told: set[str] = set()
-        self._last = time.monotonic()
-        self._put = -1
-        self._background = Background(self._write, waiting=KEPT, spacing=SPACING)
-        self._temporary = temporary_beside(out).with_suffix(".checkpoint")
-
-    def look(self, progress: Progress) -> None:
-        """Write a checkpoint if it is time for one.
-
-        Parameters
-        ----------
-        progress : Progress
-            Where the run stands.
-        """
-        done, every = progress.iteration + 1, self._every
-        now = time.monotonic()
-        due = every.iterations is not None and done % every.iterations == 0
-        due |= every.seconds is not None and now - self._last >= every.seconds
-        due |= every != Every() and done == self._iterations
-        if due:
-            self._last = now
-            self.keep(progress)
-
-    def keep(self, progress: Progress) -> None:
-        """Write a checkpoint now, unless the cost is no longer finite.
-
-        Where the run looks at that cost itself, it is not worked out here too; see `discard`.
-
-        Parameters
-        ----------
-        progress : Progress
-            Where the run stands.
-        """
-        self._tell()
-        if self._put == progress.iteration:
-            return
-        if progress.is_recorded_next or math.isfinite(progress.cost):
-            self._put = progress.iteration
-            snapshot = progress.snapshot
-            self._background.put(replace(snapshot, state=to_host(snapshot.state)))
-
-    def finish(self) -> Path | None:
-        """Wait until everything is on the disk.
-
-        Returns
-        -------
-        Path or None
-            The newest checkpoint.
-        """
-        self._background.wait()
-        self._tell()
-        return self.newest
-
-    def discard(self, iteration: int) -> Path | None:
-        """Remove the checkpoints of a run that went wrong, from where it did so.
-
-        Parameters
-        ----------
-        iteration : int
-            How many updates had been made where the cost was not finite.
-
-        Returns
-        -------
-        Path or None
-            The newest that is left.
-        """
-        wrong = [file for file in self._files if file >= checkpoint_path(self._out, iteration)]
-        for file in wrong:
-            file.unlink(missing_ok=True)
-            self._files.remove(file)
-        self.newest = self._files[-1] if self._files else None
-        return self.newest
-
-    def abandon(self) -> None:
-        """Stop writing within a second, and leave no temporary file."""
-        self._background.wait(1.0)
-        with contextlib.suppress(OSError):
-            self._temporary.unlink(missing_ok=True)
-
-    def sweep(self) -> None:
-        """Remove temporary files of runs that were killed while they wrote."""
-        remove_leftovers(self._out)
-
-    def _write(self, snapshot: Snapshot) -> None:
-        """Write one, then remove what is too old; runs in the background."""
-        path = checkpoint_path(self._out, snapshot.iteration)
-        try:
-            replace_bytes(path, self._format.to_bytes(snapshot), self._temporary)
-            self.newest = path
-            if self._written is not None:
-                self._written(path)
-            self._files = [*(file for file in self._files if file != path), path]
-            while len(self._files) > KEPT:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(self._files[0])  # noqa: PTH108 - fewer calls
-                del self._files[0]
-        except OSError as error:
-            self._failures.append(error.strerror or str(error))
-
-    def _tell(self) -> None:
-        """Warn of what could not be written, once for each reason."""
-        while self._failures:
-            reason = self._failures.pop(0)
-            if reason not in self._told:
-                self._told.add(reason)
-                self._warn(
-                    f"no checkpoint can be written beside {self._out}: {reason}; training goes on, "
-                    "and the next interval tries again"
-                )

@@ -7,6 +7,7 @@ code 2, and from the built-in class that a caller who has never heard of this li
 __all__ = [
     "BackendError",
     "DTypeError",
+    "DamagedError",
     "DataError",
     "DeviceError",
     "DivergenceError",
@@ -44,6 +45,10 @@ class BackendError(PortableDnnError, RuntimeError):
 
 class DataError(PortableDnnError, ValueError):
     """A data file, a model file, a folder of pictures, a picture or a label cannot be used."""
+
+
+class DamagedError(DataError):
+    """A file is not as it was written: its length or a checksum is wrong."""
 
 
 class OutputError(PortableDnnError, OSError):

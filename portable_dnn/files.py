@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 import uuid
 import zlib
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ __all__ = [
 ]
 
 
+_ABANDONED = 60.0  # seconds after the last byte
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows would else write line ends of its own
 
 
@@ -43,8 +45,10 @@ def check_writable(path: str | Path) -> Path:
     """
     path = Path(path)
     try:
-        target = path.resolve()
+        target = Path(os.path.realpath(path))  # resolve() raises RuntimeError for a ring of links
         folder = target.parent
+        if target.is_symlink():
+            raise OutputError(f"cannot write {path}: it is a link that leads back to itself")
         if not folder.is_dir():
             what = "is not a folder" if folder.exists() else "does not exist"
             raise OutputError(f"cannot write {path}: the folder {folder} {what}; create it first")
@@ -76,11 +80,11 @@ def check_distinct(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path
     OutputError
         If an output is an input or another output.
     """
-    seen = {path.resolve(): name for name, path in inputs.items() if path is not None}
+    seen = {os.path.realpath(path): name for name, path in inputs.items() if path is not None}
     for name, path in outputs.items():
         if path is None:
             continue
-        other = seen.setdefault(path.resolve(), name)
+        other = seen.setdefault(os.path.realpath(path), name)
         if other != name:
             raise OutputError(f"{name} {path} is also {other}; name another file")
 
@@ -89,8 +93,8 @@ def check_distinct(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path
 def write_atomically(path: str | Path) -> Iterator[Path]:
     """Give a temporary path to write to, and put it in the place of `path` if all went well.
 
-    The data are on the disk (file and folder flushed) before the name changes, so that at every
-    instant `path` is either the old file or the new one, whole.
+    The data are on the disk before the name changes, so that at every instant `path` is either the
+    old file or the new one, whole. Then the folder is flushed too, where the file system can.
 
     Parameters
     ----------
@@ -108,13 +112,13 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
         If the file cannot be written.
     """
     target = check_writable(path)
+    remove_leftovers(target)
     try:
         temporary = _create(target)
         try:
             yield temporary
             _flush(temporary)
             temporary.replace(target)
-            _flush(target.parent)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -122,6 +126,7 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
         if isinstance(error, OutputError):
             raise
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    _flush_folder(target.parent)
 
 
 def replace_bytes(path: Path, content: bytes | bytearray, temporary: Path) -> None:
@@ -153,11 +158,11 @@ def replace_bytes(path: Path, content: bytes | bytearray, temporary: Path) -> No
         finally:
             os.close(descriptor)
         os.replace(temporary, path)  # noqa: PTH105 - fewer calls, as all of these
-        _flush(path.parent)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+    _flush_folder(path.parent)
 
 
 def temporary_beside(path: Path) -> Path:
@@ -179,17 +184,17 @@ def temporary_beside(path: Path) -> Path:
 def remove_leftovers(path: Path) -> None:
     """Remove what programs left that were killed while they wrote a file.
 
-    One that is being written just now by another program is lost to that program.
+    What is younger than a minute stays: another program may be writing it.
 
     Parameters
     ----------
     path : Path
         The file that they wrote.
     """
-    start = _temporary_start(path)
+    start, then = _temporary_start(path), time.time() - _ABANDONED
     with contextlib.suppress(OSError):
         for entry in list(path.parent.iterdir()):
-            if entry.name.startswith(start):
+            if entry.name.startswith(start) and entry.lstat().st_mtime < then:
                 entry.unlink(missing_ok=True)
 
 
@@ -207,10 +212,21 @@ def _create(target: Path) -> Path:
 
 def _flush(path: Path) -> None:
     """Force a file, or a folder's list of names, to the disk."""
-    if path.is_dir() and os.name == "nt":  # Windows cannot open folders; its rename is journalled
-        return
     descriptor = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Force a folder's list of names to the disk, where that can be done.
+
+    Some file systems refuse it (of networks, in user space), and so does a folder that may be
+    written but not read. The file has its new name by then, so that nothing is lost but to a power
+    cut.
+    """
+    if os.name == "nt":  # Windows cannot open folders; its rename is journalled
+        return
+    with contextlib.suppress(OSError):
+        _flush(folder)

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,6 +42,7 @@ def iterate(
     *,
     begin: int = 0,
     stop_every: int | None = None,
+    synchronize: Callable[[], object] | None = None,
 ) -> Iterator[tuple[int, Measurements, dict[str, Array]]]:
     """Run a step again and again.
 
@@ -62,6 +63,9 @@ def iterate(
         How many iterations `state` has behind it.
     stop_every : int, optional
         Yield after `stop_every`, 2 · `stop_every` … iterations as well.
+    synchronize : callable, optional
+        Waits until the steps are done, so that what is timed is not only their start. Asked where
+        time decides how often to yield.
 
     Yields
     ------
@@ -85,6 +89,8 @@ def iterate(
             times = min(times, stop_every - done % stop_every)
         measurements, state = _take(step, state, steps, times)
         done += times
+        if look_every and synchronize is not None:
+            synchronize()
         yield done - 1, measurements, state
         stride = _next_stride(stride, time.perf_counter() - began, look_every or 0.0)
 

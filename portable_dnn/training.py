@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from portable_dnn import span
@@ -183,7 +184,14 @@ def train(
         _check_products(begin, run)
     look_every = None if callback is None else callback_seconds
     stops = iterate(
-        steps, state, num_iterations, record_every, look_every, begin=done, stop_every=stop_every
+        steps,
+        state,
+        num_iterations,
+        record_every,
+        look_every,
+        begin=done,
+        stop_every=stop_every,
+        synchronize=partial(device.backend.synchronize, device.name),
     )
     return _follow(run, state, done, stops, callback or _nothing)
 

@@ -225,7 +225,7 @@ def test_a_damaged_one_is_passed_over_and_said(out):
 
 
 def test_nothing_there(out):
-    assert find(out, RUN) == (None, [], [], ())
+    assert find(out, RUN) == (None, [], [], (), ())
     with pytest.raises(DataError, match="cannot be listed"):
         find(out.parent / "missing" / "m.h5", RUN)
 

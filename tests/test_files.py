@@ -143,12 +143,42 @@ def test_bytes_that_cannot_be_written(path, monkeypatch, name):
     assert list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows flushes no folders")
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EACCES])
+def test_a_folder_that_cannot_be_flushed_takes_files_all_the_same(path, monkeypatch, number):
+    flush = os.fsync
+
+    def refuse(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    write(path)
+    assert path.read_text("utf-8") == "new"
+    replace_bytes(path, b"newer", temporary_beside(path))
+    assert path.read_bytes() == b"newer"
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_what_a_killed_program_left_is_removed(path):
     others = [path.with_name("kept"), temporary_beside(path.with_name("other"))]
-    for left in (temporary_beside(path), temporary_beside(path), *others):
+    just_now = temporary_beside(path)  # another program may be writing it
+    for left in (temporary_beside(path), temporary_beside(path), just_now, *others):
         left.write_bytes(b"half")
+        if left != just_now:
+            os.utime(left, (0.0, 0.0))
     remove_leftovers(path)
-    assert sorted(path.parent.iterdir()) == sorted([path, *others])
+    assert sorted(path.parent.iterdir()) == sorted([path, just_now, *others])
+
+
+def test_what_was_left_goes_when_the_file_is_written_again(path):
+    left, link = temporary_beside(path), path.parent / "link"
+    left.write_bytes(b"half")
+    os.utime(left, (0.0, 0.0))
+    link.symlink_to(path)
+    write(link)
+    assert sorted(path.parent.iterdir()) == sorted([path, link])
 
 
 # ---- what is found beforehand -------------------------------------------------------------------
@@ -197,6 +227,14 @@ def test_a_link_is_followed(path):
     assert link.is_symlink()
     assert path.read_text("utf-8") == "new"
     assert check_writable(link) == path.resolve()
+
+
+def test_a_link_to_itself(tmp_path):
+    link = tmp_path / "loop"
+    link.symlink_to(link)
+    refused(link, f"cannot write {link}: it is a link that leads back to itself")
+    with pytest.raises(OutputError, match="is also DATA"):
+        check_distinct({"--out": link}, {"DATA": link})
 
 
 def test_outputs_and_inputs_are_distinct(path):

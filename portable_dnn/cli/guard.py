@@ -1,8 +1,10 @@
 """A training run that is not lost: checkpoints, going on from one, and an orderly end."""
 
+import contextlib
 import shlex
 import sys
 import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,7 @@ from portable_dnn.cli.console import LOOK_SECONDS, Output
 from portable_dnn.cli.signals import Asked, Interrupted
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.devices import Device
-from portable_dnn.errors import DivergenceError, SettingError
+from portable_dnn.errors import DataError, DivergenceError, OutputError, SettingError
 from portable_dnn.experiment import describe_run
 from portable_dnn.files import check_writable
 from portable_dnn.intervals import Every
@@ -22,7 +24,8 @@ from portable_dnn.snapshot import Snapshot
 from portable_dnn.training import Progress
 
 if TYPE_CHECKING:
-    from portable_dnn.checkpoints import Found, Keeper
+    from portable_dnn.checkpoints import Found
+    from portable_dnn.keeper import Keeper
 
 __all__ = ["Guard", "check_needs_out"]
 
@@ -105,29 +108,34 @@ class Guard:
         ------
         SettingError
             If the checkpoints are those of another run.
+        DataError
+            If a checkpoint that may be whole cannot be read.
         OutputError
             If checkpoints cannot be written.
         """
         self._iterations = settings.iterations
         if self._out is None:
             return None
-        from portable_dnn.checkpoints import Found, Keeper, checkpoint_path, find
+        from portable_dnn.checkpoints import checkpoint_path, find, mark
+        from portable_dnn.keeper import Keeper
 
         run = self.described = describe_run(pictures, settings, device)
-        found = find(self._out, run) if self._resume else Found(None, [], [], ())
+        found = find(self._out, run) if self._resume else None
         if self._every != Every():
-            check_writable(checkpoint_path(self._out, settings.iterations))
+            check_writable(checkpoint_path(self._out, settings.iterations, mark(run)))
         self._keeper = Keeper(
             self._out,
             run,
             every=self._every,
             iterations=settings.iterations,
-            older=found.older,
+            found=found,
             warn=_warn,
         )
         self._keeper.sweep()
-        if self._resume:
-            self._tell(found)
+        if found is None:
+            _tell_of_unfinished(self._out, mark(run), settings.iterations)
+            return None
+        self._tell(found)
         return None if found.checkpoint is None else found.checkpoint.snapshot
 
     def _tell(self, found: "Found") -> None:
@@ -178,11 +186,15 @@ class Guard:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Turn an ended run into an exit code; one that went well is not kept waiting."""
-        self._asked.patient = False
-        if error is None:
+        """Have everything on the disk, and turn an ended run into an exit code."""
+        if error is not None and not isinstance(error, Exception):
+            self.abandon()  # the second signal: at once
             return
         newest = self.finish()
+        self._asked.patient = False
+        number = self._asked.number
+        if number is not None and isinstance(error, OSError) and not isinstance(error, OutputError):
+            raise typer.Exit(128 + number) from None  # the terminal is gone: nobody to tell
         if isinstance(error, Interrupted):
             self._say_how_to_go_on(error, newest)
             raise typer.Exit(error.exit_code) from None
@@ -192,6 +204,15 @@ class Guard:
             raise DivergenceError(
                 f"{error}; the last checkpoint before it is {newest}", error.iteration
             ) from None
+        if error is None and number is not None:
+            late = Interrupted(number, self._iterations)
+            self._output.line(f"stopped  by {late.cause} after the run: all of it is done")
+            raise typer.Exit(late.exit_code)
+
+    def abandon(self) -> None:
+        """Stop writing within a second."""
+        if self._keeper is not None:
+            self._keeper.abandon()
 
     def finish(self) -> Path | None:
         """Have everything on the disk, or give up within a second if that is interrupted.
@@ -211,15 +232,51 @@ class Guard:
 
     def _say_how_to_go_on(self, ended: Interrupted, newest: Path | None) -> None:
         """Say what an ended run leaves behind."""
-        said = f"stopped  by {ended.cause} after {ended.iteration} of {self._iterations} iterations"
-        self._output.line(said)
-        if newest is None:
+        # Where the terminal is gone, nobody reads it.
+        with contextlib.suppress(OSError):
+            for line in self._left_behind(ended, newest):
+                self._output.line(line)
+
+    def _left_behind(self, ended: Interrupted, newest: Path | None) -> Iterator[str]:
+        """Give the lines of it."""
+        done = ended.iteration
+        yield f"stopped  by {ended.cause} after {done} of {self._iterations} iterations"
+        saved = None if self._keeper is None else self._keeper.rescue()
+        if saved is not None:
+            yield f"kept     {saved}, since it cannot lie beside the model"
+            yield f"go on    move it beside {self._out}, then {_go_on(sys.argv[1:])}"
+        elif newest is None:
             where = "to keep it, name --out" if self._out is None else "no checkpoint was written"
-            self._output.line(f"nothing  of it is kept: {where}")
-            return
-        arguments = [argument for argument in sys.argv[1:] if argument != "--resume"]
-        self._output.line(f"kept     {newest}")
-        self._output.line(f"go on    {shlex.join(['portable-dnn', *arguments, '--resume'])}")
+            yield f"nothing  of it is kept: {where}"
+        else:
+            from portable_dnn.checkpoints import iteration_of
+
+            lost = done - iteration_of(newest)
+            note = f", {lost} iterations earlier: those are lost" if lost else ""
+            yield f"kept     {newest}{note}"
+            yield f"go on    {_go_on(sys.argv[1:])}"
+
+
+def _go_on(arguments: Sequence[str]) -> str:
+    """Write the command that goes on from a checkpoint; what follows `--` are no options."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options = [argument for argument in arguments[:end] if argument != "--resume"]
+    return shlex.join(["portable-dnn", *options, "--resume", *arguments[end:]])
+
+
+def _tell_of_unfinished(out: Path, run_mark: str, iterations: int) -> None:
+    """Say what a run that begins anew could have gone on from."""
+    from portable_dnn.checkpoints import list_checkpoints
+
+    try:
+        listed = list_checkpoints(out, run_mark)
+    except DataError:  # a folder may be written to that cannot be listed
+        return
+    if listed and listed[0][0] < iterations:
+        _warn(
+            f"{listed[0][1]} is of this very run, which begins anew: it stays until the run has "
+            "come as far; to go on from it, stop this and add --resume"
+        )
 
 
 def _warn(sentence: str) -> None:

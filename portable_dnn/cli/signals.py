@@ -1,6 +1,8 @@
-"""Ctrl-C and SIGTERM: the first lets an iteration end, the second ends the program at once."""
+"""Ctrl-C, SIGTERM, SIGHUP: the first lets an iteration end, the second ends the program at once."""
 
+import os
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +10,11 @@ from dataclasses import dataclass
 
 __all__ = ["Asked", "Interrupted", "caught"]
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# The last is what a terminal sends that is closed; Windows has none.
+_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+_GRACE = 1.0  # seconds for Python's handler, before a program that computes is ended from outside
 
 
 class Interrupted(Exception):  # noqa: N818 - not an error: it is what was asked for
@@ -29,7 +35,7 @@ class Interrupted(Exception):  # noqa: N818 - not an error: it is what was asked
 
     @property
     def exit_code(self) -> int:
-        """The shell's: 130 for Ctrl-C, 143 for SIGTERM."""
+        """The shell's: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP."""
         return 128 + self.number
 
     @property
@@ -48,10 +54,13 @@ class Asked:
         Whether the program looks here and ends by itself; if not, a signal ends it at once.
     number : int or None
         The signal, once there was one.
+    handled : int
+        How many signals Python has told of.
     """
 
     patient: bool = False
     number: int | None = None
+    handled: int = 0
 
     def check(self, iteration: int) -> None:
         """Raise `Interrupted` if somebody asked."""
@@ -61,7 +70,10 @@ class Asked:
 
 @contextmanager
 def caught() -> Iterator[Asked]:
-    """Catch both signals.
+    """Catch the signals.
+
+    Python tells of a signal between two of its own instructions. A library may compute for minutes
+    in one; a second signal that comes then ends the program from another thread.
 
     Yields
     ------
@@ -72,6 +84,7 @@ def caught() -> Iterator[Asked]:
     asked = Asked()
 
     def handle(number: int, _frame: object) -> None:
+        asked.handled += 1
         if asked.patient and asked.number is None:
             asked.number = number
         elif number == signal.SIGINT:
@@ -88,7 +101,39 @@ def caught() -> Iterator[Asked]:
         if handler is not signal.SIG_IGN:
             signal.signal(number, handle)
     try:
-        yield asked
+        with _watched(asked):
+            yield asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _watched(asked: Asked) -> Iterator[None]:
+    """Have a thread end the program at the second signal, if Python itself does not hear it."""
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+    over = threading.Event()
+    try:
+        threading.Thread(target=_watch, args=(ours, asked, over), daemon=True).start()
+    except RuntimeError:  # the system has no thread to give: a signal waits for Python
+        ours.close()
+    try:
+        yield
+    finally:
+        over.set()
+        signal.set_wakeup_fd(before)
+        theirs.close()
+
+
+def _watch(wakeup: socket.socket, asked: Asked, over: threading.Event) -> None:
+    """Read the numbers of signals as they come, until the other end is closed."""
+    come = 0
+    with wakeup:
+        while numbers := wakeup.recv(1):
+            come += numbers[0] in _SIGNALS
+            if come < 2 or asked.handled >= come or over.wait(_GRACE):
+                continue
+            if asked.handled < come:
+                os._exit(128 + numbers[0])

@@ -3,6 +3,7 @@
 import math
 import shlex
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -38,9 +39,11 @@ from portable_dnn.cli.results import show_cost, show_evaluations
 from portable_dnn.cli.signals import caught
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.devices import Device, choose_device
+from portable_dnn.errors import OutputError
 from portable_dnn.experiment import Experiment, run, start_parameters, training_pictures
 from portable_dnn.initializers import INITIALIZATIONS, parameters_hash
 from portable_dnn.settings import Settings
+from portable_dnn.snapshot import Snapshot
 from portable_dnn.training import Progress
 
 __all__ = ["train"]
@@ -133,14 +136,13 @@ def train(
         _show_start(output, pictures, settings, target)
         output.detail(f"start    {init} from seed {seed}, sha256 {parameters_hash(start)}")
         guard = Guard(out, every, resume=resume, output=output, asked=asked)
-        experiment = _run(output, pictures, settings, target, start, guard)
-        if experiment.history.compressed:
-            output.detail(f"span     {_saving(experiment)}")
-        _show_result(output, experiment)
-        try:
+        begin = guard.begin(pictures, settings, target)
+        with guard:  # until all is saved
+            experiment = _run(output, pictures, settings, target, start, guard, begin)
+            if experiment.history.compressed:
+                output.detail(f"span     {_saving(experiment)}")
+            _show_result(output, experiment)
             _save(output, experiment, pictures, out, history, plots)
-        finally:
-            guard.finish()  # its last checkpoints were written meanwhile
 
 
 def _save(
@@ -151,19 +153,33 @@ def _save(
     history: Path | None,
     plots: Path | None,
 ) -> None:
-    """Write what was asked for."""
+    """Write what was asked for; what cannot be written keeps nothing else from it."""
     from portable_dnn.reports import draw_plots, write_history
     from portable_dnn.store import save_model_somewhere
 
-    if out is not None:
-        save_model_somewhere(experiment.model, out)
-        output.line(f"model    {out}")
-    if history is not None:
-        write_history(experiment, shlex.join(["portable-dnn", *sys.argv[1:]]), history)
-        output.line(f"history  {history}")
-    if plots is not None:
-        for path in draw_plots(experiment, pictures, plots):
-            output.line(f"picture  {path}")
+    failures = []
+
+    def attempt(path: Path | None, write: Callable[[Path], Iterable[str]]) -> None:
+        if path is not None:
+            try:
+                for line in write(path):
+                    output.line(line)
+            except OutputError as error:
+                failures.append(error)
+
+    def save_model(path: Path) -> Iterator[str]:
+        save_model_somewhere(experiment.model, path)
+        yield f"model    {path}"
+
+    def save_history(path: Path) -> Iterator[str]:
+        write_history(experiment, shlex.join(["portable-dnn", *sys.argv[1:]]), path)
+        yield f"history  {path}"
+
+    attempt(out, save_model)
+    attempt(history, save_history)
+    attempt(plots, lambda path: (f"picture  {p}" for p in draw_plots(experiment, pictures, path)))
+    if failures:
+        raise type(failures[0])("; ".join(map(str, failures)))
     if out is None:
         output.detail("the model is not kept; to keep it, add --out model.h5")
 
@@ -175,18 +191,22 @@ def _run(
     device: Device,
     start: dict[str, HostArray],
     guard: Guard,
+    begin: Snapshot | None,
 ) -> Experiment:
     """Train, showing where it stands."""
-    begin = guard.begin(pictures, settings, device)
-    with guard, output.progress(settings.iterations) as bar:
+    with output.progress(settings.iterations) as bar:
 
         def show(progress: Progress) -> None:
             record = progress.record
-            if record is not None:
-                output.detail(
-                    f"cost after iteration {record.iteration:4d}: {show_cost(record.cost)}"
-                )
-            bar.move(progress.iteration + 1, None if record is None else record.cost)
+            try:
+                if record is not None:
+                    output.detail(
+                        f"cost after iteration {record.iteration:4d}: {show_cost(record.cost)}"
+                    )
+                bar.move(progress.iteration + 1, None if record is None else record.cost)
+            except OSError:  # the terminal may have been closed, which asks for the run's end
+                guard.look(progress)
+                raise
             guard.look(progress)
 
         return run(

@@ -1,21 +1,46 @@
 """`train --checkpoint-every` and `--resume`: nothing is lost, and nothing else changes."""
 
 import errno
+import hashlib
+import io
 import json
 import os
 import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import NamedTuple
 
+import h5py
 import numpy as np
 import pytest
 
-from portable_dnn import checkpoints
+from portable_dnn import experiment, keeper, store
 from portable_dnn.checkpoint import read_checkpoint
 from portable_dnn.checkpoints import list_checkpoints
+from portable_dnn.cli import guard
 from portable_dnn.cli.console import Bar
+from portable_dnn.errors import OutputError
+from portable_dnn.keeper import Keeper
 from portable_dnn.store import load_model
 
 RUN = ("--iterations", 55, "--layers", "3,2", "--learning-rate", 0.1)
 EVERY = ("--checkpoint-every", 10)
+
+
+class Kind(NamedTuple):
+    """A signal, what it is called, and the exit code after it."""
+
+    number: int
+    name: str
+    code: int
+
+
+SIGNALS = [Kind(signal.SIGINT, "Ctrl-C", 130), Kind(signal.SIGTERM, "SIGTERM", 143)]
+if hasattr(signal, "SIGHUP"):  # Windows has none
+    SIGNALS.append(Kind(signal.SIGHUP, "SIGHUP", 129))
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +70,13 @@ def iterations(folder, out="m.h5"):
     return [iteration for iteration, _ in list_checkpoints(folder / out)]
 
 
+def named(folder, iteration, out="m.h5"):
+    """The name of the one checkpoint of an iteration."""
+    (name,) = (path.name for n, path in list_checkpoints(folder / out) if n == iteration)
+    assert name.startswith(f"{out}.checkpoint-{iteration:010d}-")
+    return name
+
+
 @pytest.fixture
 def signals_at(monkeypatch):
     """Return a function that has signals sent when so many iterations are done."""
@@ -64,29 +96,29 @@ def signals_at(monkeypatch):
 
 
 @pytest.mark.parametrize("compress", ["on", "off"])
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("kind", SIGNALS, ids=lambda kind: kind.name)
 def test_stopped_and_gone_on_with(
-    portable_dnn_command, succeeds, signals_at, monkeypatch, folder, device, number, code, compress
+    portable_dnn_command, succeeds, signals_at, monkeypatch, folder, device, kind, compress
 ):
     command = (*train(device), *EVERY, "--compress", compress, "--history", "h.json")
     succeeds(*train(device, "whole.h5"), "--compress", compress, "--history", "whole.json")
     with monkeypatch.context():
-        signals_at(30, number)
+        signals_at(30, kind.number)
         stopped = portable_dnn_command(*command)
     monkeypatch.undo()
     monkeypatch.chdir(folder)
-    assert stopped.code == code
+    assert stopped.code == kind.code
     assert stopped.err == ""
-    name = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
     assert stopped.lines[-3:] == [
-        f"stopped  by {name} after 30 of 55 iterations",
-        "kept     m.h5.checkpoint-0000000030",
+        f"stopped  by {kind.name} after 30 of 55 iterations",
+        f"kept     {named(folder, 30)}",
         f"go on    portable-dnn {' '.join(map(str, command))} --resume",
     ]
     assert not (folder / "m.h5").exists()
     assert iterations(folder) == [30, 20]
+    name = named(folder, 30)
     rest = succeeds(*command, "--resume")
-    assert "resume   m.h5.checkpoint-0000000030: 30 of 55 iterations are done" in rest.lines
+    assert f"resume   {name}: 30 of 55 iterations are done" in rest.lines
     assert "cost after iteration" not in rest.out
     assert same_bits(folder)
     whole, gone_on = (json.loads((folder / n).read_text("utf-8")) for n in ("whole.json", "h.json"))
@@ -94,7 +126,7 @@ def test_stopped_and_gone_on_with(
         assert gone_on[key] == whole[key]
     assert iterations(folder) == [55, 50]
     again = succeeds(*command, "--resume")
-    assert "resume   m.h5.checkpoint-0000000055: 55 of 55 iterations are done" in again.lines
+    assert f"resume   {named(folder, 55)}: 55 of 55 iterations are done" in again.lines
     assert same_bits(folder)
 
 
@@ -152,17 +184,83 @@ def test_the_second_ctrl_c_ends_at_once(portable_dnn_command, signals_at, folder
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
 
 
-def test_a_signal_while_the_model_is_written(portable_dnn_command, monkeypatch, folder):
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no Ctrl-C to a child alone")
+def test_the_second_ctrl_c_ends_a_library_that_computes_for_minutes(folder):
+    program = (
+        "import hashlib, sys\n"
+        "from portable_dnn.cli import main\n"
+        "from portable_dnn.cli.console import Bar\n"
+        "def move(bar, now, cost=None):\n"
+        "    print('computing', flush=True)\n"
+        "    hashlib.pbkdf2_hmac('sha256', b'', b'', 2**31 - 1)\n"  # Python hears nothing meanwhile
+        "Bar.move = move\n"
+        "main()\n"
+    )
+    command = [sys.executable, "-c", program, *map(str, train()), "--quiet"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "computing\n"
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(60) == 130
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def signals_while_saving(monkeypatch):
+    """Return a function that has signals sent when the model's file is flushed."""
+
+    def send(*numbers):
+        flush, rest = os.fsync, [numbers]
+
+        def late(descriptor):
+            flush(descriptor)
+            for number in rest.pop() if rest else ():
+                signal.raise_signal(number)
+
+        monkeypatch.setattr(os, "fsync", late)
+
+    return send
+
+
+@pytest.mark.parametrize("kind", SIGNALS, ids=lambda kind: kind.name)
+def test_a_signal_while_the_model_is_written_lets_it_be_finished(
+    portable_dnn_command, succeeds, signals_while_saving, folder, kind
+):
+    succeeds(*train(out="whole.h5"))
+    signals_while_saving(kind.number)
+    outcome = portable_dnn_command(*train(), "--history", "h.json")
+    assert (outcome.code, outcome.err) == (kind.code, "")
+    assert outcome.lines[-3:] == [
+        "model    m.h5",
+        "history  h.json",
+        f"stopped  by {kind.name} after the run: all of it is done",
+    ]
+    assert same_bits(folder)
+
+
+def test_a_second_signal_while_the_model_is_written(
+    portable_dnn_command, signals_while_saving, folder
+):
     before = sorted(folder.iterdir())
-    flush = os.fsync
-
-    def late(descriptor):
-        flush(descriptor)
-        signal.raise_signal(signal.SIGTERM)
-
-    monkeypatch.setattr(os, "fsync", late)
+    signals_while_saving(signal.SIGTERM, signal.SIGTERM)
     assert portable_dnn_command(*train()).code == 143
     assert sorted(folder.iterdir()) == before
+
+
+def test_a_signal_after_the_last_look(portable_dnn_command, monkeypatch, folder):
+    evaluate = experiment.evaluate_input
+
+    def late(*arguments):
+        signal.raise_signal(signal.SIGINT)
+        return evaluate(*arguments)
+
+    monkeypatch.setattr(experiment, "evaluate_input", late)
+    assert portable_dnn_command(*train()).code == 130
+    assert load_model(folder / "m.h5").parameters
 
 
 def test_signals_are_left_as_they_were(succeeds):
@@ -216,10 +314,20 @@ def test_on_another_device_the_numbers_go_on(portable_dnn_command, succeeds, sig
         np.testing.assert_allclose(here[name], values, rtol=0, atol=bound)
 
 
+@pytest.fixture
+def each_is_written(monkeypatch):
+    """No checkpoint gives way to a newer one: each write is waited for."""
+    put = keeper.Background.put
+    monkeypatch.setattr(
+        keeper.Background, "put", lambda self, piece: (put(self, piece), self.wait())
+    )
+
+
+@pytest.mark.usefixtures("each_is_written")
 @pytest.mark.filterwarnings("always")
 def test_a_disk_that_is_full_for_a_while(portable_dnn_command, succeeds, monkeypatch, folder):
     succeeds(*train(out="whole.h5"))
-    replace, calls = checkpoints.replace_bytes, []
+    replace, calls = keeper.replace_bytes, []
 
     def full(*arguments):
         calls.append(arguments)
@@ -227,12 +335,7 @@ def test_a_disk_that_is_full_for_a_while(portable_dnn_command, succeeds, monkeyp
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         replace(*arguments)
 
-    monkeypatch.setattr(checkpoints, "replace_bytes", full)
-    # Each write is waited for, so that there are more than three for sure.
-    put = checkpoints.Background.put
-    monkeypatch.setattr(
-        checkpoints.Background, "put", lambda self, piece: (put(self, piece), self.wait())
-    )
+    monkeypatch.setattr(keeper, "replace_bytes", full)
     outcome = portable_dnn_command(*train(), *EVERY)
     assert outcome.code == 0
     assert outcome.err == (
@@ -253,14 +356,15 @@ def test_divergence_keeps_the_last_good_checkpoint(portable_dnn_command, folder)
     newest = iterations(folder)[0]
     # The cost of iteration k is that after k updates.
     assert f"at iteration {newest + 1}: " in line
-    assert line.endswith(f"the last checkpoint before it is m.h5.checkpoint-{newest:010d}")
-    kept = read_checkpoint(folder / f"m.h5.checkpoint-{newest:010d}")
+    assert line.endswith(f"the last checkpoint before it is {named(folder, newest)}")
+    kept = read_checkpoint(folder / named(folder, newest))
     assert all(np.isfinite(array).all() for array in kept.snapshot.state.values())
     assert not (folder / "m.h5").exists()
 
 
-def test_another_run_is_refused(refused, succeeds, make_data):
+def test_another_run_is_refused(refused, succeeds, make_data, folder):
     succeeds(*train(), *EVERY)
+    name = named(folder, 55)
     for change, said in (
         (("--learning-rate", 0.2), "learning_rate 0.1 there and 0.2 here"),
         (("--layers", "3"), "layers 3,2 there and 3 here"),
@@ -268,7 +372,7 @@ def test_another_run_is_refused(refused, succeeds, make_data):
         (("--iterations", 60), "iterations 55 there and 60 here"),
     ):
         sentence = refused(*train(), *EVERY, "--resume", *change)
-        assert sentence.startswith("m.h5.checkpoint-0000000055 is of another run: ")
+        assert sentence.startswith(f"{name} is of another run: ")
         assert said in sentence
     make_data(train=10, size=8)
     assert "its data are others" in refused(*train(), "--resume")
@@ -289,3 +393,243 @@ def test_no_place_for_checkpoints(refused, option):
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other limits")
 def test_a_name_that_is_too_long_for_a_checkpoint(refused):
     refused(*train(out="m" * 250 + ".h5"), *EVERY)
+
+
+# ---- what may be whole is not passed over --------------------------------------------------------
+
+
+def stopped_at_30(portable_dnn_command, monkeypatch, *arguments):
+    with monkeypatch.context() as patch:
+        move = Bar.move
+
+        def moved(bar, now, cost=None):
+            move(bar, now, cost)
+            if now == 30:
+                signal.raise_signal(signal.SIGINT)
+
+        patch.setattr(Bar, "move", moved)
+        return portable_dnn_command(*train(), *EVERY, *arguments)
+
+
+def upgraded(content):
+    """A whole checkpoint as a version to come might write it."""
+    made = io.BytesIO(content)
+    with h5py.File(made, "r+") as file:
+        file.attrs["format_version"] = 2
+    rest = made.getvalue()[512:]
+    first = f"portable_dnn checkpoint\nsha256 {hashlib.sha256(rest).hexdigest()}\n"
+    return (first + f"bytes {len(rest)}\n").encode().ljust(512, b"\0") + rest
+
+
+def test_one_of_a_newer_version_is_refused_and_stays(
+    portable_dnn_command, refused, monkeypatch, folder
+):
+    stopped_at_30(portable_dnn_command, monkeypatch)
+    for _, path in list_checkpoints(folder / "m.h5"):
+        path.write_bytes(upgraded(path.read_bytes()))
+    said = refused(*train(), *EVERY, "--resume")  # which also means that all files are as before
+    assert "upgrade portable_dnn; nothing is passed over that may be whole" in said
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EMFILE])
+def test_one_that_cannot_be_read_now_is_refused_and_stays(
+    portable_dnn_command, refused, monkeypatch, number
+):
+    stopped_at_30(portable_dnn_command, monkeypatch)
+    read = Path.read_bytes
+
+    def fail(path):
+        if ".checkpoint-0000000030" in path.name and not calls.pop():
+            raise OSError(number, os.strerror(number))
+        return read(path)
+
+    calls = [True, False, True]  # `refused` itself reads the folder before and after
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    assert f"cannot be read: {os.strerror(number)}; nothing" in refused(*train(), "--resume")
+
+
+@pytest.mark.filterwarnings("default")
+def test_of_a_damaged_and_a_whole_one_the_whole_one_stays(
+    portable_dnn_command, monkeypatch, folder
+):
+    stopped_at_30(portable_dnn_command, monkeypatch)
+    damaged = folder / named(folder, 30)
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    # One more is written, at 40, before the run ends.
+    monkeypatch.setattr(Keeper, "look", once_at(40))
+    outcome = portable_dnn_command(*train(), *EVERY, "--resume")
+    assert outcome.code == 0
+    assert iterations(folder) == [40, 20]
+
+
+def once_at(iteration):
+    def look(self, progress):
+        if progress.iteration + 1 == iteration:
+            self.keep(progress)
+
+    return look
+
+
+@pytest.mark.usefixtures("each_is_written")
+def test_the_files_of_another_run_stay(succeeds, portable_dnn_command, monkeypatch, folder):
+    stopped_at_30(portable_dnn_command, monkeypatch)
+    before = {path: path.read_bytes() for _, path in list_checkpoints(folder / "m.h5")}
+    succeeds(*train(), *EVERY, "--learning-rate", 0.2)
+    assert iterations(folder) == [55, 50, 30, 20]
+    assert all(path.read_bytes() == content for path, content in before.items())
+    # Both can be gone on with.
+    other = succeeds(*train(), *EVERY, "--learning-rate", 0.2, "--resume")
+    assert "55 of 55 iterations are done" in other.out
+    succeeds(*train(out="whole.h5"))
+    rest = succeeds(*train(), *EVERY, "--resume")
+    assert "30 of 55 iterations are done" in rest.out
+    assert same_bits(folder)
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_damaged_files_of_another_run_stay(portable_dnn_command, monkeypatch, folder):
+    stopped_at_30(portable_dnn_command, monkeypatch)
+    for _, path in list_checkpoints(folder / "m.h5"):
+        path.write_bytes(path.read_bytes()[:-1])
+    outcome = portable_dnn_command(*train(), *EVERY, "--learning-rate", 0.2, "--resume")
+    assert outcome.code == 0
+    assert "from the beginning" in outcome.out
+    assert iterations(folder) == [55, 50, 30, 20]
+
+
+@pytest.mark.filterwarnings("default")
+def test_resume_forgotten(portable_dnn_command, monkeypatch, folder):
+    stopped_at_30(portable_dnn_command, monkeypatch)
+    name = named(folder, 30)
+    outcome = portable_dnn_command(*train())
+    assert outcome.code == 0
+    assert outcome.err == (
+        f"portable-dnn: warning: {name} is of this very run, which begins anew: it stays until the "
+        "run has come as far; to go on from it, stop this and add --resume\n"
+    )
+    assert iterations(folder) == [30, 20]
+
+
+# ---- what the system refuses ---------------------------------------------------------------------
+
+
+def test_no_thread_to_be_had(succeeds, monkeypatch, folder):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    succeeds(*train(out="whole.h5"))
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    succeeds(*train(), *EVERY)
+    assert iterations(folder) == [55, 50]
+    assert same_bits(folder)
+
+
+def test_a_folder_with_the_name_of_a_checkpoint(succeeds, folder):
+    (folder / "m.h5.checkpoint-0000000001").mkdir()
+    succeeds(*train(), *EVERY, "--resume")
+    assert iterations(folder) == [55, 50]
+
+
+@pytest.mark.usefixtures("each_is_written")
+@pytest.mark.filterwarnings("default")
+def test_one_that_cannot_be_removed(portable_dnn_command, monkeypatch, folder):
+    unlink = os.unlink
+
+    def refuse(path, **options):
+        if ".checkpoint-0000000010" in str(path):
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        unlink(path, **options)
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    outcome = portable_dnn_command(*train(), *EVERY)
+    assert outcome.code == 0
+    assert outcome.err == (
+        "portable-dnn: warning: old checkpoints beside m.h5 cannot be removed: Operation not "
+        "permitted; they are left there\n"
+    )
+    assert iterations(folder) == [55, 50, 10]
+
+
+@pytest.mark.filterwarnings("default")
+def test_no_memory_for_a_checkpoint(portable_dnn_command, succeeds, monkeypatch, folder):
+    def none(*_arguments):
+        raise MemoryError
+
+    succeeds(*train(out="whole.h5"))
+    monkeypatch.setattr(keeper.CheckpointFormat, "to_bytes", none)
+    outcome = portable_dnn_command(*train(), *EVERY)
+    assert outcome.code == 0
+    assert outcome.err == (
+        "portable-dnn: warning: no checkpoint can be written beside m.h5: not enough memory; "
+        "training goes on, and the next interval tries again\n"
+    )
+    assert same_bits(folder)
+    assert iterations(folder) == []
+
+
+@pytest.mark.filterwarnings("default")
+def test_ctrl_c_with_a_full_disk(portable_dnn_command, succeeds, monkeypatch, folder, tmp_path):
+    succeeds(*train(out="whole.h5"))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    replace = keeper.replace_bytes
+
+    def full(path, *arguments):
+        if path.parent.parent != elsewhere:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(path, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keeper, "replace_bytes", full)
+        stopped = stopped_at_30(portable_dnn_command, monkeypatch)
+    assert stopped.code == 130
+    (kept,) = elsewhere.glob("*/m.h5.checkpoint-*")
+    assert stopped.lines[-2] == f"kept     {kept}, since it cannot lie beside the model"
+    assert stopped.lines[-1].startswith("go on    move it beside m.h5, then portable-dnn train ")
+    kept.rename(folder / kept.name)
+    assert "30 of 55 iterations are done" in succeeds(*train(), *EVERY, "--resume").out
+    assert same_bits(folder)
+
+
+def test_what_is_lost_is_said(portable_dnn_command, monkeypatch, folder):
+    keep = Keeper.keep
+    monkeypatch.setattr(
+        Keeper, "keep", lambda self, p: keep(self, p) if p.iteration + 1 == 20 else None
+    )
+    stopped = stopped_at_30(portable_dnn_command, monkeypatch)
+    assert f"kept     {named(folder, 20)}, 10 iterations earlier: those are lost" in stopped.lines
+
+
+def test_go_on_where_options_have_ended(portable_dnn_command, signals_at):
+    signals_at(1, signal.SIGINT)
+    command = ("train", *RUN, "--device", "cpu", "--out", "m.h5", "--", "data.h5")
+    stopped = portable_dnn_command(*command)
+    assert stopped.lines[-1].endswith(" --out m.h5 --resume -- data.h5")
+
+
+def test_the_history_is_saved_where_the_model_cannot_be(portable_dnn_command, monkeypatch, folder):
+
+    def refuse(model, path):
+        raise OutputError(f"cannot write {path}: No space left on device")
+
+    monkeypatch.setattr(store, "save_model", refuse)
+    outcome = portable_dnn_command(*train(), "--history", "h.json")
+    assert outcome.code == 1
+    assert "history  h.json" in outcome.lines
+    assert json.loads((folder / "h.json").read_text("utf-8"))["iteration"] == [0]
+
+
+def test_a_long_setting_does_not_hide_the_advice(refused, succeeds, monkeypatch):
+    with monkeypatch.context() as patch:
+        describe = guard.describe_run
+
+        def talkative(*arguments):
+            run = describe(*arguments)
+            return {**run, "settings": {**run["settings"], "x": {"deep": "y" * 9000}}}
+
+        patch.setattr(guard, "describe_run", talkative)
+        succeeds(*train(), *EVERY)
+    said = refused(*train(), *EVERY, "--resume")
+    assert said.endswith("leave out --resume to begin anew")
+    assert len(said) < 400

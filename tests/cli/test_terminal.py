@@ -98,3 +98,32 @@ def test_what_counts_as_a_terminal_may_be_forced(succeeds, data, monkeypatch):
         shown = succeeds(command, data, "--layers", "2", "--iterations", 101).out
         assert ESCAPE in shown
         assert "┏━" in shown
+
+
+def test_a_terminal_that_is_closed_leaves_a_checkpoint(data, folder):
+    """SIGHUP comes, and nothing can be written to the terminal any more."""
+    ours, theirs = pty.openpty()
+    command = ("train", data, "--layers", "2", "--iterations", 10**7, "--out", "m.h5")
+    program = (
+        "import fcntl, sys, termios\n"
+        "from portable_dnn.cli import main\n"
+        "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"  # its own terminal, as a shell has
+        "main()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, *map(str, command), "--device", "cpu"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    ) as process:
+        os.close(theirs)
+        written = b""
+        while b"cost after" not in written:
+            written += os.read(ours, 65536)
+        os.close(ours)
+        try:
+            assert process.wait(60) == 129
+        finally:
+            process.kill()
+    assert len(list(folder.glob("m.h5.checkpoint-*"))) == 1

@@ -21,13 +21,13 @@ import numpy as np
 import psutil
 
 from benchmarks.machine import describe
-from portable_dnn.checkpoints import Keeper
 from portable_dnn.data import read_dataset
 from portable_dnn.devices import choose_device, to_host
 from portable_dnn.experiment import describe_run, run
 from portable_dnn.history import History
 from portable_dnn.initializers import parameters_hash
 from portable_dnn.intervals import Every
+from portable_dnn.keeper import Keeper
 from portable_dnn.settings import Settings
 from portable_dnn.training import Progress
 from tests.durability.harness import make_data

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from portable_dnn import initialize_parameters_deep, place, to_host, train
+from portable_dnn.devices import choose_device
 from portable_dnn.errors import SettingError
 from portable_dnn.history import Norms
 from portable_dnn.snapshot import Snapshot
@@ -85,6 +86,24 @@ def test_it_stops_where_it_was_told_to(make_run):
     )
     assert {9, 18, 27, 36, 45, 54} <= set(seen)
     assert len(seen) < 30
+
+
+@pytest.mark.parametrize(
+    ("callback", "seconds", "waited_for"),
+    [(None, 1e9, False), (lambda _: None, 0.0, False), (lambda _: None, 1e9, True)],
+    ids=["unwatched", "after each", "by the clock"],
+)
+def test_the_device_is_waited_for_where_time_decides(
+    make_run, monkeypatch, device, callback, seconds, waited_for
+):
+    """Else a library that only queues steps would seem to take no time, and never be looked at."""
+    backend, calls = choose_device(device).backend, []
+    synchronize = backend.synchronize
+    monkeypatch.setattr(
+        backend, "synchronize", lambda name: (calls.append(name), synchronize(name))
+    )
+    make_run((30, 4, 1))(callback=callback, callback_seconds=seconds)
+    assert bool(calls) == waited_for
 
 
 def test_the_cost_of_progress_is_that_after_the_update(make_run):
