@@ -17,9 +17,9 @@ from portable_dnn.checkpoint import FORMAT, CheckpointFormat
 from portable_dnn.checkpoints import checkpoint_path, find
 from portable_dnn.errors import DataError
 from portable_dnn.snapshot import Snapshot
-from portable_dnn.training import Progress
+from portable_dnn.training import Progress, TrainedNetwork
 
-__all__ = ["checkpoints", "read_run", "read_sealed", "runs"]
+__all__ = ["checkpoints", "crc32", "go_on", "read_run", "read_sealed", "runs", "sealed"]
 
 _HEAD = 512  # bytes before HDF5's own
 _RUN = {
@@ -33,9 +33,9 @@ _X = np.arange(24, dtype=np.float64).reshape(6, 4) / 24
 _Y = np.array([[0.0, 1.0, 1.0, 0.0]])
 
 
-def _train(compress: str, **options: Any) -> None:
+def _train(compress: str, **options: Any) -> TrainedNetwork:
     """Train the small network that the checkpoints are of."""
-    train(_X, _Y, _START, num_iterations=9, record_every=3, compress=compress, **options)
+    return train(_X, _Y, _START, num_iterations=9, record_every=3, compress=compress, **options)
 
 
 def _snapshots() -> list[Snapshot]:
@@ -52,7 +52,7 @@ def _snapshots() -> list[Snapshot]:
     return [made[0], made[4], made[-1]]
 
 
-def _sealed(content: bytes) -> bytes:
+def sealed(content: bytes) -> bytes:
     """Give a file the checksum of what it holds."""
     rest = content[_HEAD:]
     text = f"{FORMAT}\nsha256 {hashlib.sha256(rest).hexdigest()}\nbytes {len(rest)}\n"
@@ -64,7 +64,7 @@ def checkpoints() -> list[bytes]:
     return [bytes(CheckpointFormat(_RUN).to_bytes(snapshot)) for snapshot in _snapshots()]
 
 
-def _crc32(data: bytes) -> bytes:
+def crc32(data: bytes) -> bytes:
     """Return an array's checksum as it stands in a file."""
     return b"%08x" % zlib.crc32(data)
 
@@ -85,11 +85,11 @@ def _layouts() -> dict[int, list[slice]]:
 def read_sealed(content: bytes, folder: Path) -> None:
     """Give a file the checksums of its content, and go on from it."""
     changed = bytearray(content)
-    *arrays, crc32 = _layouts().get(len(content), [slice(0, 0)])
-    sums = b"".join(_crc32(content[place]) for place in arrays)
-    if len(sums) == crc32.stop - crc32.start:
-        changed[crc32] = sums
-    _go_on(_sealed(bytes(changed)), folder)
+    *arrays, listed = _layouts().get(len(content), [slice(0, 0)])
+    sums = b"".join(crc32(content[place]) for place in arrays)
+    if len(sums) == listed.stop - listed.start:
+        changed[listed] = sums
+    go_on(sealed(bytes(changed)), folder)
 
 
 def runs() -> list[bytes]:
@@ -112,11 +112,11 @@ def read_run(content: bytes, folder: Path) -> None:
         file["run"] = np.frombuffer(text, np.uint8)
         file["counts"][...] = [*counts, 0, 0][:2]
         names = [name.decode() for name in file["names"][:]]
-        file["crc32"][...] = [_crc32(file[name][()].tobytes()) for name in names]
-    _go_on(_sealed(made.getvalue()), folder)
+        file["crc32"][...] = [crc32(file[name][()].tobytes()) for name in names]
+    go_on(sealed(made.getvalue()), folder)
 
 
-def _go_on(content: bytes, folder: Path) -> None:
+def go_on(content: bytes, folder: Path) -> None:
     """Find a checkpoint beside a model, as `--resume` does, and train on."""
     out = folder / "model.h5"
     checkpoint_path(out, 5).write_bytes(content)
@@ -124,7 +124,16 @@ def _go_on(content: bytes, folder: Path) -> None:
     if found.checkpoint is None:
         raise DataError(found.passed_over[0])
     snapshot = found.checkpoint.snapshot
-    _train("on" if snapshot.history.compressed else "off", begin=snapshot)
+    format_ = CheckpointFormat(_RUN)
+
+    def keep(progress: Progress) -> None:
+        format_.to_bytes(progress.snapshot)
+
+    # Its last records are shown, and checkpoints of it are written.
+    trained = _train(
+        "on" if snapshot.history.compressed else "off", begin=snapshot, callback=keep, stop_every=2
+    )
+    trained.history.dead_share[-1]
 
 
 _GOOD = checkpoints()[0]

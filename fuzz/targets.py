@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from fuzz import corpus, sealed
+from fuzz import corpus, forged, sealed
 from portable_dnn.activations import hidden_activations
 from portable_dnn.cli.options import parse_layers, parse_names
 from portable_dnn.data import import_folder, read_dataset, read_picture
@@ -93,6 +93,7 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
         "data": Target(corpus.data_files, _file("data.h5", read_dataset)),
         "model": Target(corpus.hdf5_models, _file("model.h5", load_model)),
         "checkpoint": Target(sealed.checkpoints, sealed.read_sealed),
+        "forged": Target(forged.programs, forged.read_forged),
         "run": Target(sealed.runs, sealed.read_run),
         "safetensors": Target(corpus.tensor_models, _file("model.safetensors", load_model)),
         "picture": Target(corpus.pictures, _file("picture", lambda path: read_picture(path, 4))),

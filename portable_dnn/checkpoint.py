@@ -18,7 +18,6 @@ import hashlib
 import io
 import json
 import math
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,19 +27,23 @@ import h5py
 import numpy as np
 
 from portable_dnn.backend import HostArray
+from portable_dnn.checkpoint_content import (
+    COLUMNS,
+    FORMAT,
+    FORMAT_VERSION,
+    checksum,
+    read_content,
+)
 from portable_dnn.errors import DamagedError, DataError
-from portable_dnn.hdf5 import check_memory, open_array, open_group, opened, read_array
-from portable_dnn.history import History, Record
+from portable_dnn.hdf5 import opened
+from portable_dnn.history import History
 from portable_dnn.memory import check_fits
 from portable_dnn.paths import existing_file
 from portable_dnn.snapshot import Snapshot
 
-__all__ = ["FORMAT_VERSION", "Checkpoint", "CheckpointFormat", "read_checkpoint"]
+__all__ = ["FORMAT", "FORMAT_VERSION", "Checkpoint", "CheckpointFormat", "read_checkpoint"]
 
-FORMAT = "portable_dnn checkpoint"
-FORMAT_VERSION = 1
 _BLOCK = 512  # the smallest user block that HDF5 knows
-_COLUMNS = tuple(f"history/{name}" for name in ("iteration", "cost", "dead_share", "gradient_norm"))
 _ROWS = 64  # records that the first layout has room for
 
 
@@ -107,7 +110,7 @@ class CheckpointFormat:
         self._add_records(snapshot.history, int(counts[1]))
         counts[...] = snapshot.iteration, records
         content = memoryview(self._content)
-        sums = b"".join(_checksum(content[place]) for place in self._places)
+        sums = b"".join(checksum(content[place]) for place in self._places)
         self._arrays["crc32"].view(np.uint8)[...] = np.frombuffer(sums, np.uint8)
         content[:_BLOCK] = _user_block(content[_BLOCK:])
         return self._content
@@ -150,7 +153,7 @@ class CheckpointFormat:
                 for name, array in arrays.items()
             },
         )
-        for name in _COLUMNS if before and before["counts"][1] else ():
+        for name in COLUMNS if before and before["counts"][1] else ():
             self._arrays[name][: len(before[name])] = before[name]
             self._arrays["counts"][1] = before["counts"][1]
         self._places = [place for name, place in places.items() if name != "crc32"]
@@ -182,13 +185,8 @@ def _empty_arrays(snapshot: Snapshot, run: Mapping[str, Any], rows: int) -> dict
         "run": np.frombuffer(json.dumps(told).encode(), np.uint8),
     }
     arrays["names"] = np.array([name.encode() for name in (*arrays, "names")])
-    arrays["crc32"] = np.zeros(len(arrays), f"S{len(_checksum(b''))}")
+    arrays["crc32"] = np.zeros(len(arrays), f"S{len(checksum(b''))}")
     return arrays
-
-
-def _checksum(data: bytes | memoryview) -> bytes:
-    """Return the checksum of an array's bytes; that of the file is the strong one."""
-    return b"%08x" % zlib.crc32(data)
 
 
 def _user_block(rest: bytes | memoryview) -> bytes:
@@ -214,18 +212,14 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     DamagedError
         If its checksum is wrong.
     DataError
-        If the file is no checkpoint, is from a newer version, or cannot be read now.
+        If the file is no checkpoint, is from a newer version, or cannot be read now; or if it is
+        whole, and yet not what this library writes.
     """
     path = Path(path)
     _check_whole(path)
     with opened(path, "a checkpoint") as file:
-        _check_version(file, path)
-        arrays = _read_arrays(file, path)
-    try:
-        return _checkpoint(path, arrays)
-    # Whole, and yet not what this library writes.
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
-        raise DataError(f"{path} is not a checkpoint that portable_dnn wrote: {error}") from error
+        run, snapshot = read_content(file, path)
+    return Checkpoint(path, run, snapshot)
 
 
 def _check_whole(path: Path) -> None:
@@ -243,67 +237,3 @@ def _check_whole(path: Path) -> None:
             if ours
             else f"{path} is damaged, or is not a checkpoint of portable_dnn"
         )
-
-
-def _check_version(file: h5py.File, path: Path) -> None:
-    """Refuse what a newer version wrote."""
-    version = file.attrs.get("format_version")
-    if not isinstance(version, np.integer) or version < 1:
-        raise DataError(f"{path}: format_version is {version}; a whole number from 1 is right")
-    if version > FORMAT_VERSION:
-        raise DataError(
-            f"{path} has format version {version}, newer than version {FORMAT_VERSION} that this "
-            "portable_dnn reads: upgrade portable_dnn"
-        )
-
-
-def _read_arrays(file: h5py.File, path: Path) -> dict[str, HostArray]:
-    """Read all arrays and compare each with its checksum."""
-    lists = {name: open_array(file, name, path) for name in ("names", "crc32")}
-    check_memory(lists.values(), path)
-    listed = {name: read_array(array) for name, array in lists.items()}
-    if any(array.ndim != 1 or array.dtype.kind != "S" for array in listed.values()):
-        raise DataError(f"{path}: names and crc32 must be lists of texts")
-    names = [name.decode(errors="replace") for name in listed["names"]]
-    found = {name: _open_nested(file, name, path) for name in names}
-    check_memory(found.values(), path)
-    arrays = {name: read_array(array) for name, array in found.items()}
-    sums = [_checksum(array.tobytes()) for array in arrays.values()]
-    if sums != list(listed["crc32"]):
-        raise DamagedError(f"{path} is damaged: an array has another checksum than is listed")
-    return arrays
-
-
-def _open_nested(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
-    """Open an array that may lie in a group."""
-    folder, _, last = name.rpartition("/")
-    if folder not in ("", "state", "history"):
-        raise DataError(f"{path}: there is no array {name} in a checkpoint")
-    group = open_group(file, folder, path) if folder else file
-    array = open_array(group, last, path)
-    if array.dtype.kind not in "fiuS":
-        raise DataError(f"{path}: {name} holds neither numbers nor plain text")
-    return array
-
-
-def _checkpoint(path: Path, arrays: Mapping[str, HostArray]) -> Checkpoint:
-    """Put the arrays together."""
-    run = json.loads(arrays["run"].tobytes())
-    iteration, records = (int(count) for count in arrays["counts"])
-    names = tuple(str(name) for name in run["gradient_norm"])
-    columns = [arrays[f"history/{name}"] for name in ("iteration", "cost", "dead_share")]
-    norms = arrays["history/gradient_norm"]
-    if norms.ndim != 2 or norms.shape[1] != len(names):
-        raise ValueError(f"its norms are of shape {norms.shape} for {len(names)} parameters")
-    if iteration < 0 or not 0 <= records <= min(len(column) for column in (*columns, norms)):
-        raise ValueError(f"it tells of {records} records and {iteration} iterations")
-    iterations, costs, dead = (column[:records].tolist() for column in columns)
-    history = History(str(run["start_sha256"]), bool(run["compressed"]))
-    for (number,), (cost,), shares, row in zip(
-        iterations, costs, dead, norms[:records].tolist(), strict=True
-    ):
-        told = tuple(None if math.isnan(share) else share for share in shares)
-        named = dict(zip(names, row, strict=True))
-        history.append(Record(int(number), float(cost), told, named))
-    state = {str(name): arrays[f"state/{name}"] for name in run["state"]}
-    return Checkpoint(path, run, Snapshot(iteration, state, history, str(run["products_sha256"])))

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from portable_dnn.errors import DataError
+from portable_dnn.limits import MOST_CLASS_NAME_LENGTH
+from portable_dnn.reasons import shortened
 
 __all__ = ["check_class_names"]
 
@@ -23,17 +25,24 @@ def check_class_names(names: Sequence[str]) -> tuple[str, ...]:
     Raises
     ------
     DataError
-        If they are not two, are the same, or one is empty or has characters that cannot be shown.
+        If they are not two, are the same, or one is empty, too long for tables and model files,
+        or has characters that cannot be shown.
     """
     for name in names:
+        if len(name) > MOST_CLASS_NAME_LENGTH:
+            raise DataError(
+                f"the class name {shortened(name)!r} has {len(name)} characters; at most "
+                f"{MOST_CLASS_NAME_LENGTH} would be right"
+            )
         if not name or not name.isprintable():
             raise DataError(
                 f"the class name {name!r} is empty or has characters that cannot be shown; "
                 "letters, digits and spaces would be right"
             )
     if len(names) != 2 or names[0] == names[1]:
+        found = shortened(", ".join(map(repr, names))) or "missing"
         raise DataError(
-            f"the class names are {', '.join(map(repr, names)) or 'missing'}; two different ones "
-            "would be right, of class 0 and class 1"
+            f"the class names are {found}; two different ones would be right, of class 0 "
+            "and class 1"
         )
     return tuple(names)

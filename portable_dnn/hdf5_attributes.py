@@ -33,9 +33,8 @@ def read_attribute(holder: h5py.HLObject, name: str, path: Path) -> Any:
 
     Returns
     -------
-    number, str, numpy.ndarray or h5py.Empty
-        A single text decoded from UTF-8, with a sign in the place of what is not; texts in an
-        array as bytes.
+    int, float, bool, str, None, or list of these
+        Texts decoded from UTF-8, with a sign in the place of what is not; None where it is empty.
 
     Raises
     ------
@@ -55,8 +54,18 @@ def read_attribute(holder: h5py.HLObject, name: str, path: Path) -> Any:
             f"{path}: {what} declares {show_bytes(size)}; at most "
             f"{show_bytes(MOST_ATTRIBUTE_BYTES)} are read"
         )
-    value = holder.attrs[name]
-    return value.decode(errors="replace") if isinstance(value, bytes) else value
+    return _plain(holder.attrs[name])
+
+
+def _plain(value: Any) -> Any:
+    """Turn what h5py gives for an attribute into plain numbers, texts and lists."""
+    if isinstance(value, h5py.Empty):
+        return None
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def write_attribute(holder: h5py.HLObject, name: str, value: Any, path: str | Path) -> None:

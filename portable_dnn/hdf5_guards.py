@@ -228,21 +228,27 @@ def check_memory(arrays: Iterable[h5py.Dataset], path: Path) -> None:
     Raises
     ------
     DataError
-        If they do not fit, or one is declared to be `MOST_RATIO` times larger than its bytes in
-        the file (from `MOST_UNSTORED_BYTES` on).
+        If they do not fit, or one, or all together, are declared to be `MOST_RATIO` times larger
+        than their bytes in the file (from `MOST_UNSTORED_BYTES` on).
     """
     arrays = list(arrays)
     check_fits(sum(map(_declared, arrays)), f"{path} declares")
+    largest = [max(_declared(array), chunk_bytes(array)) for array in arrays]
+    stored = [int(array.id.get_storage_size()) for array in arrays]
     size = path.stat().st_size
-    for array in arrays:
-        largest = max(_declared(array), chunk_bytes(array))
-        stored = min(int(array.id.get_storage_size()), size)
-        if largest > MOST_UNSTORED_BYTES and largest > MOST_RATIO * stored:
-            raise DataError(
-                f"{path}: {array.name.lstrip('/')} declares {show_bytes(largest)}, but only "
-                f"{show_bytes(stored)} are in the file; it must hold its data, compressed to a "
-                f"{MOST_RATIO}th at most"
-            )
+    for array, much, there in zip(arrays, largest, stored, strict=True):
+        _check_ratio(much, min(there, size), f"{path}: {array.name.lstrip('/')} declares")
+    # Many small arrays, or arrays that lie on each other, make a large one.
+    _check_ratio(sum(largest), min(sum(stored), size), f"{path}: its arrays together declare")
+
+
+def _check_ratio(declared: int, stored: int, what: str) -> None:
+    """Refuse what is declared and is neither in the file nor compressed as pictures can be."""
+    if declared > MOST_UNSTORED_BYTES and declared > MOST_RATIO * stored:
+        raise DataError(
+            f"{what} {show_bytes(declared)}, but only {show_bytes(stored)} are in the file; it "
+            f"must hold its data, compressed to a {MOST_RATIO}th at most"
+        )
 
 
 def filters_of(array: h5py.Dataset) -> list[int]:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from portable_dnn.activations import hidden_activations
-from portable_dnn.arrays import dtype_name
 from portable_dnn.backend import HostArray
 from portable_dnn.class_names import check_class_names
 from portable_dnn.errors import DataError, OutputError, SettingError, ShapeError
 from portable_dnn.model import Model
 from portable_dnn.pixels import PIXEL_SCALE
+from portable_dnn.reasons import shortened
 from portable_dnn.shapes import check_parameters
 
 __all__ = [
@@ -21,8 +21,8 @@ __all__ = [
     "FORMAT",
     "FORMAT_VERSION",
     "check_declared",
+    "check_described",
     "check_values",
-    "check_version",
     "describe",
     "put_together",
 ]
@@ -40,7 +40,6 @@ DESCRIPTION = (
 )
 """What a file says of a model, besides `format`, `format_version` and the parameters."""
 _FLOATS = (np.dtype("f4"), np.dtype("f8"))
-_MOST_SHOWN = 200
 
 
 def describe(model: Model, path: str | Path) -> dict[str, Any]:
@@ -80,32 +79,6 @@ def describe(model: Model, path: str | Path) -> dict[str, Any]:
         "pixel_scale": PIXEL_SCALE,
         "provenance": provenance,
     }
-
-
-def check_version(version: Any, path: Path) -> None:
-    """Refuse a file of a newer version, before anything else of it is read.
-
-    Parameters
-    ----------
-    version : object
-        What the file says.
-    path : Path
-        The file's path, for the message.
-
-    Raises
-    ------
-    DataError
-        If it is newer, or no version at all.
-    """
-    if not _is_whole(version) or version < 1:
-        raise DataError(
-            f"{path}: format_version is {_shown(version)}; a whole number from 1 is right"
-        )
-    if version > FORMAT_VERSION:
-        raise DataError(
-            f"{path} has format version {version}, newer than version {FORMAT_VERSION} that this "
-            "portable_dnn reads: upgrade portable_dnn"
-        )
 
 
 def check_declared(arrays: Mapping[str, Any], path: Path) -> list[str]:
@@ -164,55 +137,70 @@ def check_values(parameters: Mapping[str, HostArray], path: Path) -> None:
             raise DataError(f"{path}: {name} holds NaN or infinity")
 
 
-def put_together(described: Mapping[str, Any], parameters: Mapping[str, Any], path: Path) -> Model:
-    """Check the description against the parameters and make a model of both.
+def check_described(described: Mapping[str, Any], arrays: Mapping[str, Any], path: Path) -> None:
+    """Check the description against what the parameters are declared to be, before they are read.
 
     Parameters
     ----------
     described : mapping of str to object
         What the file says under the names of `DESCRIPTION`: plain numbers, texts, lists and, for
         the provenance, a dict. Anything may be wrong with them.
-    parameters : mapping of str to array
-        Those that `check_declared` and `check_values` let pass, on any device.
+    arrays : mapping of str to object
+        Those that `check_declared` let pass.
     path : Path
         The file's path, for the message.
-
-    Returns
-    -------
-    Model
 
     Raises
     ------
     DataError
         If the two do not fit together, or a name is unknown.
     """
-    dims = check_parameters(parameters)
+    dims = check_parameters(arrays)
+    dtype = arrays["W1"].dtype
     image_shape = _whole_numbers(described["image_shape"])
-    hidden = _texts(described["hidden"])
-    class_names = _texts(described["class_names"])
-    shown = {name: _shown(value) for name, value in described.items()}
+    hidden, class_names = (_texts(described[name]) for name in ("hidden", "class_names"))
+    shown = {name: shortened(value) for name, value in described.items()}
     wrong = ""
     if _whole_numbers(described["layer_dims"]) != dims:
-        wrong = f"layer_dims is {shown['layer_dims']}, but the parameters are those of {dims}"
+        parameters = shortened(dims)
+        wrong = f"layer_dims is {shown['layer_dims']}, but the parameters are those of {parameters}"
     elif len(image_shape) != 3 or min(image_shape) < 1 or _product(image_shape) != dims[0]:
         wrong = f"image_shape is {shown['image_shape']}, but W1 takes {dims[0]} features"
     elif dims[-1] != 1 or len(class_names) != 2:
         wrong = f"{dims[-1]} outputs for {len(class_names)} class names; 1 for 2 would be right"
     elif described["pixel_scale"] != PIXEL_SCALE:
         wrong = f"pixel_scale is {shown['pixel_scale']}; {PIXEL_SCALE} would be right"
-    elif described["dtype"] != dtype_name(parameters["W1"]):
-        wrong = f"dtype is {shown['dtype']}, but W1 is {dtype_name(parameters['W1'])}"
+    elif described["dtype"] != dtype.name:
+        wrong = f"dtype is {shown['dtype']}, but W1 is {dtype.name}"
     elif not isinstance(described["provenance"], dict):
         wrong = "provenance is not a JSON object"
     if wrong:
         raise DataError(f"{path}: {wrong}")
     try:
-        names = tuple(g.name for g in hidden_activations(hidden, len(dims) - 2))
+        hidden_activations(hidden, len(dims) - 2)
         check_class_names(class_names)
     except (SettingError, DataError) as error:
         raise DataError(f"{path}: {error}") from error
-    height, width, channels = image_shape
-    first, second = class_names
+
+
+def put_together(described: Mapping[str, Any], parameters: Mapping[str, Any]) -> Model:
+    """Make a model of a description and parameters.
+
+    Parameters
+    ----------
+    described : mapping of str to object
+        What `check_described` let pass.
+    parameters : mapping of str to array
+        What the description was checked against, on any device.
+
+    Returns
+    -------
+    Model
+    """
+    layers = len(described["layer_dims"]) - 2
+    names = tuple(g.name for g in hidden_activations(described["hidden"], layers))
+    height, width, channels = described["image_shape"]
+    first, second = described["class_names"]
     shape = height, width, channels
     return Model(parameters, names, (first, second), shape, described["provenance"])
 
@@ -231,12 +219,6 @@ def _texts(value: Any) -> tuple[str, ...]:
     """Read a flat list of texts; anything else is empty."""
     texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
     return tuple(value) if texts else ()
-
-
-def _shown(value: Any) -> str:
-    """Write what a file says for people; it may be long."""
-    text = str(value)
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
 
 
 def _product(sizes: tuple[int, ...]) -> int:

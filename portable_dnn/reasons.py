@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 
-__all__ = ["answers", "one_line", "words"]
+__all__ = ["answers", "one_line", "shortened", "words"]
 
-_MOST_SHOWN = 2_000  # characters
+_MOST_SHOWN = 2_000  # characters of a line
+_MOST_OF_A_VALUE = 200
 
 
 def one_line(text: str) -> str:
@@ -25,6 +26,23 @@ def one_line(text: str) -> str:
     if len(folded) > _MOST_SHOWN:
         folded = f"{folded[:_MOST_SHOWN]} …"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in folded)
+
+
+def shortened(value: object) -> str:
+    """Write a value from a file for people; it may be long.
+
+    Parameters
+    ----------
+    value : object
+        Anything.
+
+    Returns
+    -------
+    str
+        At most 200 characters of it, and a sign where something is left out.
+    """
+    text = str(value)
+    return text if len(text) <= _MOST_OF_A_VALUE else f"{text[:_MOST_OF_A_VALUE]}…"
 
 
 def words(error: BaseException) -> str:

@@ -90,7 +90,7 @@ def load_model(path: str | Path, device: Device | str = "cpu") -> Model:
     path = existing_file(path, "a model file")
     kind = store_safetensors if _has_suffix(path) or _has_header(path) else store_hdf5
     described, parameters = kind.read(path)
-    return put_together(described, place(parameters, device), path)
+    return put_together(described, place(parameters, device))
 
 
 def _has_suffix(path: Path) -> bool:

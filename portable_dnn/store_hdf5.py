@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 
 from portable_dnn.backend import HostArray
 from portable_dnn.errors import DataError
+from portable_dnn.format_version import check_format_version
 from portable_dnn.hdf5 import (
     check_memory,
     names_in,
@@ -29,9 +29,10 @@ from portable_dnn.json_objects import read_object
 from portable_dnn.model_checks import (
     DESCRIPTION,
     FORMAT,
+    FORMAT_VERSION,
     check_declared,
+    check_described,
     check_values,
-    check_version,
 )
 
 __all__ = ["read", "write"]
@@ -72,7 +73,7 @@ def write(
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, HostArray]]:
-    """Read a description and parameters that fit each other in dtype and shape.
+    """Read a description and parameters that fit each other.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, HostArray]]:
     Returns
     -------
     described : dict of str to object
-        Plain values under the names of `model_checks.DESCRIPTION`, not checked yet.
+        Plain values under the names of `model_checks.DESCRIPTION`.
     parameters : dict of str to numpy.ndarray
         Finite.
 
@@ -93,44 +94,33 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, HostArray]]:
     """
     with opened(path, "a model file") as file:
         _check_format(file, path)
-        parameters = _parameters(file, path)
-        described = {name: _plain(read_attribute(file, name, path)) for name in DESCRIPTION}
-    text = described["provenance"]
-    if isinstance(text, str):
-        described["provenance"] = read_object(text, f"{path}: provenance")
-    return described, parameters
+        described = {name: read_attribute(file, name, path) for name in DESCRIPTION}
+        text = described["provenance"]
+        if isinstance(text, str):
+            described["provenance"] = read_object(text, f"{path}: provenance")
+        return described, _parameters(file, described, path)
 
 
 def _check_format(file: h5py.File, path: Path) -> None:
     """Refuse what is not a model, or is a newer one."""
-    if "format" not in file.attrs or _plain(read_attribute(file, "format", path)) != FORMAT:
+    if "format" not in file.attrs or read_attribute(file, "format", path) != FORMAT:
         keys = ", ".join(sorted(names_in(file, path))[:_MOST_LISTED]) or "nothing"
         raise DataError(
             f"{path} is HDF5 but not a model of portable_dnn (it holds {keys}); "
             "'portable-dnn train --out' writes one"
         )
-    check_version(_plain(read_attribute(file, "format_version", path)), path)
+    check_format_version(read_attribute(file, "format_version", path), FORMAT_VERSION, path)
 
 
-def _parameters(file: h5py.File, path: Path) -> dict[str, HostArray]:
-    """Check the declared shapes of the parameters, then read them."""
+def _parameters(file: h5py.File, described: Mapping[str, Any], path: Path) -> dict[str, HostArray]:
+    """Check all that is declared of the parameters, then read them."""
     if _GROUP not in names_in(file, path):
         raise DataError(f"{path} lacks the group {_GROUP}; it is damaged or not a model")
     group = open_group(file, _GROUP, path)
     arrays = {name: open_array(group, name, path) for name in names_in(group, path)}
     names = check_declared(arrays, path)
+    check_described(described, arrays, path)
     check_memory(arrays.values(), path)
     parameters = {name: read_array(arrays[name]) for name in names}
     check_values(parameters, path)
     return parameters
-
-
-def _plain(value: Any) -> Any:
-    """Turn what h5py gives for an attribute into plain numbers, texts and lists."""
-    if isinstance(value, h5py.Empty):
-        return None
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    return [_plain(item) for item in value] if isinstance(value, list) else value

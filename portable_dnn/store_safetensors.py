@@ -12,13 +12,15 @@ from typing import Any
 
 from portable_dnn.backend import HostArray
 from portable_dnn.errors import DataError
+from portable_dnn.format_version import check_format_version
 from portable_dnn.json_objects import read_object
 from portable_dnn.model_checks import (
     DESCRIPTION,
     FORMAT,
+    FORMAT_VERSION,
     check_declared,
+    check_described,
     check_values,
-    check_version,
 )
 from portable_dnn.tensors import TensorFile, opened_tensors, write_tensors
 
@@ -41,6 +43,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, HostArray]]:
     with opened_tensors(path, "a model file") as file:
         described = _described(file, path)
         names = check_declared(file.arrays, path)
+        check_described(described, file.arrays, path)
         parameters: dict[str, HostArray] = {name: file.read(name) for name in names}
     check_values(parameters, path)
     return described, parameters
@@ -56,7 +59,7 @@ def _described(file: TensorFile, path: Path) -> dict[str, Any]:
             f"{path} is a safetensors file but not a model of portable_dnn (it holds {names}); "
             "'portable-dnn train --out' writes one"
         )
-    check_version(found.get("format_version"), path)
+    check_format_version(found.get("format_version"), FORMAT_VERSION, path)
     for name in DESCRIPTION:
         if name not in found:
             raise DataError(f"{path} lacks the entry {name}; it is damaged or not a model")

@@ -167,7 +167,7 @@ def train(
     if begin is None:
         compressed = span.choose(compress, X, parameters, num_iterations, device)
     else:
-        compressed = _check_begin(begin, start_hash, num_iterations, parameters)
+        compressed = _check_begin(begin, start_hash, num_iterations, record_every, parameters)
     held = _hold(X, parameters, compressed=compressed, xp=xp)
     history = History(start_hash, compressed) if begin is None else begin.history.copy()
     measured, plain = (
@@ -206,7 +206,11 @@ def _hold(X: Array, parameters: Parameters, *, compressed: bool, xp: Namespace) 
 
 
 def _check_begin(
-    begin: Snapshot, start_hash: str, num_iterations: int, parameters: Parameters
+    begin: Snapshot,
+    start_hash: str,
+    num_iterations: int,
+    record_every: int,
+    parameters: Parameters,
 ) -> bool:
     """Refuse a snapshot of another run; return whether that run was compressed."""
     if begin.history.start_hash != start_hash:
@@ -218,15 +222,26 @@ def _check_begin(
             f"the snapshot has {begin.iteration} iterations behind it, but the run is to have "
             f"{num_iterations}; as many or more would be right"
         )
-    names = begin.history.gradient_norm.names
-    hidden = {len(shares) for shares in begin.history.dead_share}
-    if (names and set(names) != set(parameters)) or not hidden <= {len(parameters) // 2 - 1}:
+    history = begin.history
+    expected = range(0, begin.iteration, record_every)
+    columns = (history.iteration, history.cost, history.dead_share, history.gradient_norm)
+    if {len(column) for column in columns} != {len(expected)} or any(
+        number != wanted for number, wanted in zip(history.iteration, expected, strict=True)
+    ):
+        raise SettingError(
+            f"the snapshot has {len(history.iteration)} records, but {begin.iteration} iterations "
+            f"with a record every {record_every} have {len(expected)}, the first of iteration 0; "
+            "go on with the interval between records that it began with"
+        )
+    names = history.gradient_norm.names
+    hidden = {len(shares) for shares in history.dead_share}
+    if (expected and set(names) != set(parameters)) or not hidden <= {len(parameters) // 2 - 1}:
         raise SettingError(
             f"the snapshot's records are of a network with {', '.join(names)} and "
             f"{max(hidden, default=0)} hidden layers, but this run's has {', '.join(parameters)}; "
             "go on with the network that the snapshot is of"
         )
-    return begin.history.compressed
+    return history.compressed
 
 
 def _check_products(begin: Snapshot, run: "_Run") -> None:

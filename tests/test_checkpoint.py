@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import math
 import zlib
 from dataclasses import replace
@@ -59,7 +60,7 @@ def same(a, b):
 @pytest.mark.parametrize("dead", [(), (None,), (0.25, None, 1.0)])
 @pytest.mark.parametrize("records", [0, 1, 64, 65, 300])
 def test_what_goes_in_comes_out(tmp_path, dtype, dead, records):
-    made = snapshot(7, records, dtype, dead)
+    made = snapshot(max(7, records), records, dtype, dead)
     path = tmp_path / "c"
     path.write_bytes(CheckpointFormat(RUN).to_bytes(made))
     found = read_checkpoint(path)
@@ -149,12 +150,119 @@ def remove(*names):
     return change
 
 
+def with_run(**entries):
+    def change(file):
+        run = json.loads(file["run"][()].tobytes())
+        replaced("run", np.frombuffer(json.dumps({**run, **entries}).encode(), np.uint8))(file)
+
+    return change
+
+
+def without_values(name):
+    def change(file):
+        del file[name]
+        file.create_dataset(name, data=h5py.Empty("f8"))
+
+    return change
+
+
+def unwritten(name, shape, dtype, **options):
+    """Declare an array of zeros or empty texts, and list its checksum."""
+
+    def change(file):
+        del file[name]
+        file.create_dataset(name, shape, dtype, **options)
+        if name != "names":
+            names = [n.decode() for n in file["names"][()]]
+            sums = [b"%08x" % zlib.crc32(file[n][()].tobytes()) for n in names]
+            file["crc32"][...] = np.array(sums)
+
+    return change
+
+
+def many_names(file):
+    del file["names"]
+    file["names"] = np.full(10_001, b"run")
+
+
+def version(value, **options):
+    def change(file):
+        del file.attrs["format_version"]
+        file.attrs.create("format_version", value, **options)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (replaced("counts", np.array([np.inf, 1.0])), "counts is float64"),
+        (replaced("counts", np.array([5, 1, 1])), "counts has 3 numbers"),
+        (replaced("counts", np.array([0, 1])), "1 records and 0 iterations"),
+        (replaced("history/iteration", np.full((64, 1), np.inf)), "iteration is float64"),
+        (replaced("history/iteration", np.full((64, 1), 3)), "rise from 0 to below 5"),
+        (replaced("history/cost", np.full((64, 1), np.nan)), "cost that is not finite"),
+        (replaced("history/cost", np.full((64, 1), b"1.0")), "cost is |S3"),
+        (replaced("history/dead_share", np.full((64, 1), 2.0)), "share that is not from 0 to 1"),
+        (replaced("history/gradient_norm", np.zeros((64, 3))), "norms of 4 parameters"),
+        (replaced("state/W1", np.zeros((2, 3), ">f8")), "W1 is >f8"),
+        (replaced("state/W1", np.zeros((2, 3), np.int64)), "W1 is int64"),
+        (without_values("counts"), "counts must hold numbers"),
+        (without_values("names"), "names must hold numbers"),
+        (without_values("state/W1"), "W1 must hold numbers"),
+        (without_values("history/cost"), "cost must hold numbers"),
+        (with_run(state=["W1", "W1"]), "state has the same text twice"),
+        (with_run(state=5), "state is not a list of texts"),
+        (with_run(state=["W3"]), "'state/W3' is missing"),
+        (with_run(gradient_norm="Wb12"), "gradient_norm is not a list"),
+        (with_run(start_sha256=None), "start_sha256 is not a text"),
+        # What is declared is not in the file: texts without end, and columns.
+        (unwritten("names", (10**6,), "S4", chunks=(10**5,), compression="gzip"), "not compressed"),
+        (unwritten("names", (10**6,), "S1"), "declares 1000000 bytes, but 0 are there"),
+        (many_names, "10001 names or"),
+        (unwritten("history/cost", (10**5, 1), "f8", chunks=(10**5, 1)), "in one piece"),
+        (unwritten("history/cost", (10**5, 1), "f8"), "declares 800000 bytes, but 0 are there"),
+        # The version is read with the checks of every attribute.
+        (version("x" * 50_000, dtype="S50000"), "format_version is x{200}…; a whole"),
+        (version("hello", dtype=h5py.string_dtype()), "text of variable length"),
+        (version(h5py.Empty("i4")), "format_version is None"),
+        (version(np.zeros(3, [("a", "i4")])), "neither numbers nor plain text"),
+        (version(2.0), "format_version is 2.0"),
+        (lambda file: version(file["counts"].ref)(file), "neither numbers nor plain text"),
+        (lambda file: file.attrs.__delitem__("format_version"), "lacks the attribute"),
+    ],
+)  # fmt: skip
+def test_whole_but_made_to_do_harm(path, change, said):
+    path.write_bytes(sealed(change))
+    with pytest.raises(DataError, match=said) as refused:
+        read_checkpoint(path)
+    assert len(str(refused.value)) < 500 + len(str(path))
+
+
+def test_arrays_that_lie_on_each_other(path):
+    """A hundred names of the same bytes."""
+    many = [f"state/{number}" for number in range(100)]
+
+    def change(file):
+        file[many[0]] = np.zeros(1000)
+        for name in many[1:]:
+            file[name] = file[many[0]]
+        names = [*(name.decode() for name in file["names"][()]), *many]
+        del file["names"], file["crc32"]
+        file["names"] = np.array([name.encode() for name in names])
+        file["crc32"] = np.array([b"%08x" % zlib.crc32(file[n][()].tobytes()) for n in names])
+
+    path.write_bytes(sealed(change))
+    with pytest.raises(DataError, match="declare more than the file holds"):
+        read_checkpoint(path)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (lambda file: file["state/W1"].__setitem__((0, 0), 1.0), "another checksum"),
         (lambda file: file.attrs.__setitem__("format_version", 2), "upgrade portable_dnn"),
-        (lambda file: file.attrs.__setitem__("format_version", "x"), "format_version is"),
+        (version(b"x", dtype="S1"), "format_version is x; a whole"),
         (remove("names"), "names is listed but cannot be found"),
         (remove("state"), "state is listed but cannot be found"),
         (remove("state/W1"), "W1 is listed"),

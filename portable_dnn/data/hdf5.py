@@ -22,6 +22,7 @@ from portable_dnn.hdf5 import (
     read_array,
     write_hdf5,
 )
+from portable_dnn.limits import MOST_ATTRIBUTE_BYTES, MOST_PICTURES_UNSEEN
 
 __all__ = ["describe_dataset", "read_dataset", "write_dataset"]
 
@@ -196,6 +197,7 @@ def _read_open_file(
     for x_key, y_key in present.values():
         check_declared(arrays[x_key], arrays[y_key], (x_key, y_key), path)
     check_memory([*arrays.values(), *([] if names is None else [names])], path)
+    _check_count(sum(arrays[x_key].shape[0] for x_key, _ in present.values()), path)
     sets = {
         name: ImageSet(
             images=checked_images(read_array(arrays[x_key]), x_key, path),
@@ -211,12 +213,21 @@ def _read_open_file(
     )
 
 
+def _check_count(pictures: int, path: Path) -> None:
+    """Refuse pictures of which the file cannot hold a byte each."""
+    if pictures > max(path.stat().st_size, MOST_PICTURES_UNSEEN):
+        raise DataError(
+            f"{path} declares {pictures} pictures, and the file has no room for them; it must hold "
+            "its data"
+        )
+
+
 def _class_names(array: h5py.Dataset, path: Path) -> tuple[str, str]:
     """Read the two classes' names; an array of objects is text, or it had not been opened."""
-    if array.shape != (2,) or array.dtype.kind not in "SO":
+    if array.shape != (2,) or array.dtype.kind not in "SO" or array.nbytes > MOST_ATTRIBUTE_BYTES:
         raise DataError(
             f"{path}: {_NAMES_KEY} has shape {array.shape} and dtype {array.dtype}; it must hold "
-            "two names, of class 0 and class 1"
+            "two names, of class 0 and class 1, in a megabyte at most"
         )
     try:
         first, second = (bytes(name).decode() for name in read_array(array))

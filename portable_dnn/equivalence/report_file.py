@@ -11,12 +11,14 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from portable_dnn.equivalence.report import SCHEMA, Report
 from portable_dnn.errors import DataError
 from portable_dnn.files import write_atomically
+from portable_dnn.limits import MOST_REPORT_BYTES
+from portable_dnn.memory import show_bytes
+from portable_dnn.paths import existing_file
 from portable_dnn.reasons import one_line
 
 __all__ = ["as_dict", "from_dict", "read_report", "write_report"]
 
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-_LARGEST = 64 * 2**20  # bytes; a report of a network of ten layers has about one MB
 
 
 def as_dict(report: Report) -> dict[str, Any]:
@@ -169,16 +171,20 @@ def read_report(path: str | Path) -> Report:
     Raises
     ------
     DataError
-        If it cannot be read, is not a report, or is one of another version of the layout.
+        If it is no plain file, cannot be read, is larger than `MOST_REPORT_BYTES`, is not a
+        report, or is one of another version of the layout.
     """
-    path = Path(path)
+    path = existing_file(path, "a report of 'portable-dnn compare --json'")
     try:
-        size = path.stat().st_size
-        if size > _LARGEST:
-            raise DataError(f"{path} has {size} bytes; a report has at most {_LARGEST}")
-        content = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(MOST_REPORT_BYTES + 1)  # it may grow while it is read
+        if len(content) > MOST_REPORT_BYTES:
+            raise DataError(f"{path} has more than the {show_bytes(MOST_REPORT_BYTES)} of a report")
+        plain = json.loads(content.decode())
     except OSError as error:
         raise DataError(f"cannot read the report {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
+        if isinstance(error, DataError):
+            raise
         raise DataError(f"{path} is not a report: it is not JSON ({error})") from error
-    return from_dict(content, str(path))
+    return from_dict(plain, str(path))

@@ -5,18 +5,18 @@ import shutil
 import subprocess
 import sys
 import zlib
-from types import SimpleNamespace
 
 import h5py
 import numpy as np
-import psutil
 import pytest
 
+from portable_dnn import memory, store_hdf5
 from portable_dnn.hdf5 import opened
 from portable_dnn.limits import (
     MOST_ATTRIBUTE_BYTES,
     MOST_NAME_LENGTH,
     MOST_NAMES,
+    MOST_PICTURES_UNSEEN,
     MOST_RATIO,
     MOST_UNSTORED_BYTES,
 )
@@ -53,10 +53,48 @@ def test_more_than_the_file_holds(changed, refused, options):
     assert "train_set_x declares 256.0 MB, but only 0.0 MB are in the file" in said
 
 
+def unwritten_model(layers):
+    """Return a change of a model file: layers that are declared and were never written."""
+
+    def change(file):
+        del file["parameters"]
+        for layer in range(1, layers + 1):
+            shape = (5000, 48 if layer == 1 else 5000)
+            file.create_dataset(f"parameters/W{layer}", shape, "f8", chunks=(500, 48))
+            file.create_dataset(f"parameters/b{layer}", (5000, 1), "f8", chunks=(5000, 1))
+        last = layers + 1
+        file.create_dataset(f"parameters/W{last}", (1, 5000), "f8", chunks=(1, 5000))
+        file.create_dataset(f"parameters/b{last}", data=np.zeros((1, 1)))
+
+    return change
+
+
+def test_many_arrays_that_are_not_there(changed, refused, monkeypatch):
+    monkeypatch.setattr(store_hdf5, "check_described", lambda *_: None)
+    path = changed("model", unwritten_model(4))
+    assert path.stat().st_size < 100_000
+    assert "its arrays together declare 602." in refused(path)
+
+
+def test_a_wrong_description_is_found_before_the_arrays_are_read(changed, refused, monkeypatch):
+    monkeypatch.setattr(store_hdf5, "read_array", pytest.fail)
+    assert "layer_dims is [48, 3, 1], but" in refused(changed("model", unwritten_model(2)))
+
+
+def test_many_pictures_of_nothing(changed, refused):
+    def change(file):
+        pictures(shape=(MOST_PICTURES_UNSEEN + 1, 1, 1, 3), chunks=(10**6, 1, 1, 3))(file)
+        del file["train_set_y"]
+        file.create_dataset("train_set_y", (MOST_PICTURES_UNSEEN + 1,), "u1", chunks=(10**6,))
+
+    path = changed("data", change)
+    assert path.stat().st_size < 10_000
+    assert "declares 1000001 pictures, and the file has no room for them" in refused(path)
+
+
 def test_ten_to_the_twelve_elements(changed, refused, monkeypatch):
     # Whatever the machine's memory.
-    free = SimpleNamespace(available=10**18)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
+    monkeypatch.setattr(memory, "free_host_memory", lambda: 10**18)
 
     def change(file):
         del file["train_set_y"]

@@ -160,5 +160,16 @@ def test_another_start_or_more_arrays_are_refused(make_run):
         other = replace(begin, history=replace(begin.history, **records))
         with pytest.raises(SettingError, match="records are of a network with"):
             run(begin=other)
+    for records in (
+        {"iteration": [1]},
+        {"iteration": [0, 20]},
+        {"cost": []},
+        {"gradient_norm": Norms()},
+    ):
+        other = replace(begin, history=replace(begin.history, **records))
+        with pytest.raises(SettingError, match="the interval between records that it began with"):
+            run(begin=other)
+    with pytest.raises(SettingError, match="4 iterations with a record every 3 have 2"):
+        run(begin=begin, record_every=3)
     with pytest.raises(SettingError, match="interval between stops is 0"):
         run(stop_every=0)
