@@ -15,6 +15,7 @@ placed on one, `jax_default_matmul_precision` becomes "highest" (true float32), 
 set it, in which case it stays and `versions` tells it.
 """
 
+import functools
 import os
 import sys
 from collections import OrderedDict
@@ -127,13 +128,34 @@ def to_host(array: Array) -> HostArray:
 def compile(step: Step) -> Stretch:
     """Return the step, and a loop over it, as programs of XLA, built when they are first called.
 
+    Steps that are equal share their programs: the second training of a process compiles nothing.
     The dicts keep their order, which JAX would change to the alphabet's.
+    """
+    loop = _loop()
+
+    def run(
+        state: dict[str, Array], data: Any, signs: Array, times: int = 1
+    ) -> tuple[Measurements, dict[str, Array]]:
+        measurements, after = loop(step, OrderedDict(state), data, signs, times)
+        return dict(measurements), dict(after)
+
+    return run
+
+
+@functools.cache
+def _loop() -> Callable[..., Any]:
+    """Return the loop over a step, compiled for each step, shapes and device that it meets.
+
+    One program, whatever `times` is: XLA rounds a step alone otherwise than a step in a loop, so
+    with two programs the numbers would depend on where somebody looks.
     """
     import jax
 
     # Measured on the published shapes (JAX 0.10, two cores), an iteration eager and compiled: 9.3
     # and 4.6 ms in float64, 5.3 and 1.8 ms in float32, for 0.4 s of compiling.
-    def repeated(state: OrderedDict[str, Array], data: Any, signs: Array, times: Array) -> Any:
+    def repeated(
+        step: Step, state: OrderedDict[str, Array], data: Any, signs: Array, times: Array
+    ) -> Any:
         def ordered(_: Array, carried: Any) -> Any:
             measurements, after = step(dict(carried[1]), data, signs)
             return OrderedDict(measurements), OrderedDict(after)
@@ -142,17 +164,7 @@ def compile(step: Step) -> Stretch:
         nothing = jax.tree.map(lambda kind: jax.numpy.zeros(kind.shape, kind.dtype), kinds)
         return jax.lax.fori_loop(0, times, ordered, (nothing, state))
 
-    # One program, whatever `times` is: XLA rounds a step alone otherwise than a step in a loop, so
-    # with two programs the numbers would depend on where somebody looks.
-    loop = jax.jit(repeated)
-
-    def run(
-        state: dict[str, Array], data: Any, signs: Array, times: int = 1
-    ) -> tuple[Measurements, dict[str, Array]]:
-        measurements, after = loop(OrderedDict(state), data, signs, times)
-        return dict(measurements), dict(after)
-
-    return run
+    return jax.jit(repeated, static_argnums=0)
 
 
 def versions() -> dict[str, str]:

@@ -7,7 +7,7 @@ or turns into NaN for any finite `Z`.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -293,6 +293,7 @@ def get_activation(name: str | Activation) -> Activation:
     )
 
 
+@cache  # so that equal names give equal activations, and equal steps
 def _leaky(name: str, setting: str) -> Activation:
     """Bind the slope of a leaky ReLU."""
     try:

@@ -102,6 +102,44 @@ def test_python_numbers_are_not_rounded_to_float32(jax):
         np.testing.assert_array_equal(backend.to_host(got), expected)
 
 
+def test_equal_steps_share_a_program(jax):
+    from portable_dnn.activations import hidden_activations
+    from portable_dnn.step import make_step
+
+    def compiled():
+        names = ("relu", "leaky_relu:0.1", "tanh")
+        return make_step(hidden_activations(names, 3), 0.25, measured=True, xp=jax.numpy)
+
+    one, other = compiled(), compiled()
+    assert one == other
+    assert hash(one) == hash(other)
+
+    traced = []
+
+    class Step:
+        def __init__(self, rate):
+            self.rate = rate
+
+        def __eq__(self, other):
+            return self.rate == other.rate
+
+        def __hash__(self):
+            return hash(self.rate)
+
+        def __call__(self, state, data, signs):
+            traced.append(self.rate)
+            return {"cost": signs}, {"W": self.rate * state["W"]}
+
+    W = jax.numpy.ones((2, 2))
+    results = [
+        float(backend.compile(Step(rate))({"W": W}, W, W, 3)[1]["W"][0, 0])
+        for rate in (2.0, 3.0, 2.0, 3.0)
+    ]
+    assert results == [8.0, 27.0, 8.0, 27.0]
+    assert traced.count(2.0) == traced.count(3.0)
+    assert len(traced) <= 4
+
+
 def test_a_compiled_step_keeps_the_order_of_its_dicts(jax):
     backend = get_backend("jax")
     parameters = {
