@@ -71,14 +71,14 @@ def test_other_bits_that_are_right_on_both_machines(succeeds, saved):
     def other_machine(report):
         report["tested"]["device"] = "cupy:cuda:0"
         product(report)["tested"]["digest"] = "0" * 64
-        report["free_run"]["costs_tested"][2] += 1e-8
+        report["free_run"]["costs_tested"][1] += 1e-8
 
     saved(other_machine)
     outcome = succeeds(*COMPARE)
     assert verdict(outcome).startswith(
         "Rounding only: every operation of numpy:cpu and of cupy:cuda:0 of other.json is"
     )
-    assert re.search(r"the costs part at iteration 2 and are at most 1\.0e-08 apart", outcome.out)
+    assert re.search(r"the costs part at iteration \d and are at most 1\.0e-08 apart", outcome.out)
 
 
 def test_a_saved_run_that_is_wrong(portable_dnn_command, saved):
@@ -156,8 +156,8 @@ def test_another_data_set_is_named(refused, saved, make_data, monkeypatch):
 
 
 def test_another_layout_is_named(refused, saved):
-    saved(changed("schema", 2))
-    assert refused(*COMPARE).startswith("other.json has layout version 2; this portable-dnn reads")
+    saved(changed("schema", 1))
+    assert refused(*COMPARE).startswith("other.json has layout version 1; this portable-dnn reads")
 
 
 # Damaged and hostile files: one sentence, no traceback, nothing written
