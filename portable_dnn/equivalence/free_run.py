@@ -213,15 +213,13 @@ def _moved_runs(
 ) -> list[Run]:
     """Train the reference again from starts that are moved by what one step makes between sides."""
     ours, theirs = tested.parameters.get(1, start), reference.parameters.get(1, start)
-    # Every step rounds each parameter once, to u of it, also where the first gave the same bits.
-    u = unit_roundoff(X.dtype)
     noise = {
-        name: max(
-            float(np.sqrt(np.mean((ours[name].astype(np.float64) - theirs[name]) ** 2))),
-            u * float(np.sqrt(np.mean(theirs[name].astype(np.float64) ** 2))),
-        )
+        name: float(np.sqrt(np.mean((ours[name].astype(np.float64) - theirs[name]) ** 2)))
         for name in start
     }
+    if not any(noise.values()):  # the first step gave the same bits: a later one rounds otherwise
+        u = unit_roundoff(X.dtype)
+        noise = {name: u * float(np.sqrt(np.mean(array**2))) for name, array in theirs.items()}
     runs = []
     for draw in range(DRAWS):
         random = np.random.RandomState(draw)
