@@ -164,7 +164,8 @@ def _loop() -> Callable[..., Any]:
         nothing = jax.tree.map(lambda kind: jax.numpy.zeros(kind.shape, kind.dtype), kinds)
         return jax.lax.fori_loop(0, times, ordered, (nothing, state))
 
-    return jax.jit(repeated, static_argnums=0)
+    loop: Callable[..., Any] = jax.jit(repeated, static_argnums=0)
+    return loop
 
 
 def versions() -> dict[str, str]:

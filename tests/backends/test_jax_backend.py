@@ -132,7 +132,7 @@ def test_equal_steps_share_a_program(jax):
 
     W = jax.numpy.ones((2, 2))
     results = [
-        float(backend.compile(Step(rate))({"W": W}, W, W, 3)[1]["W"][0, 0])
+        float(get_backend("jax").compile(Step(rate))({"W": W}, W, W, 3)[1]["W"][0, 0])
         for rate in (2.0, 3.0, 2.0, 3.0)
     ]
     assert results == [8.0, 27.0, 8.0, 27.0]
