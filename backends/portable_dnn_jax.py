@@ -23,9 +23,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import psutil
 
 from portable_dnn.backend import Array, Check, HostArray, Measurements, Namespace, Step, Stretch
+from portable_dnn.memory import free_host_memory
 from portable_dnn.reasons import answers, words
 
 name = "jax"
@@ -75,7 +75,7 @@ def devices() -> tuple[str, ...]:
 def free_memory(device: str) -> int | None:
     """Memory in bytes: of a card what JAX may still take, of the host what needs no swapping."""
     if device.startswith("cpu"):
-        return int(psutil.virtual_memory().available)
+        return free_host_memory()
     statistics = _devices()[device].memory_stats()
     return int(statistics["bytes_limit"] - statistics["bytes_in_use"]) if statistics else None
 

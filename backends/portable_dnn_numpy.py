@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import array_api_compat.numpy as xp
 import numpy as np
-import psutil
 
 from portable_dnn.backend import Array, Check, HostArray, Namespace, Step, Stretch
+from portable_dnn.memory import free_host_memory
 from portable_dnn.stretch import one_by_one
 
 name = "numpy"
@@ -23,8 +23,8 @@ def devices() -> tuple[str, ...]:
 
 
 def free_memory(device: str) -> int | None:
-    """Memory that the operating system can give without swapping, in bytes."""
-    return int(psutil.virtual_memory().available)
+    """Memory that this process can have without swapping, in bytes."""
+    return free_host_memory()
 
 
 def synchronize(device: str) -> None:

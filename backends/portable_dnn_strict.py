@@ -7,9 +7,9 @@ mixed, stand in for a machine with several GPUs. It computes with NumPy undernea
 from collections.abc import Iterator
 
 import numpy as np
-import psutil
 
 from portable_dnn.backend import Array, Check, HostArray, Namespace, Step, Stretch
+from portable_dnn.memory import free_host_memory
 from portable_dnn.stretch import one_by_one
 
 name = "strict"
@@ -39,7 +39,7 @@ def devices() -> tuple[str, ...]:
 
 def free_memory(device: str) -> int | None:
     """Memory of the host in bytes, where every pretend device lives."""
-    return int(psutil.virtual_memory().available)
+    return free_host_memory()
 
 
 def synchronize(device: str) -> None:

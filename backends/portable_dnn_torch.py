@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import psutil
 
 from portable_dnn.backend import Array, Check, HostArray, Measurements, Namespace, Step, Stretch
+from portable_dnn.memory import free_host_memory
 from portable_dnn.reasons import answers, words
 from portable_dnn.stretch import one_by_one
 
@@ -60,7 +60,7 @@ def free_memory(device: str) -> int | None:
     import torch
 
     if device == "cpu":
-        return int(psutil.virtual_memory().available)
+        return free_host_memory()
     return int(torch.cuda.mem_get_info(device)[0])
 
 

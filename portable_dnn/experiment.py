@@ -168,7 +168,8 @@ def run(
     check_sizes_agree(data)
     images = pictures.images
     dims = settings.layer_dims(_features(pictures))
-    needs = Needs(dims, len(pictures.labels), settings.dtype, settings.compress == "on")
+    tested = 0 if data.test is None else len(data.test.labels)
+    needs = Needs(dims, len(pictures.labels), settings.dtype, settings.compress == "on", tested)
     check_room(needs, device)
     if start is None:
         start = start_parameters(data, settings)
@@ -206,14 +207,10 @@ def run(
             "seconds": seconds,
         },
     )
-    return Experiment(
-        model,
-        history,
-        evaluate_input(scale_pixels(X, settings.dtype), Y, model),
-        None if data.test is None else evaluate(data.test, model),
-        seconds,
-        start,
-    )
+    with explained_shortage(needs, device):
+        training = evaluate_input(scale_pixels(X, settings.dtype), Y, model)
+        test = None if data.test is None else evaluate(data.test, model)
+    return Experiment(model, history, training, test, seconds, start)
 
 
 def _from_this_start(begin: Snapshot, start: dict[str, HostArray]) -> Snapshot:

@@ -38,6 +38,8 @@ ERROR_FILE = "error.json"
 _PERIOD = 0.05
 # What Python and the libraries take themselves, at most.
 _OWN_MEMORY = 300_000_000
+# Bytes of what it said on the standard error that are looked at, from the end.
+_MOST_SAID = 1_000
 # One thread each, since threads cost address space; and no plug-ins, even before h5py is asked.
 _ENVIRONMENT = {
     **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
@@ -169,14 +171,29 @@ def _refusal(folder: Path, code: int, said: Path) -> str:
     if -code == getattr(signal, "SIGXCPU", 0):
         return _TIME
     if code < 0:
-        end = f"crashed ({signal.Signals(-code).name})"
+        end = f"crashed ({_signal_name(-code)})"
     else:
-        *_, last = said.read_bytes()[-1000:].decode(errors="replace").splitlines() or [hex(code)]
-        end = f"failed ({last})"
+        end = f"failed ({_last_line(said) or hex(code)})"
     return (
         f"{{subject}} was not read: the process that read it {_quoted(end)}, within the limits of "
         "--isolate, {limits}; the file is damaged or made to do harm, and nothing of it was used"
     )
+
+
+def _signal_name(number: int) -> str:
+    """Name a signal; those for real-time use have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _last_line(said: Path) -> str:
+    """Read the last line of a file, of which only the end is looked at."""
+    with said.open("rb") as file:
+        file.seek(max(0, said.stat().st_size - _MOST_SAID))
+        *_, last = file.read(_MOST_SAID).decode(errors="replace").splitlines() or [""]
+    return str(last)
 
 
 def _quoted(text: str) -> str:

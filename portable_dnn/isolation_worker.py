@@ -31,6 +31,12 @@ def main() -> None:
         _leave(folder, "", memory=True)
     except PortableDnnError as error:
         _leave(folder, str(error), memory=False)
+    except BaseException as error:
+        # What libraries written in Rust raise, such as safetensors' where Python has no memory
+        # left for an object; it is no Exception, and cannot be imported.
+        if type(error).__name__ != "PanicException":
+            raise
+        _leave(folder, "", memory=True)
     raise SystemExit(0)
 
 

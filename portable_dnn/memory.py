@@ -2,6 +2,7 @@
 
 import psutil
 
+from portable_dnn.cgroups import cgroup_memory_left
 from portable_dnn.errors import DataError
 from portable_dnn.process_limits import address_space_left
 
@@ -36,8 +37,18 @@ def check_fits(needed: int, what: str, available: int | None = None) -> None:
 
 
 def free_host_memory() -> int:
-    """Return the bytes that this process can have without swapping."""
-    return min(int(psutil.virtual_memory().available), address_space_left())
+    """Return the bytes that this process can have without swapping.
+
+    Every backend that computes on the host asks here.
+
+    Returns
+    -------
+    int
+        The least of what the machine has free, and what is left of the process's limit
+        (`ulimit -v`) and of its control group's (containers, batch queues).
+    """
+    available = int(psutil.virtual_memory().available)
+    return min(available, address_space_left(), cgroup_memory_left())
 
 
 def show_bytes(count: int) -> str:

@@ -9,7 +9,7 @@ from portable_dnn.devices import Device
 from portable_dnn.errors import DataError
 from portable_dnn.memory import free_host_memory, show_bytes
 
-__all__ = ["Needs", "check_room", "explained_shortage", "is_shortage"]
+__all__ = ["Needs", "check_room", "explained_shortage", "is_shortage", "shortage"]
 
 _SIZES = {"float64": 8, "float32": 4}
 
@@ -28,22 +28,28 @@ class Needs:
         To compute in.
     compressed : bool
         Whether layer 1 is trained in the span of the pictures.
+    tested : int
+        Pictures that the network is held against after training.
     """
 
     dims: tuple[int, ...]
     pictures: int
     dtype: str
     compressed: bool = False
+    tested: int = 0
 
     @property
     def bytes(self) -> int:
         """About how many bytes, on the device."""
         m = self.pictures
         weights = sum(a * b for a, b in pairwise(self.dims))
-        # X; start, parameters and gradients; the activations and their derivatives.
-        numbers = self.dims[0] * m + 3 * weights + 2 * sum(self.dims[1:]) * m
+        # Of a picture: its numbers; the activations and their derivatives.
+        each = self.dims[0] + 2 * sum(self.dims[1:])
         # The pictures' products with each other, and one that is added to them, in float64.
-        return numbers * _SIZES[self.dtype] + (2 * 8 * m * m if self.compressed else 0)
+        products = 2 * 8 * m * m if self.compressed else 0
+        # Start, parameters and gradients; after training the gradients and products are gone.
+        training = (each * m + 3 * weights) * _SIZES[self.dtype] + products
+        return max(training, (each * self.tested + 2 * weights) * _SIZES[self.dtype])
 
 
 def check_room(needs: Needs, device: Device) -> None:
@@ -119,6 +125,26 @@ def is_shortage(error: BaseException) -> bool:
     )
 
 
+def shortage(error: BaseException) -> str:
+    """Say that memory has run out where it is not known for what.
+
+    Parameters
+    ----------
+    error : BaseException
+        Of which `is_shortage` is true.
+
+    Returns
+    -------
+    str
+        A sentence.
+    """
+    reason = " ".join(str(error).split())
+    return (
+        f"not enough memory{f' ({reason})' if reason else ''}: {show_bytes(free_host_memory())} "
+        "are free on the host now; use fewer pictures, smaller layers or --dtype float32"
+    )
+
+
 def _free(device: Device) -> int:
     """Return the free bytes of a device, or of the host where it has none of its own."""
     free = device.backend.free_memory(device.name)
@@ -130,8 +156,8 @@ def _sentence(needs: Needs, free: int) -> str:
     if needs.bytes <= free:
         return (
             f"this run makes about {show_bytes(needs.bytes)} of data, and "
-            f"{show_bytes(free)} are free now, so something else took memory meanwhile; try "
-            "again, or with float32 or fewer pictures"
+            f"{show_bytes(free)} are free now: more was needed at once, or something else took "
+            "memory meanwhile; try again, or with float32 or fewer pictures"
         )
     return (
         f"this run makes about {show_bytes(needs.bytes)} of data, but only "

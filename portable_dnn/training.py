@@ -25,6 +25,7 @@ from portable_dnn.loop import Steps, first_not_finite, iterate, measure_once
 from portable_dnn.network import check_network
 from portable_dnn.optimizers import check_learning_rate
 from portable_dnn.pixels import are_pixels, scale_pixels
+from portable_dnn.reasons import shortened
 from portable_dnn.shapes import check_layer_dims
 from portable_dnn.snapshot import Snapshot, array_hash, place_state
 from portable_dnn.step import make_step
@@ -237,9 +238,9 @@ def _check_begin(
     hidden = {len(shares) for shares in history.dead_share}
     if (expected and set(names) != set(parameters)) or not hidden <= {len(parameters) // 2 - 1}:
         raise SettingError(
-            f"the snapshot's records are of a network with {', '.join(names)} and "
-            f"{max(hidden, default=0)} hidden layers, but this run's has {', '.join(parameters)}; "
-            "go on with the network that the snapshot is of"
+            f"the snapshot's records are of a network with {shortened(', '.join(names))} and "
+            f"{max(hidden, default=0)} hidden layers, but this run's has {', '.join(parameters)} "
+            f"and {len(parameters) // 2 - 1}; go on with the network that the snapshot is of"
         )
     return history.compressed
 

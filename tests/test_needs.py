@@ -1,13 +1,16 @@
 """Memory that is not there: what is needed, what is free and what would fit, in one sentence."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import portable_dnn_numpy
-from portable_dnn import experiment
+from portable_dnn import data, experiment, memory
+from portable_dnn.cli import main
 from portable_dnn.data import builtin_dataset
+from portable_dnn.data.dataset import ImageSet
 from portable_dnn.devices import choose_device
 from portable_dnn.errors import DataError
 from portable_dnn.experiment import run
@@ -81,7 +84,7 @@ def test_what_would_fit_is_named_and_fits(settings, free, said, pictures, monkey
     there = int(free * needs.bytes)
     monkeypatch.setattr(portable_dnn_numpy, "free_memory", lambda _device: there)
     with pytest.raises(DataError, match=f"what would fit: {said}") as raised:
-        run(pictures, chosen, choose_device("cpu"))
+        run(replace(pictures, test=None), chosen, choose_device("cpu"))
     (most,) = re.findall(r"at most (\d+)", str(raised.value))
     for count, fits in ((int(most), True), (int(most) + 1, False)):
         assert (Needs(DIMS, count, needs.dtype, needs.compressed).bytes <= there) is fits
@@ -91,3 +94,68 @@ def test_where_nothing_alone_would_do(pictures, monkeypatch):
     monkeypatch.setattr(portable_dnn_numpy, "free_memory", lambda _device: 1000)
     with pytest.raises(DataError, match=r"use fewer or smaller pictures, smaller layers and flo"):
         run(pictures, Settings(iterations=1), choose_device("cpu"))
+
+
+def test_a_backend_of_the_host_knows_the_limits_of_the_process(default_device, monkeypatch):
+    device = choose_device(default_device)
+    if not device.name.startswith("cpu"):
+        pytest.skip("a card has memory of its own")
+    monkeypatch.setattr(memory, "address_space_left", lambda: 12_345)
+    assert device.backend.free_memory(device.name) == 12_345
+    with pytest.raises(DataError, match=r"only 0\.0 MB of memory are free"):
+        run(builtin_dataset(), Settings(iterations=1, dtype="float32"), device)
+
+
+def test_evaluation_is_part_of_the_run(pictures, monkeypatch):
+    def fail(*_arguments):
+        raise MemoryError
+
+    monkeypatch.setattr(experiment, "evaluate", fail)
+    with pytest.raises(DataError, match=r"^out of memory on numpy:cpu: this run makes about "):
+        run(pictures, Settings(iterations=1), choose_device("cpu"))
+
+
+def test_test_pictures_are_counted(pictures, monkeypatch):
+    """More of them than there are to train on."""
+    little, many = Needs(DIMS, 2, "float64"), Needs(DIMS, 2, "float64", tested=500)
+    assert many.bytes > 500 * DIMS[0] * 8 > little.bytes
+    few = ImageSet(pictures.train.images[:2], pictures.train.labels[:2])
+    monkeypatch.setattr(portable_dnn_numpy, "free_memory", lambda _device: little.bytes)
+    with pytest.raises(DataError, match="what would fit: float32"):
+        run(replace(pictures, train=few), Settings(iterations=1), choose_device("cpu"))
+
+
+@pytest.fixture
+def ends_with(monkeypatch, capsys, tmp_path):
+    """Return a function that lets reading fail, and gives what the command line says of it."""
+
+    def attempt(error):
+        def fail(*_arguments, **_options):
+            raise error
+
+        monkeypatch.setattr(data, "read_dataset", fail)
+        monkeypatch.setattr("sys.argv", ["portable-dnn", "data", "info", str(tmp_path / "x.h5")])
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert end.value.code == 2
+        return capsys.readouterr().err
+
+    return attempt
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "error: not enough memory: 10.0 MB are free on the host now; use fewer"),
+        (MemoryError("3 GiB"), "error: not enough memory (3 GiB): 10.0 MB are free"),
+        (RuntimeError("DefaultCPUAllocator: x"), "not enough memory (DefaultCPUAllocator: x): 1"),
+    ],
+)
+def test_a_shortage_that_nobody_expected(ends_with, error, said, monkeypatch):
+    monkeypatch.setattr(memory, "address_space_left", lambda: 10**7)
+    assert said in ends_with(error)
+
+
+def test_another_error_is_not_called_a_shortage(ends_with):
+    with pytest.raises(RuntimeError, match=r"^a mistake$"):
+        ends_with(RuntimeError("a mistake"))

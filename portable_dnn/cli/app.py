@@ -76,8 +76,12 @@ def main() -> None:
         fail(str(error), 1)
     except PortableDnnError as error:
         fail(str(error))
-    except MemoryError as error:
-        fail(f"not enough memory ({error}); use fewer pictures, smaller layers or --dtype float32")
+    except (MemoryError, RuntimeError) as error:
+        from portable_dnn.needs import is_shortage, shortage
+
+        if not is_shortage(error):
+            raise
+        fail(shortage(error))
     except OSError as error:
         fail(f"cannot write the output: {error.strerror or error}")
 

@@ -1,5 +1,6 @@
 """--isolate: what a file does to the process that reads it is one sentence, and exit code 2."""
 
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -139,6 +140,24 @@ def test_a_crash(refused, model, data, picture, misbehaves, name):
 def test_an_abort(refused, data, misbehaves):
     misbehaves("stop")
     assert "crashed (SIGABRT)" in refused("train", data, "--isolate")
+
+
+def test_a_panic_is_a_shortage_of_memory(refused, data, misbehaves):
+    misbehaves("panic")
+    said = refused("data", "info", data, "--isolate")
+    assert said.startswith(f"{data} was not read: reading it takes too much memory; the limits")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGRTMIN"), reason="this system has no such signals")
+def test_a_signal_without_a_name(refused, data, misbehaves):
+    misbehaves("real_time")
+    said = refused("data", "info", data, "--isolate")
+    assert f"crashed (signal {signal.SIGRTMIN + 1})" in said
+
+
+def test_the_end_of_much_is_shown(refused, data, misbehaves):
+    misbehaves("chatter")
+    assert "failed (ZeroDivisionError: the end of much)" in refused("train", data, "--isolate")
 
 
 def test_no_end(refused, data, misbehaves):

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -46,6 +47,23 @@ def flood(result, **_request):
     with Path(result).open("wb") as file:
         while True:
             file.write(bytes(1_000_000))
+
+
+class PanicException(BaseException):
+    """By this name, libraries written in Rust raise what is no Exception."""
+
+
+def panic(_result, **_request):
+    raise PanicException("PyObject pointer is null")
+
+
+def real_time(_result, **_request):
+    os.kill(os.getpid(), signal.SIGRTMIN + 1)
+
+
+def chatter(_result, **_request):
+    sys.stderr.write("x" * 3_000_000)
+    raise ZeroDivisionError("the end of much")
 
 
 def nothing(_result, **_request):
