@@ -63,7 +63,7 @@ def main() -> None:
         Always, in Python's way of ending a program: 0 if all went well; 1 if `doctor` found
         something missing, `compare` something wrong, or a finished model is not where it should
         be; 2 for bad input, with one sentence on the standard error, and for a comparison that
-        could not be made; 130 after Ctrl-C and 143 after SIGTERM.
+        could not be made; 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
     """
     warnings.showwarning = _show_warning
     for stream in (sys.stdout, sys.stderr):
