@@ -142,7 +142,7 @@ def test_what_is_no_report_is_refused(tmp_path, content):
 
 
 def test_a_missing_report_is_refused(tmp_path):
-    with pytest.raises(DataError, match="cannot read the report"):
+    with pytest.raises(DataError, match="none.json does not exist; give the path of a report"):
         read_report(tmp_path / "none.json")
 
 
