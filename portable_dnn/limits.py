@@ -22,7 +22,7 @@ MOST_NAMES = 10_000
 MOST_NAME_LENGTH = 1_000
 """Characters in the name of an entry or an attribute."""
 
-MOST_FREE_BLOCKS = 100_000
+MOST_FREE_BLOCKS = 10_000
 """Heaps, and blocks of free space in them, of one HDF5 file: a few for each group."""
 
 MOST_ATTRIBUTE_BYTES = 1_000_000
