@@ -35,7 +35,14 @@ nox.options.sessions = [
 
 @nox.session(name="tests-numpy")
 def tests_numpy(session: nox.Session) -> None:
-    """All tests of the host, and those of every backend on NumPy; with coverage."""
+    """All tests of the host, and those of every backend on NumPy."""
+    session.install("-e", ".[test]")
+    session.run("pytest", "--backend", "numpy", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """The same, and which lines they reach."""
     session.install("-e", ".[test]")
     session.run("pytest", "--backend", "numpy", "--cov", "--cov-report", "term", *session.posargs)
 
