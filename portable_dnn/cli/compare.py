@@ -121,8 +121,8 @@ def compare(
         check_same_settings(settings, made_with, str(against))
     theirs = choose_device(reference)
     targets, missing = _others(theirs) if backend is None else ([choose_device(backend)], [])
-    runs = [(target, settings) for target in targets]
-    kept = [Kept(json, html, plots, _name(*run) if every else "") for run in runs]
+    names = [_name(target, settings) if every else "" for target in targets]
+    kept = [Kept(json, html, plots, name) for name in names]
     for files in kept:
         files.check({"--data": data, "--against": against})
     pictures = load_data(data)
@@ -134,12 +134,12 @@ def compare(
 
     output = Output(quiet=quiet)
     reports = []
-    for (target, chosen), files in zip(runs, kept, strict=True):
-        _show_start(output, pictures, chosen)
+    for target, files in zip(targets, kept, strict=True):
+        _show_start(output, pictures, settings)
         output.detail(f"judged   {_with_version(target)}")
         other = _with_version(theirs) if saved is None else f"{saved.tested.device} of {against}"
         output.detail(f"against  {other}")
-        report = run_comparison(output, target, theirs, (X, Y, pictures.source), chosen)
+        report = run_comparison(output, target, theirs, (X, Y, pictures.source), settings)
         if saved is not None:
             report = hold_against(report, saved, str(against))
         show_report(output, report, table=not every)

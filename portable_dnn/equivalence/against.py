@@ -22,7 +22,7 @@ from portable_dnn.equivalence.report import (
     Setup,
     Verdict,
 )
-from portable_dnn.equivalence.verdict import in_order
+from portable_dnn.equivalence.verdict import in_order, notes
 from portable_dnn.equivalence.wording import number
 from portable_dnn.errors import DataError, PortableDnnError
 from portable_dnn.reasons import words
@@ -180,7 +180,7 @@ def hold_against(ours: Report, theirs: Report, source: str) -> Report:
         reference=replace(theirs.tested, device=f"{theirs.tested.device} of {source}"),
         judgements=(*judgements, *_at_the_start(free_run, ours)),
         free_run=free_run,
-        notes=tuple(_notes(free_run)),
+        notes=notes(free_run),
         failure=ours.failure or theirs.failure,
     )
     outcome, headline = _conclusion(both, theirs)
@@ -203,15 +203,6 @@ def _at_the_start(run: FreeRun | None, ours: Report) -> Iterator[Judgement]:
         yield Judgement(
             *(None, TRAINING_DATA, None, "free run", "cost", (), dtype, 1, 0),
             *(None, None, None, "wrong", reason),
-        )
-
-
-def _notes(run: FreeRun | None) -> Iterator[str]:
-    """Say what a reader should know beside the verdict."""
-    if run is not None and run.unexplained_at:
-        yield (
-            "the two runs come apart further than the noise that was tried explains; if nothing is "
-            "wrong in lockstep, a ReLU that changed sides is the usual reason"
         )
 
 

@@ -1,6 +1,5 @@
 """Holding one backend against another: probes, lockstep, the compiled step, the free run."""
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ from portable_dnn.equivalence.report import (
 from portable_dnn.equivalence.setup import setup_of
 from portable_dnn.equivalence.step_operations import step_operations
 from portable_dnn.equivalence.step_runs import compile_steps
-from portable_dnn.equivalence.verdict import headline, outcome
+from portable_dnn.equivalence.verdict import headline, notes, outcome
 from portable_dnn.equivalence.whole_step import compare_steps
 from portable_dnn.initializers import initialize_parameters_deep
 from portable_dnn.pixels import scale_pixels
@@ -130,7 +129,7 @@ def compare(
         tuple(judgements),
         run,
         failure,
-        tuple(_notes(run)),
+        notes(run),
         outcome(judgements, run, failure),
         headline(ours, theirs, judgements, run, failure),
     )
@@ -287,12 +286,3 @@ def _diverged(run: FreeRun, dtype: np.dtype) -> Judgement:
         *(None, TRAINING_DATA, None, "free run", "cost", (), dtype.name, 1, 0),
         *(None, None, None, "wrong", run.sentence),
     )
-
-
-def _notes(run: FreeRun | None) -> Iterator[str]:
-    """Say what a reader should know beside the verdict."""
-    if run is not None and run.unexplained_at is not None and math.isfinite(run.parameters_apart):
-        yield (
-            "the free run comes apart further than the noise that was tried explains; if nothing "
-            "is wrong in lockstep, a ReLU that changed sides is the usual reason"
-        )

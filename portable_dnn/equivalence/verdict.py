@@ -1,5 +1,6 @@
 """From judgements to one sentence: the outcome of a comparison, and the operation to name."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 from portable_dnn.equivalence.operations import ORDER, SCALING, WHOLE
@@ -13,7 +14,7 @@ from portable_dnn.equivalence.report import (
 )
 from portable_dnn.equivalence.wording import number
 
-__all__ = ["headline", "in_order", "outcome", "worst_rows"]
+__all__ = ["headline", "in_order", "notes", "outcome", "worst_rows"]
 
 _BADNESS = {"identical": 0, "rounding": 1, "by design": 2, "not compared": 3, "wrong": 4}
 
@@ -157,6 +158,28 @@ def headline(
             f"comes apart by more than rounding explains, from iteration {run.unexplained_at} on."
         )
     return f"Rounding only: {_rounding(judgements)}."
+
+
+def notes(run: FreeRun | None) -> tuple[str, ...]:
+    """Say what a reader should know beside the verdict.
+
+    Parameters
+    ----------
+    run : FreeRun or None
+        None if it was not reached.
+
+    Returns
+    -------
+    tuple of str
+        Sentences without a full stop.
+    """
+    # Where one side diverged, the parameters are infinitely far apart, and the verdict says so.
+    if run is None or run.unexplained_at is None or math.isinf(run.parameters_apart):
+        return ()
+    return (
+        "the runs come apart further than the noise that was tried explains; if nothing is wrong "
+        "in lockstep, a ReLU that changed sides is the usual reason",
+    )
 
 
 def _died(tested: Side, reference: Side, failure: Failure) -> str:
