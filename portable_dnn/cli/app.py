@@ -1,5 +1,6 @@
 """The commands put together, and errors turned into one line and exit code 2."""
 
+import contextlib
 import io
 import sys
 import warnings
@@ -107,4 +108,5 @@ def fail(sentence: str, code: int = 2) -> None:
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Show a warning as one line, without the source line that raised it."""
-    typer.echo(f"portable-dnn: warning: {one_line(str(message))}", err=True)
+    with contextlib.suppress(OSError):  # where the terminal is gone, nobody reads it
+        typer.echo(f"portable-dnn: warning: {one_line(str(message))}", err=True)

@@ -23,6 +23,14 @@ LOOK_SECONDS = 0.1
 """How often a live bar is moved."""
 
 
+class _Console(Console):
+    """A console whose closed pipe is an error like any other: a run is kept before it ends."""
+
+    def on_broken_pipe(self) -> None:
+        """Go on with the BrokenPipeError."""
+        raise  # it is called where that is handled
+
+
 class Output:
     """The standard output, as a terminal or as plain lines.
 
@@ -33,7 +41,7 @@ class Output:
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._console = Console(highlight=False, soft_wrap=True)
+        self._console = _Console(highlight=False, soft_wrap=True)
         self.quiet = quiet
         self.live = self._console.is_terminal and not quiet
 

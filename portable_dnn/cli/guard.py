@@ -169,12 +169,23 @@ class Guard:
         Interrupted
             If a signal came.
         """
-        keeper = self._keeper
-        if keeper is not None:
-            keeper.look(progress)
-            if self._asked.number is not None:
-                keeper.keep(progress)
-        self._asked.check(progress.iteration + 1)
+        if self._keeper is not None:
+            self._keeper.look(progress)
+        number = self._asked.number  # a signal may come after this look: then it waits for the next
+        if number is not None:
+            self.keep(progress)
+            raise Interrupted(number, progress.iteration + 1)
+
+    def keep(self, progress: Progress) -> None:
+        """Write a checkpoint now: the run is about to end.
+
+        Parameters
+        ----------
+        progress : Progress
+            Where the run stands.
+        """
+        if self._keeper is not None:
+            self._keeper.keep(progress)
 
     def __enter__(self) -> "Guard":
         self._asked.patient = True

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM, SIGHUP: the first lets an iteration end, the second ends the program at once."""
+"""Ctrl-C, SIGTERM, a closed terminal: the run ends in order; a second Ctrl-C ends it at once."""
 
 import os
 import signal
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 __all__ = ["Asked", "Interrupted", "caught"]
 
-# The last is what a terminal sends that is closed; Windows has none.
-_SIGNALS = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-)
+_ENDS = (signal.SIGINT, signal.SIGTERM)
+# A terminal that is closed. Kernel, shell and service manager may each tell of it, so that another
+# is not somebody who will not wait. Windows has none.
+_HANG_UP = tuple(getattr(signal, name) for name in ("SIGHUP",) if hasattr(signal, name))
 _GRACE = 1.0  # seconds for Python's handler, before a program that computes is ended from outside
 
 
@@ -55,17 +55,12 @@ class Asked:
     number : int or None
         The signal, once there was one.
     handled : int
-        How many signals Python has told of.
+        How many signals Python has told of, without those of a closed terminal.
     """
 
     patient: bool = False
     number: int | None = None
     handled: int = 0
-
-    def check(self, iteration: int) -> None:
-        """Raise `Interrupted` if somebody asked."""
-        if self.number is not None:
-            raise Interrupted(self.number, iteration)
 
 
 @contextmanager
@@ -78,25 +73,27 @@ def caught() -> Iterator[Asked]:
     Yields
     ------
     Asked
-        Set by the first signal while it is patient. Any other raises KeyboardInterrupt or
-        SystemExit, so that what is half done is cleaned up.
+        Set by the first signal. While it is not patient, and at the second Ctrl-C or SIGTERM,
+        KeyboardInterrupt or SystemExit is raised, so that what is half done is cleaned up.
     """
     asked = Asked()
 
     def handle(number: int, _frame: object) -> None:
-        asked.handled += 1
-        if asked.patient and asked.number is None:
-            asked.number = number
-        elif number == signal.SIGINT:
+        if number in _HANG_UP and asked.number is not None:
+            return
+        asked.handled += number in _ENDS
+        asked.number = asked.number or number
+        if asked.patient and asked.handled < 2:
+            return
+        if number == signal.SIGINT:
             raise KeyboardInterrupt
-        else:
-            raise SystemExit(128 + number)
+        raise SystemExit(128 + number)
 
     if threading.current_thread() is not threading.main_thread():  # Python allows it nowhere else
         yield asked
         return
     # A signal that is ignored, as nohup and background jobs have it, stays ignored.
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {number: signal.getsignal(number) for number in (*_ENDS, *_HANG_UP)}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, handle)
@@ -132,7 +129,7 @@ def _watch(wakeup: socket.socket, asked: Asked, over: threading.Event) -> None:
     come = 0
     with wakeup:
         while numbers := wakeup.recv(1):
-            come += numbers[0] in _SIGNALS
+            come += numbers[0] in _ENDS
             if come < 2 or asked.handled >= come or over.wait(_GRACE):
                 continue
             if asked.handled < come:

@@ -141,8 +141,10 @@ def train(
             experiment = _run(output, pictures, settings, target, start, guard, begin)
             if experiment.history.compressed:
                 output.detail(f"span     {_saving(experiment)}")
-            _show_result(output, experiment)
-            _save(output, experiment, pictures, out, history, plots)
+            try:
+                _show_result(output, experiment)
+            finally:  # where nothing can be shown, it is kept all the same
+                _save(output, experiment, pictures, out, history, plots)
 
 
 def _save(
@@ -157,13 +159,20 @@ def _save(
     from portable_dnn.reports import draw_plots, write_history
     from portable_dnn.store import save_model_somewhere
 
-    failures = []
+    failures: list[OutputError] = []
+    unsaid: list[OSError] = []
+
+    def say(line: str) -> None:
+        try:
+            output.line(line)
+        except OSError as error:
+            unsaid.append(error)
 
     def attempt(path: Path | None, write: Callable[[Path], Iterable[str]]) -> None:
         if path is not None:
             try:
                 for line in write(path):
-                    output.line(line)
+                    say(line)
             except OutputError as error:
                 failures.append(error)
 
@@ -180,6 +189,8 @@ def _save(
     attempt(plots, lambda path: (f"picture  {p}" for p in draw_plots(experiment, pictures, path)))
     if failures:
         raise type(failures[0])("; ".join(map(str, failures)))
+    if unsaid:
+        raise unsaid[0]
     if out is None:
         output.detail("the model is not kept; to keep it, add --out model.h5")
 
@@ -204,8 +215,8 @@ def _run(
                         f"cost after iteration {record.iteration:4d}: {show_cost(record.cost)}"
                     )
                 bar.move(progress.iteration + 1, None if record is None else record.cost)
-            except OSError:  # the terminal may have been closed, which asks for the run's end
-                guard.look(progress)
+            except OSError:  # whoever closed the terminal or the pipe did not ask to lose the run
+                guard.keep(progress)
                 raise
             guard.look(progress)
 

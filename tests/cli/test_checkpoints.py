@@ -43,6 +43,10 @@ if hasattr(signal, "SIGHUP"):  # Windows has none
     SIGNALS.append(Kind(signal.SIGHUP, "SIGHUP", 129))
 
 
+# What the guard of a run does between two iterations.
+LOOKS = {(guard.__file__, "look"), (guard.__file__, "keep")}
+
+
 @pytest.fixture(autouse=True)
 def _wide(make_data):
     """Every test needs pictures with more pixels than there are pictures."""
@@ -166,6 +170,33 @@ def test_ctrl_c_keeps_a_checkpoint_even_if_none_were_asked_for(
     assert iterations(folder) == [1]
 
 
+def test_a_signal_at_any_line_of_the_look_keeps_a_checkpoint(portable_dnn_command, folder):
+    def signal_at(number):
+        """Return a trace function that sends a signal before that line of all those of looks."""
+        left = [number]
+
+        def trace(frame, event, _):
+            if (frame.f_code.co_filename, frame.f_code.co_name) not in LOOKS:
+                return None
+            left[0] -= event == "line"
+            if left[0] >= 0:
+                return trace
+            sys.settrace(None)
+            return signal.raise_signal(signal.SIGTERM)
+
+        return trace
+
+    before = sys.gettrace()
+    for number in range(12):
+        sys.settrace(signal_at(number))
+        try:
+            outcome = portable_dnn_command(*train(out=f"{number}.h5"))
+        finally:
+            sys.settrace(before)
+        assert outcome.code == 143
+        assert iterations(folder, f"{number}.h5"), f"line {number}: {outcome.out}"
+
+
 def test_without_out_nothing_is_kept(portable_dnn_command, signals_at, folder):
     signals_at(1, signal.SIGINT)
     before = sorted(folder.iterdir())
@@ -182,6 +213,28 @@ def test_the_second_ctrl_c_ends_at_once(portable_dnn_command, signals_at, folder
     assert "stopped" not in outcome.out
     assert "Traceback" not in outcome.err
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+@pytest.mark.parametrize(
+    ("numbers", "code"),
+    [
+        (("SIGHUP", "SIGHUP", "SIGHUP"), 129),
+        (("SIGTERM", "SIGHUP"), 143),
+        (("SIGHUP", "SIGTERM"), 129),
+        (("SIGHUP", "SIGTERM", "SIGTERM"), 143),
+    ],
+)
+def test_a_closed_terminal_is_told_of_by_kernel_and_shell(
+    portable_dnn_command, signals_at, folder, numbers, code
+):
+    """That is no second signal of somebody who will not wait."""
+    signals_at(1, *(getattr(signal, name) for name in numbers))
+    outcome = portable_dnn_command(*train())
+    assert outcome.code == code
+    patient = numbers.count("SIGTERM") < 2
+    assert ("stopped  by" in outcome.out) is patient
+    assert iterations(folder) == ([1] if patient else [])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no Ctrl-C to a child alone")

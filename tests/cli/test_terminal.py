@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -127,3 +128,47 @@ def test_a_terminal_that_is_closed_leaves_a_checkpoint(data, folder):
         finally:
             process.kill()
     assert len(list(folder.glob("m.h5.checkpoint-*"))) == 1
+
+
+def test_a_pipe_that_is_closed_leaves_a_checkpoint(data, folder):
+    """No signal comes: what the run has done is kept all the same."""
+    command = ("train", data, "--layers", "2", "--iterations", 10**7, "--out", "m.h5")
+    with subprocess.Popen(
+        [sys.executable, "-m", "portable_dnn", *map(str, command), "--device", "cpu"],
+        stdout=subprocess.PIPE,
+    ) as process:
+        while b"cost after" not in process.stdout.readline():
+            pass
+        process.stdout.close()
+        try:
+            assert process.wait(60) not in (0, -signal.SIGPIPE)
+        finally:
+            process.kill()
+    assert len(list(folder.glob("m.h5.checkpoint-*"))) == 1
+
+
+def test_a_result_that_cannot_be_shown_is_kept(data, folder):
+    """The pipe is closed just when the run is done."""
+    program = (
+        "import io, sys\n"
+        "from portable_dnn.cli import main\n"
+        "class Pipe(io.TextIOWrapper):\n"
+        "    def write(self, text):\n"
+        "        if 'accuracy' in text:\n"
+        "            sys.stdout.closed_now = True\n"
+        "        if getattr(self, 'closed_now', False):\n"
+        "            raise BrokenPipeError(32, 'Broken pipe')\n"
+        "        return super().write(text)\n"
+        "sys.stdout = Pipe(sys.stdout.detach(), line_buffering=True)\n"
+        "main()\n"
+    )
+    kept = ("--out", "m.h5", "--history", "h.json", "--plots", "plots")
+    command = ("train", data, "--layers", "2", "--iterations", 101, *kept, "--device", "cpu")
+    done = subprocess.run([sys.executable, "-c", program, *map(str, command)], capture_output=True)
+    assert done.returncode == 1, done.stderr
+    assert b"cost after iteration  100" in done.stdout
+    assert b"accuracy" not in done.stdout
+    assert b"Traceback" not in done.stderr
+    assert (folder / "m.h5").exists()
+    assert (folder / "h.json").exists()
+    assert len(list((folder / "plots").iterdir())) > 2
