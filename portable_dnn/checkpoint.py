@@ -33,6 +33,7 @@ from portable_dnn.checkpoint_content import (
     FORMAT_VERSION,
     checksum,
     read_content,
+    to_snapshot,
 )
 from portable_dnn.errors import DamagedError, DataError
 from portable_dnn.hdf5 import opened
@@ -41,7 +42,14 @@ from portable_dnn.memory import check_fits
 from portable_dnn.paths import existing_file
 from portable_dnn.snapshot import Snapshot
 
-__all__ = ["FORMAT", "FORMAT_VERSION", "Checkpoint", "CheckpointFormat", "read_checkpoint"]
+__all__ = [
+    "FORMAT",
+    "FORMAT_VERSION",
+    "Checkpoint",
+    "CheckpointFormat",
+    "read_arrays",
+    "read_checkpoint",
+]
 
 _BLOCK = 512  # the smallest user block that HDF5 knows
 _ROWS = 64  # records that the first layout has room for
@@ -216,10 +224,30 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         whole, and yet not what this library writes.
     """
     path = Path(path)
+    return Checkpoint(path, *to_snapshot(read_arrays(path), path))
+
+
+def read_arrays(path: Path) -> dict[str, HostArray]:
+    """Read the arrays of a checkpoint from a file that is whole.
+
+    Parameters
+    ----------
+    path : Path
+        A file with bytes of `CheckpointFormat`.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        By name.
+
+    Raises
+    ------
+    DamagedError, DataError
+        As for `read_checkpoint`, but for what the arrays tell.
+    """
     _check_whole(path)
     with opened(path, "a checkpoint") as file:
-        run, snapshot = read_content(file, path)
-    return Checkpoint(path, run, snapshot)
+        return read_content(file, path)
 
 
 def _check_whole(path: Path) -> None:

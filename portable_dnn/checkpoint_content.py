@@ -25,7 +25,7 @@ from portable_dnn.limits import MOST_NAMES
 from portable_dnn.reasons import shortened
 from portable_dnn.snapshot import Snapshot
 
-__all__ = ["COLUMNS", "FORMAT", "FORMAT_VERSION", "checksum", "read_content"]
+__all__ = ["COLUMNS", "FORMAT", "FORMAT_VERSION", "checksum", "read_content", "to_snapshot"]
 
 FORMAT = "portable_dnn checkpoint"
 """The first words of a file."""
@@ -52,8 +52,8 @@ def checksum(data: bytes | memoryview) -> bytes:
     return b"%08x" % zlib.crc32(data)
 
 
-def read_content(file: h5py.File, path: Path) -> tuple[dict[str, Any], Snapshot]:
-    """Read a checkpoint from an open file.
+def read_content(file: h5py.File, path: Path) -> dict[str, HostArray]:
+    """Read the arrays of a checkpoint from an open file.
 
     Parameters
     ----------
@@ -61,6 +61,30 @@ def read_content(file: h5py.File, path: Path) -> tuple[dict[str, Any], Snapshot]
         As `hdf5.opened` gives it.
     path : Path
         The file's path, for the message.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        By name; each has the checksum that is listed for it.
+
+    Raises
+    ------
+    DataError
+        If the file is from a newer version, or has arrays that this library does not write.
+    """
+    check_format_version(read_attribute(file, "format_version", path), FORMAT_VERSION, path)
+    return _read_arrays(file, path)
+
+
+def to_snapshot(arrays: Mapping[str, HostArray], path: Path) -> tuple[dict[str, Any], Snapshot]:
+    """Make a run of the arrays of a checkpoint.
+
+    Parameters
+    ----------
+    arrays : mapping of str to numpy.ndarray
+        As `read_content` gives them.
+    path : Path
+        Where they were, for the message.
 
     Returns
     -------
@@ -72,10 +96,8 @@ def read_content(file: h5py.File, path: Path) -> tuple[dict[str, Any], Snapshot]
     Raises
     ------
     DataError
-        If the file is from a newer version, or is not what this library writes.
+        If they are not what this library writes.
     """
-    check_format_version(read_attribute(file, "format_version", path), FORMAT_VERSION, path)
-    arrays = _read_arrays(file, path)
     try:
         run = read_object(_array(arrays, "run", 1, (np.uint8,)).tobytes().decode(), "its run")
         return run, _snapshot(run, arrays)

@@ -7,7 +7,7 @@ data differ, so that one never replaces the file of another; without a mark is a
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -141,7 +141,9 @@ class Found(NamedTuple):
     damaged: tuple[Path, ...]
 
 
-def find(out: Path, run: Mapping[str, Any]) -> Found:
+def find(
+    out: Path, run: Mapping[str, Any], read: Callable[[Path], Checkpoint] = read_checkpoint
+) -> Found:
     """Find the newest whole checkpoint of a run.
 
     Only a file whose checksum is wrong is passed over. One that cannot be read now, for want of
@@ -153,6 +155,8 @@ def find(out: Path, run: Mapping[str, Any]) -> Found:
         The run's model file.
     run : mapping of str to object
         As `describe_run` tells it.
+    read : callable, default read_checkpoint
+        Path → checkpoint.
 
     Returns
     -------
@@ -180,7 +184,7 @@ def find(out: Path, run: Mapping[str, Any]) -> Found:
         if is_other and (newest is not None or foreign):
             break
         try:
-            found = read_checkpoint(path)
+            found = read(path)
         except DamagedError as error:
             if path.name.endswith(ours):
                 damaged.append(path)

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from portable_dnn.checkpoint import Checkpoint, read_arrays
+from portable_dnn.checkpoint_content import to_snapshot
 from portable_dnn.class_names import check_class_names
 from portable_dnn.data.checks import check_declared, checked_images, checked_labels
 from portable_dnn.data.dataset import DataSet, ImageSet, check_sizes_agree
@@ -31,6 +33,7 @@ __all__ = [
     "READERS",
     "import_folder_isolated",
     "load_model_isolated",
+    "read_checkpoint_isolated",
     "read_dataset_isolated",
     "read_pictures_isolated",
 ]
@@ -127,6 +130,35 @@ def load_model_isolated(path: Path, device: Device | str, limits: Limits) -> Mod
         return load_model(result, device)
 
 
+def read_checkpoint_isolated(path: Path, limits: Limits) -> Checkpoint:
+    """Read a checkpoint as `checkpoint.read_checkpoint` does, in another process.
+
+    Parameters
+    ----------
+    path : Path
+        A checkpoint file.
+    limits : Limits
+        When to give up.
+
+    Returns
+    -------
+    Checkpoint
+
+    Raises
+    ------
+    DamagedError
+        If its checksum is wrong.
+    DataError
+        As for `read_checkpoint`, and if a limit is reached or the process crashes.
+    """
+    with (
+        isolated("checkpoint", {"path": str(path)}, str(path), limits) as result,
+        opened_tensors(result, _WHAT) as file,
+    ):
+        arrays = {name: file.read(name) for name in file.arrays}
+    return Checkpoint(path, *to_snapshot(arrays, path))
+
+
 def read_pictures_isolated(
     paths: Sequence[Path], size: tuple[int, int], limits: Limits
 ) -> NDArray[np.uint8]:
@@ -178,6 +210,12 @@ def _leave_model(result: Path, *, path: str) -> None:
     save_model(load_model(path), result)
 
 
+def _leave_checkpoint(result: Path, *, path: str) -> None:
+    """Read a checkpoint, in the other process; the lists of names and checksums have served."""
+    arrays = read_arrays(Path(path))
+    write_tensors(result, {k: a for k, a in arrays.items() if a.dtype.kind != "S"}, {})
+
+
 def _leave_pictures(result: Path, *, paths: Sequence[str], size: tuple[int, int]) -> None:
     """Read pictures, in the other process."""
     height, width = size
@@ -187,6 +225,7 @@ def _leave_pictures(result: Path, *, paths: Sequence[str], size: tuple[int, int]
 
 READERS: Mapping[str, Callable[..., None]] = MappingProxyType(
     {
+        "checkpoint": _leave_checkpoint,
         "dataset": _leave_dataset,
         "folder": _leave_folder,
         "model": _leave_model,

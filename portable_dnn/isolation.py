@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from portable_dnn.errors import DataError, SettingError
+from portable_dnn.errors import DamagedError, DataError, SettingError
 from portable_dnn.json_objects import read_object
 from portable_dnn.limits import MOST_HEADER_BYTES
 from portable_dnn.memory import show_bytes
@@ -33,7 +33,8 @@ REQUEST_FILE = "request.json"
 RESULT_FILE = "result.safetensors"
 """What the process leaves if all went well."""
 ERROR_FILE = "error.json"
-"""What it leaves if it refused the file: `{"message": …, "memory": true or false}`."""
+"""What it leaves if it refused the file: its `message`, and whether it was for want of `memory` or
+because the file is `damaged`."""
 # How often memory and time are looked at, in seconds.
 _PERIOD = 0.05
 # What Python and the libraries take themselves, at most.
@@ -107,6 +108,8 @@ def isolated(
 
     Raises
     ------
+    DamagedError
+        If the reader says so.
     DataError
         If the file is refused, a limit is reached or the process crashes.
     """
@@ -167,7 +170,10 @@ def _refusal(folder: Path, code: int, said: Path) -> str:
     if refused.is_file():
         with refused.open(encoding="utf-8", errors="replace") as file:
             error = read_object(file.read(MOST_HEADER_BYTES), "the answer of the reader")
-        return _MEMORY if error.get("memory") else _quoted(str(error.get("message")))
+        message = str(error.get("message"))
+        if error.get("damaged") is True:
+            raise DamagedError(message)
+        return _MEMORY if error.get("memory") else _quoted(message)
     if -code == getattr(signal, "SIGXCPU", 0):
         return _TIME
     if code < 0:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from portable_dnn.errors import PortableDnnError
+from portable_dnn.errors import DamagedError, PortableDnnError
 from portable_dnn.isolated_readers import READERS
 from portable_dnn.isolation import ERROR_FILE, REQUEST_FILE, RESULT_FILE
 from portable_dnn.process_limits import limit_this_process
@@ -30,7 +30,7 @@ def main() -> None:
     except MemoryError:
         _leave(folder, "", memory=True)
     except PortableDnnError as error:
-        _leave(folder, str(error), memory=False)
+        _leave(folder, str(error), damaged=isinstance(error, DamagedError))
     except BaseException as error:
         # What libraries written in Rust raise, such as safetensors' where Python has no memory
         # left for an object; it is no Exception, and cannot be imported.
@@ -40,9 +40,9 @@ def main() -> None:
     raise SystemExit(0)
 
 
-def _leave(folder: Path, message: str, *, memory: bool) -> None:
+def _leave(folder: Path, message: str, *, memory: bool = False, damaged: bool = False) -> None:
     """Leave an error, and end."""
-    content = json.dumps({"message": message[:10_000], "memory": memory})
+    content = json.dumps({"message": message[:10_000], "memory": memory, "damaged": damaged})
     (folder / ERROR_FILE).write_text(content, encoding="utf-8")
     raise SystemExit(2)
 

@@ -4,7 +4,8 @@ import contextlib
 import shlex
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -19,11 +20,13 @@ from portable_dnn.errors import DataError, DivergenceError, OutputError, Setting
 from portable_dnn.experiment import describe_run
 from portable_dnn.files import check_writable
 from portable_dnn.intervals import Every
+from portable_dnn.isolation import Limits
 from portable_dnn.settings import Settings
 from portable_dnn.snapshot import Snapshot
 from portable_dnn.training import Progress
 
 if TYPE_CHECKING:
+    from portable_dnn.checkpoint import Checkpoint
     from portable_dnn.checkpoints import Found
     from portable_dnn.keeper import Keeper
 
@@ -67,16 +70,26 @@ class Guard:
         Where to say so.
     asked : Asked
         Where a signal shows.
+    limits : Limits or None
+        Read checkpoints in another process within these; None for this process.
     """
 
     def __init__(
-        self, out: Path | None, every: Every, *, resume: bool, output: Output, asked: Asked
+        self,
+        out: Path | None,
+        every: Every,
+        *,
+        resume: bool,
+        output: Output,
+        asked: Asked,
+        limits: Limits | None = None,
     ) -> None:
         self._out = out
         self._every = every
         self._resume = resume
         self._output = output
         self._asked = asked
+        self._limits = limits
         self._keeper: Keeper | None = None
         self._iterations = 0
         self.described: dict[str, Any] | None = None
@@ -120,7 +133,7 @@ class Guard:
         from portable_dnn.keeper import Keeper
 
         run = self.described = describe_run(pictures, settings, device)
-        found = find(self._out, run) if self._resume else None
+        found = find(self._out, run, self._read()) if self._resume else None
         if self._every != Every():
             check_writable(checkpoint_path(self._out, settings.iterations, mark(run)))
         self._keeper = Keeper(
@@ -137,6 +150,15 @@ class Guard:
             return None
         self._tell(found)
         return None if found.checkpoint is None else found.checkpoint.snapshot
+
+    def _read(self) -> Callable[[Path], "Checkpoint"]:
+        """Choose what reads a checkpoint: this process, or another with --isolate."""
+        from portable_dnn.checkpoint import read_checkpoint
+        from portable_dnn.isolated_readers import read_checkpoint_isolated
+
+        if self._limits is None:
+            return read_checkpoint
+        return partial(read_checkpoint_isolated, limits=self._limits)
 
     def _tell(self, found: "Found") -> None:
         """Say where the run goes on, and what was in the way."""

@@ -135,7 +135,7 @@ def train(
         start = start_parameters(pictures, settings)
         _show_start(output, pictures, settings, target)
         output.detail(f"start    {init} from seed {seed}, sha256 {parameters_hash(start)}")
-        guard = Guard(out, every, resume=resume, output=output, asked=asked)
+        guard = Guard(out, every, resume=resume, output=output, asked=asked, limits=limits)
         begin = guard.begin(pictures, settings, target)
         with guard:  # until all is saved
             experiment = _run(output, pictures, settings, target, start, guard, begin)

@@ -250,3 +250,44 @@ def test_a_limit_below_the_data(refused, folder):
     said = refused("data", "info", "large.h5", "--isolate", "--isolate-memory", 0.003)
     assert "large.h5" in said
     assert read_dataset("large.h5").train is not None
+
+
+# ---- checkpoints --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def resumed(succeeds, folder):
+    """A finished run with its last two checkpoints put back, and the command that goes on."""
+    train = ("train", "--layers", "3,2", "--iterations", 5, "--checkpoint-every", 1, "--out")
+    for name in ("m.h5", "whole.h5"):
+        succeeds(*train, name, "-q")
+    for path in sorted(folder.glob("m.h5.checkpoint-*"))[-1:]:
+        path.unlink()  # that after the last iteration
+    return (*train, "m.h5", "--resume", "--isolate")
+
+
+def test_a_checkpoint_goes_on_with_the_same_bits(succeeds, resumed, folder):
+    assert "4 of 5 iterations are done" in succeeds(*resumed).out
+    ours, whole = (load_model(folder / name) for name in ("m.h5", "whole.h5"))
+    for name, array in whole.parameters.items():
+        assert array.tobytes() == ours.parameters[name].tobytes()
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_damaged_checkpoint_is_passed_over(portable_dnn_command, resumed, folder):
+    (path,) = folder.glob("m.h5.checkpoint-*")
+    path.write_bytes(path.read_bytes()[:-1])
+    outcome = portable_dnn_command(*resumed)
+    assert outcome.code == 0
+    assert f"{path.name} is damaged: its checksum is not that of its content; passed over" in (
+        outcome.err
+    )
+    assert "from the beginning" in outcome.out
+
+
+def test_a_checkpoint_that_crashes_its_reader(refused, resumed, misbehaves, folder):
+    misbehaves("crash")
+    said = refused(*resumed)
+    assert "m.h5.checkpoint-0000000004" in said
+    assert "crashed (SIGSEGV)" in said
+    assert "nothing is passed over that may be whole" in said
