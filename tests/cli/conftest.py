@@ -5,9 +5,10 @@ work in an empty folder, which is the current one.
 """
 
 import shutil
+import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ import pytest
 from PIL import Image
 
 from portable_dnn.cli import main
+from portable_dnn.cli.console import Bar
 from portable_dnn.data import DataSet, ImageSet, write_dataset
 from portable_dnn.devices import choose_device
 from portable_dnn.experiment import run
@@ -187,3 +189,35 @@ def picture(folder) -> Path:
     path = folder / "picture.png"
     Image.fromarray(pictures(1, 9).images[0]).save(path)
     return path
+
+
+@pytest.fixture
+def wide(make_data) -> None:
+    """A data set data.h5 with more pixels than there are pictures."""
+    make_data(size=8)
+
+
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """A job in the background is started deaf to Ctrl-C, and the program keeps to that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def signals_at(monkeypatch) -> Callable[..., None]:
+    """Return a function that has signals sent when so many iterations are done."""
+
+    def send(done, *numbers):
+        move = Bar.move
+
+        def moved(bar, now, cost=None):
+            move(bar, now, cost)
+            if now == done:
+                for number in numbers:
+                    signal.raise_signal(number)
+
+        monkeypatch.setattr(Bar, "move", moved)
+
+    return send
