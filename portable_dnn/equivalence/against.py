@@ -277,17 +277,29 @@ def _conclusion(both: Report, theirs: Report) -> tuple[Outcome, str]:
     missing = [j for j in both.judgements if j.verdict == "not compared"]
     if not died and missing:
         died = f"{len(missing)} of {len(both.judgements)} results are only of one of the two runs"
-    if not died and theirs.outcome == "could not be compared":
+    if not died and theirs.outcome == "could not be compared" and not _apart(theirs.free_run):
         died = f"{there} is not a whole run"
     if died or both.free_run is None:
         died = died or "one of the two runs lacks the free run"
         return "could not be compared", f"Could not be compared: {died}."
+    right = f"every operation of {here} and of {there} is as near to the exact result"
+    if _apart(both.free_run):
+        return (
+            "could not be compared",
+            f"Could not be told: {right} as rounding lets it be; but trained on two machines, the "
+            f"costs come apart by more than it explains, from iteration "
+            f"{both.free_run.unexplained_at} on.",
+        )
     # At later iterations the inputs are each machine's own.
     fixed = [j for j in both.judgements if not j.iteration and j.verdict != "identical"]
     if not fixed and both.free_run.identical:
         return "same numbers", f"The same numbers: {here} has the bits of {there}."
     return (
         "rounding only",
-        f"Rounding only: every operation of {here} and of {there} is as near to the exact result "
-        "as rounding lets it be.",
+        f"Rounding only: {right} as rounding lets it be.",
     )
+
+
+def _apart(run: FreeRun | None) -> bool:
+    """Whether a free run comes apart by more than is explained."""
+    return run is not None and run.unexplained_at is not None

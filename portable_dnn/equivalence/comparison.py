@@ -1,7 +1,7 @@
 """Holding one backend against another: probes, lockstep, the compiled step, the free run."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -29,7 +29,7 @@ from portable_dnn.equivalence.report import (
 )
 from portable_dnn.equivalence.setup import setup_of
 from portable_dnn.equivalence.step_operations import step_operations
-from portable_dnn.equivalence.step_runs import compile_steps
+from portable_dnn.equivalence.step_runs import compile_steps, ways_to_hold
 from portable_dnn.equivalence.verdict import headline, notes, outcome
 from portable_dnn.equivalence.whole_step import compare_steps
 from portable_dnn.initializers import initialize_parameters_deep
@@ -165,7 +165,7 @@ class _Comparison:
         try:
             # What NumPy would warn of is judged.
             with np.errstate(all="ignore"):
-                for stage, judgement in self._stages():
+                for stage, judgement in self._stages(judgements):
                     self.progress(Progress(stage, judgement))
                     if judgement is not None:
                         judgements.append(judgement)
@@ -173,8 +173,8 @@ class _Comparison:
             return judgements, self._found, died.failure
         return judgements, self._found, None
 
-    def _stages(self) -> Iterator[tuple[str, Judgement | None]]:
-        """Make the judgements, one stage after the other."""
+    def _stages(self, made: Sequence[Judgement]) -> Iterator[tuple[str, Judgement | None]]:
+        """Make the judgements, one stage after the other; `made` are those so far."""
         yield "probes", None
         with during("the judge's own float64 products", REFERENCE):
             check_products()
@@ -201,8 +201,13 @@ class _Comparison:
             self._found = compare_runs(
                 ours, theirs, self.reference, x, y, self.start, self.settings, both
             )
+        reason = ""
         if ours.diverged and not theirs.diverged:
-            yield "free run", _diverged(self._found, self.dtype)
+            reason = self._found.sentence
+        elif self._found.unexplained_at is not None and all(j.verdict == "identical" for j in made):
+            reason = f"{self._found.sentence}, while no operation was seen to round otherwise"
+        if reason:
+            yield "free run", _wrong_run(reason, self.dtype)
 
     def _probes(self) -> Iterator[Judgement]:
         """Judge the probes."""
@@ -267,12 +272,13 @@ class _Comparison:
         Only at the end it is called often: there no bias is 0.
         """
         rate = self.settings.learning_rate
+        ways = ways_to_hold(x.shape[0], x.shape[1], self.settings.compress)
         with during("compiling the step", TESTED):
-            ours = compile_steps(self.tested, self.activations, rate)
+            ours = compile_steps(self.tested, self.activations, rate, ways)
         with during("compiling the step", REFERENCE):
-            other = compile_steps(self.reference, self.activations, rate)
+            other = compile_steps(self.reference, self.activations, rate, ways)
         first, last = min(theirs.parameters), max(theirs.parameters)
-        for iteration in (first, last):
+        for iteration in sorted({first, last}):
             start = theirs.parameters[iteration]
             yield from compare_steps(
                 *(ours, other, x, y, start, self.activations, rate, iteration),
@@ -280,9 +286,9 @@ class _Comparison:
             )
 
 
-def _diverged(run: FreeRun, dtype: np.dtype) -> Judgement:
-    """Condemn a side that diverged where the reference did not."""
+def _wrong_run(reason: str, dtype: np.dtype) -> Judgement:
+    """Condemn a side for its free run."""
     return Judgement(
         *(None, TRAINING_DATA, None, "free run", "cost", (), dtype.name, 1, 0),
-        *(None, None, None, "wrong", run.sentence),
+        *(None, None, None, "wrong", reason),
     )

@@ -30,10 +30,10 @@ def meaning(report: Report) -> tuple[str, ...]:
     if report.outcome == "same numbers":
         return (f"Every result of {here} has the very bits of {there}'s.",)
     apart = report.free_run is not None and report.free_run.unexplained_at is not None
-    if report.outcome == "rounding only" and apart:
+    if report.outcome == "could not be compared" and apart and report.failure is None:
         return (
-            f"{here} rounds otherwise than {there}, and no result that was judged is farther from "
-            "the exact one than that explains; but trained apart, they differ by more.",
+            f"No result of {here} that was judged is farther from the exact one than rounding "
+            f"explains; but {here} and {there}, each trained on its own, differ by more.",
             "Either training blows rounding up further than was seen when it was tried (a ReLU "
             "that changes sides), or something goes wrong that only a run comes to: which, this "
             "comparison cannot say. Others, with another seed or length, may.",

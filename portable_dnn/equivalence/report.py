@@ -180,7 +180,7 @@ class FreeRun:
         The first recorded iteration at which the costs differ at all; None if they never do.
     unexplained_at : int or None
         The first at which they differ by more than is explained; None if they never do. By
-        itself this condemns nothing: lockstep does.
+        itself this condemns nothing, but where no other result differs by a bit.
     parameters_apart : float
         Largest |difference| of a trained parameter over the largest |parameter| of its array.
     identical : bool

@@ -3,12 +3,12 @@
 import json
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from portable_dnn.equivalence.report import SCHEMA, Report
+from portable_dnn.equivalence.report import SCHEMA, Errors, Judgement, Report
 from portable_dnn.errors import DataError
 from portable_dnn.files import write_atomically
 from portable_dnn.limits import MOST_REPORT_BYTES
@@ -81,12 +81,39 @@ def from_dict(content: object, source: str = "the report") -> Report:
         )
     report = _read(Report, content, source)
     assert isinstance(report, Report)
+    _check_judgements(report.judgements, source)
     run = report.free_run
     if run is not None:
         curves = (run.costs_tested, run.costs_reference, run.differences, run.explained)
         if not run.iterations or any(len(curve) != len(run.iterations) for curve in curves):
             raise DataError(f"{source}.free_run has curves of different lengths, or none")
     return report
+
+
+def _check_judgements(judgements: Sequence[Judgement], source: str) -> None:
+    """Refuse results that are there twice, or have numbers that their verdict denies."""
+    if len({judgement.key for judgement in judgements}) < len(judgements):
+        raise DataError(f"{source} has the same result twice")
+    for j in judgements:
+        if j.verdict == "identical":
+            agrees = bool(j.tested and j.reference and j.tested.digest == j.reference.digest)
+        elif j.verdict == "rounding":
+            agrees = j.tested is not None and _within(j.tested, j.spread_limit)
+        else:
+            agrees = True
+        if not agrees:
+            raise DataError(
+                f"{source} calls {j.name} {j.verdict!r}, which its errors are not; make the "
+                "report again"
+            )
+
+
+def _within(errors: Errors, spread_limit: float | None) -> bool:
+    """Whether errors are those of rounding."""
+    spread = errors.spread
+    return errors.max_bounds <= 1 and (
+        spread is None or spread_limit is None or spread <= spread_limit
+    )
 
 
 def _short(value: object) -> str:

@@ -12,20 +12,53 @@ from portable_dnn.devices import Device
 from portable_dnn.first_layer import WEIGHTS, FirstLayer, Held, hold
 from portable_dnn.step import make_step
 
-__all__ = ["HOLDS", "LENGTHS", "Stepper", "Steps", "Taken", "compile_steps"]
+__all__ = [
+    "HOLDS",
+    "LENGTHS",
+    "SPANNED",
+    "Stepper",
+    "Steps",
+    "Taken",
+    "compile_steps",
+    "ways_to_hold",
+]
+
+SPANNED = "in the span"
+"""The way that needs K."""
 
 HOLDS: dict[str, tuple[FirstLayer, Callable[..., Held]]] = {
     "plain": (WEIGHTS, lambda X, parameters, xp: hold(X, parameters, xp=xp)),
-    "in the span": (span.SPAN, lambda X, parameters, xp: span.hold(X, parameters, xp=xp)),
+    SPANNED: (span.SPAN, lambda X, parameters, xp: span.hold(X, parameters, xp=xp)),
 }
 """The ways to hold layer 1, by their names for people."""
 
-LENGTHS = (13, 10)
-"""Steps in one call, and in the next: odd and even, since buffers are often exchanged each step.
+LENGTHS = (13, 10, 100)
+"""Steps in one call, in the next and in the last.
 
-Taken one by one they are more calls than libraries spend on warming up: PyTorch's examples of
-graphs make 3, and 11 for several cards.
+Odd and even, since buffers are often exchanged each step; and as many as `train` takes between two
+records. Those before the last, taken one by one, are more calls than libraries spend on warming
+up: PyTorch's examples of graphs make 3, and 11 for several cards.
 """
+
+
+def ways_to_hold(n_x: int, m: int, compress: str) -> tuple[str, ...]:
+    """List how a run may hold layer 1.
+
+    Parameters
+    ----------
+    n_x, m : int
+        Features and samples.
+    compress : {"auto", "on", "off"}
+        As for `span.choose`: unless it is asked for, the span is taken for wide inputs only, since
+        K has m² elements.
+
+    Returns
+    -------
+    tuple of str
+        Of `HOLDS`.
+    """
+    spanned = m < n_x or compress == "on"
+    return tuple(how for how in HOLDS if spanned or how != SPANNED)
 
 
 class Steps(NamedTuple):
@@ -43,7 +76,9 @@ class Steps(NamedTuple):
     compiled: dict[tuple[str, bool], Stretch]
 
 
-def compile_steps(device: Device, activations: Sequence[Activation], rate: float) -> Steps:
+def compile_steps(
+    device: Device, activations: Sequence[Activation], rate: float, ways: Sequence[str]
+) -> Steps:
     """Compile the steps of a run.
 
     Parameters
@@ -54,6 +89,8 @@ def compile_steps(device: Device, activations: Sequence[Activation], rate: float
         Those of the hidden layers.
     rate : float
         α.
+    ways : sequence of str
+        To hold layer 1, of `HOLDS`.
 
     Returns
     -------
@@ -64,9 +101,9 @@ def compile_steps(device: Device, activations: Sequence[Activation], rate: float
         device,
         {
             (how, measured): device.backend.compile(
-                make_step(activations, rate, measured=measured, xp=xp, first=first)
+                make_step(activations, rate, measured=measured, xp=xp, first=HOLDS[how][0])
             )
-            for how, (first, _) in HOLDS.items()
+            for how in ways
             for measured in (False, True)
         },
     )
@@ -127,12 +164,16 @@ class Stepper:
     def one_by_one(self) -> Taken:
         """Take `LENGTHS` steps, each in its own call, and one that measures itself.
 
-        After each, a step that measures itself is taken for nothing but to have been called.
+        After each but those of the last length, a step that measures itself is taken for nothing
+        but to have been called.
         """
         state = self._held.state
-        for _ in range(sum(LENGTHS)):
+        for _ in range(sum(LENGTHS[:-1])):
             _, state = self._take(state, measured=False)
-            measurements, after = self._take(state, measured=True)
+            self._take(state, measured=True)
+        for _ in range(LENGTHS[-1]):
+            _, state = self._take(state, measured=False)
+        measurements, after = self._take(state, measured=True)
         return self._taken(after, measurements)
 
     def stretches(self) -> Taken:

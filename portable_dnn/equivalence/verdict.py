@@ -108,10 +108,11 @@ def outcome(
     Returns
     -------
     Outcome
+        A free run that comes apart by more than is explained leaves the question open.
     """
     if any(j.verdict == "wrong" for j in judgements):
         return "wrong"
-    if failure is not None:
+    if failure is not None or (run is not None and run.unexplained_at is not None):
         return "could not be compared"
     same = all(j.verdict == "identical" for j in judgements)
     return "same numbers" if same and run is not None and run.identical else "rounding only"
@@ -146,16 +147,16 @@ def headline(
         return f"Wrong at {found}." + (f" Then {died}." if died else "")
     if died:
         return f"Could not be compared: {died}."
-    count = len(judgements)
     if verdict == "same numbers":
         return (
-            f"The same numbers: all {count} results of {tested.device} have the bits of "
+            f"The same numbers: all {len(judgements)} results of {tested.device} have the bits of "
             f"{reference.device}."
         )
     if run is not None and run.unexplained_at is not None:
         return (
-            f"Rounding only, operation by operation: {_rounding(judgements)}; but the free run "
-            f"comes apart by more than rounding explains, from iteration {run.unexplained_at} on."
+            f"Could not be told: rounding only, operation by operation ({_rounding(judgements)}); "
+            "but the free run comes apart by more than rounding explains, from iteration "
+            f"{run.unexplained_at} on."
         )
     return f"Rounding only: {_rounding(judgements)}."
 

@@ -27,7 +27,7 @@ from portable_dnn.equivalence.precise import pair
 from portable_dnn.equivalence.report import TRAINING_DATA, Judgement
 from portable_dnn.equivalence.running_error import Stepped, exact_step
 from portable_dnn.equivalence.running_value import Value, known
-from portable_dnn.equivalence.step_runs import HOLDS, LENGTHS, Stepper, Steps, Taken
+from portable_dnn.equivalence.step_runs import LENGTHS, SPANNED, Stepper, Steps, Taken
 from portable_dnn.equivalence.truth import Truth
 
 __all__ = ["compare_steps"]
@@ -40,15 +40,22 @@ def _exact(
     activations: Sequence[Activation],
     rate: float,
     accuracy: Accuracy,
+    ways: Sequence[str],
 ) -> dict[str, tuple[Stepped, Stepped]]:
     """Two steps in better arithmetic, by the way to hold layer 1, which tells after the first."""
     start = {name: known(x) for name, x in parameters.items()}
     wide = X.astype(np.float64, copy=False)
-    K = wide.T @ wide + 1.0
+    K = wide.T @ wide + 1.0 if SPANNED in ways else None
     first = exact_step(X, Y, start, activations, rate, accuracy, K)
     return {
-        how: (first, exact_step(X, Y, first.parameters, activations, rate, accuracy, Z1=Z1))
-        for how, Z1 in zip(HOLDS, (None, first.Z1), strict=True)
+        how: (
+            first,
+            exact_step(
+                *(X, Y, first.parameters, activations, rate, accuracy),
+                Z1=first.Z1 if how == SPANNED else None,
+            ),
+        )
+        for how in ways
     }
 
 
@@ -64,7 +71,7 @@ def compare_steps(
     *,
     often: bool,
 ) -> Iterator[Judgement]:
-    """Judge steps from the same parameters, in both ways to hold layer 1.
+    """Judge steps from the same parameters, in each way to hold layer 1 that was compiled.
 
     The second step shows what the first left behind; in the span, that is the product with K.
 
@@ -92,8 +99,10 @@ def compare_steps(
     """
     # One truth for both sides: the bound of the less accurate library.
     accuracy = loosest(accuracy_of(side.device, X.dtype) for side in (tested, reference))
-    exact = _exact(X, Y, parameters, activations, rate, accuracy)
-    for how in HOLDS:
+    ways = tuple(dict.fromkeys(how for how, _ in tested.compiled))
+    with during("the judge's own steps", REFERENCE):
+        exact = _exact(X, Y, parameters, activations, rate, accuracy, ways)
+    for how in ways:
         steppers, results = [], []
         for name, side in ((TESTED, tested), (REFERENCE, reference)):
             with during(f"{STEP}, {how}", name):
@@ -124,7 +133,7 @@ def _often(
     calls = f" (after more than {sum(LENGTHS)} calls)"
     for found in _two_steps(names, iteration, results, exact, accuracy):
         yield _reworded(found, found.reason + calls)
-    lengths = " and ".join(map(str, LENGTHS))
+    lengths = ", ".join(map(str, LENGTHS))
     reason = f"{lengths} steps, each in one call, give other numbers than one by one: "
     for output in (*single[0].parameters, "cost"):
         both = [_output(taken, output) for taken in stretched]

@@ -72,6 +72,7 @@ def test_other_bits_that_are_right_on_both_machines(succeeds, saved):
     def other_machine(report):
         report["tested"]["device"] = "cupy:cuda:0"
         product(report)["tested"]["digest"] = "0" * 64
+        product(report)["verdict"] = "rounding"
         report["free_run"]["costs_tested"][-1] += 1e-8
 
     saved(other_machine)
@@ -140,6 +141,7 @@ def half(report):
 def unmeasured(report):
     for judgement in report["judgements"]:
         judgement["tested"] = None
+        judgement["verdict"] = "not compared"
 
 
 @pytest.mark.parametrize("change", [without_results, half, unmeasured])
@@ -159,6 +161,48 @@ def test_a_wrong_result_that_only_the_saved_run_has(portable_dnn_command, saved)
     outcome = portable_dnn_command(*COMPARE)
     assert outcome.code == 1
     assert "in the saved run: two copies differ" in verdict(outcome)
+
+
+def test_runs_that_come_apart_later(portable_dnn_command, saved):
+    def other(report):
+        report["free_run"]["costs_tested"][1:] = [
+            cost + 5.0 for cost in report["free_run"]["costs_tested"][1:]
+        ]
+
+    saved(other)
+    outcome = portable_dnn_command(*COMPARE)
+    assert outcome.code == 2
+    assert re.search(
+        r"^Could not be told: .* come apart by more than it explains, from iteration 1 on\.",
+        verdict(outcome),
+    )
+
+
+def beyond(report):
+    product(report)["tested"]["max_bounds"] = 1e9
+    product(report)["verdict"] = "rounding"
+
+
+def spread_out(report):
+    product(report).update(verdict="rounding", spread_limit=2.0)
+    product(report)["tested"]["spread"] = 3.0
+
+
+def other_bits(report):
+    product(report)["tested"]["digest"] = "0" * 64
+
+
+@pytest.mark.parametrize("change", [beyond, spread_out, other_bits])
+def test_a_verdict_that_its_errors_deny(refused, saved, change):
+    saved(change)
+    said = refused(*COMPARE)
+    assert said.startswith("other.json calls layer 1, forward product '")
+    assert "which its errors are not" in said
+
+
+def test_a_result_that_is_there_twice(refused, saved):
+    saved(lambda report: report["judgements"].append(product(report)))
+    assert "other.json has the same result twice" in refused(*COMPARE)
 
 
 def test_costs_apart_before_anything_is_trained(portable_dnn_command, saved):
