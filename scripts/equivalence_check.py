@@ -26,7 +26,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "equivalence"))
 
-from faults import CATALOGUE, Fault, faulty_device  # noqa: E402
+from faults import CATALOGUE, Fault, faulty_device, registered  # noqa: E402
 from faults.rounding import bfloat16, tf32  # noqa: E402
 
 from portable_dnn.devices import choose_device  # noqa: E402
@@ -68,7 +68,8 @@ def catch(fault: Fault) -> Caught:
     """Compare a backend that has one fault."""
     X, Y = small_data(fault.dtype)
     settings = replace(SMALL, dtype=fault.dtype, **fault.settings)
-    report = compare(faulty_device(fault), X, Y, settings=settings, many=fault.many)
+    with registered(faulty_device(fault)) as device:
+        report = compare(device, X, Y, settings=settings, many=fault.many)
     wrong = in_order(report.wrong)
     named = bool(wrong) and wrong[0].operation in fault.blamed
     return Caught(fault.name, fault.dtype, report.outcome == "wrong", named, report.headline)

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from portable_dnn import training
 from portable_dnn.devices import choose_device
 from portable_dnn.equivalence import (
     as_dict,
@@ -22,13 +21,14 @@ from portable_dnn.equivalence.accuracy import accuracy_of
 from portable_dnn.equivalence.free_run import compare_runs, train_on
 from portable_dnn.equivalence.judge import judge
 from portable_dnn.equivalence.meaning import meaning
+from portable_dnn.equivalence.step_runs import HOLDS
 from portable_dnn.errors import DataError, DeviceError, SettingError, ShapeError
 from portable_dnn.initializers import initialize_parameters_deep
 from portable_dnn.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from faults import Fault, faulty_device
+from faults import Fault, faulty_device, registered
 
 SMALL = Settings(layers=(4, 3), iterations=4, dtype="float32")
 
@@ -42,13 +42,6 @@ def data():
 def _run_inputs(data):
     X, Y = (array.astype("float32") for array in data)
     return X, Y, initialize_parameters_deep([30, 4, 3, 1], seed=1, dtype="float32")
-
-
-def _train_with(monkeypatch, device):
-    """Let `train` compile with a backend that is no plug-in, where its arrays are."""
-    right = training.location_of
-    owns = device.backend.owns
-    monkeypatch.setattr(training, "location_of", lambda x: device if owns(x) else right(x))
 
 
 @pytest.fixture(scope="module")
@@ -281,7 +274,7 @@ def test_a_free_run_of_other_numbers_is_not_explained(data):
     assert max(run.differences) > 0
 
 
-def test_a_run_that_goes_wrong_where_nothing_else_looks_is_not_called_rounding(data, monkeypatch):
+def test_a_run_that_goes_wrong_where_nothing_else_looks_is_not_called_rounding(data):
     def drifting(step):
         calls = []
 
@@ -294,15 +287,38 @@ def test_a_run_that_goes_wrong_where_nothing_else_looks_is_not_called_rounding(d
         return run
 
     device = faulty_device(Fault("drifts late", "compile", drifting, ()))
-    _train_with(monkeypatch, device)
     settings = dataclasses.replace(SMALL, iterations=150)
-    report = compare(device, *data, settings=settings, many=0)
+    with registered(device):
+        report = compare(device, *data, settings=settings, many=0)
     assert not report.wrong
     assert 100 < report.free_run.unexplained_at <= 120
     assert "comes apart by more than rounding explains" in report.headline
     words = " ".join(meaning(report))
     assert "trained apart, they differ by more" in words
     assert "neither side is more right" not in words
+
+
+@pytest.mark.parametrize("on", ["compile", "stretch"])
+def test_a_step_that_is_compiled_wrongly_in_the_free_run_alone_is_seen_there(data, on):
+    compiled = []
+
+    def compiling(step):
+        compiled.append(step)
+        if len(compiled) <= len(HOLDS) * 2:  # those that are judged, measured and not
+            return step
+
+        def run(*arguments):
+            measurements, after = step(*arguments)
+            return measurements, {**after, "W3": after["W3"] * np.float32(1.5)}
+
+        return run
+
+    device = faulty_device(Fault("compiled wrongly later", on, compiling, ()))
+    with registered(device):
+        report = compare(device, *data, settings=SMALL, many=0)
+    assert len(compiled) > len(HOLDS) * 2
+    assert {j.verdict for j in report.judgements if j.operation != "free run"} == {"identical"}
+    assert max(report.free_run.differences) > 1e-3
 
 
 def test_parameters_that_come_apart_where_the_costs_do_not_are_not_explained(data):
@@ -319,7 +335,7 @@ def test_parameters_that_come_apart_where_the_costs_do_not_are_not_explained(dat
     assert "more than rounding explains" in found.sentence
 
 
-def test_the_free_run_takes_stretches_and_still_tells_the_middle(data, monkeypatch):
+def test_the_free_run_takes_stretches_and_still_tells_the_middle(data):
     asked = []
 
     def listening(stretch):
@@ -331,13 +347,12 @@ def test_the_free_run_takes_stretches_and_still_tells_the_middle(data, monkeypat
 
     device = faulty_device(Fault("none", "stretch", listening, ()))
     x, y, start = _run_inputs(data)
-    _train_with(monkeypatch, device)
     settings = dataclasses.replace(SMALL, iterations=50)
-    run = train_on(device, x, y, start, settings, (0, 1, 25, 50))
+    with registered(device):
+        run = train_on(device, x, y, start, settings, (0, 1, 25, 50))
     assert max(asked) > 3
     assert {0, 1, 25, 50} <= set(run.costs)
     assert set(run.parameters) == {0, 1, 25, 50}
-    monkeypatch.undo()
     single = train_on(choose_device("numpy"), x, y, start, settings, (0, 1, 25, 50))
     assert run.costs == single.costs
 
