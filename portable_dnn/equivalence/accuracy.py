@@ -1,16 +1,22 @@
-"""What libraries document about the accuracy of their functions: one table, with sources.
+"""What libraries document about the accuracy of their functions, with sources.
 
-Numbers are largest errors in ulps of the exact result. They are the libraries' own figures, found
-by testing all float32 arguments and samples of float64 ones, not proofs.
+A plug-in says it for its library (`backend.DocumentsAccuracy`); for those whose plug-ins do not,
+there is a table. Numbers are largest errors in ulps of the exact result. They are the libraries'
+own figures, found by testing all float32 arguments and samples of float64 ones, not proofs.
 """
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import cast
 
 import numpy as np
 
+from portable_dnn.backend import DocumentsAccuracy
 from portable_dnn.devices import Device
+from portable_dnn.errors import BackendError
+from portable_dnn.reasons import shortened, words
 
 __all__ = ["ACCURACY", "Accuracy", "accuracy_of", "loosest"]
 
@@ -89,15 +95,63 @@ def accuracy_of(device: Device, dtype: np.dtype) -> Accuracy:
     Returns
     -------
     Accuracy
-        For a library that is not in the table, the largest errors of all that are, and no
-        flushing.
+        What the plug-in says (see `backend.DocumentsAccuracy`), else what the table does. For a
+        library of which neither tells, the largest errors of all that are known, and no flushing.
+
+    Raises
+    ------
+    BackendError
+        If the plug-in's `accuracy` fails, or says what no accuracy is.
     """
     kind = "cuda" if device.name.startswith("cuda") else "cpu"
-    known = ACCURACY.get((device.backend.name, kind, dtype.name))
-    if known is not None:
+    known = ACCURACY.get((device.backend.name, kind, dtype.name), _UNKNOWN)
+    if not hasattr(device.backend, "accuracy"):
         return known
-    of_all = loosest(ACCURACY.values())
-    return replace(of_all, flushes=False, source="the largest of the libraries that are known")
+    backend = cast(DocumentsAccuracy, device.backend)
+    try:
+        said: object = backend.accuracy(device.name, dtype.name)
+    except Exception as error:  # a plug-in of somebody else's may raise anything
+        raise BackendError(
+            f"accuracy of the backend {backend.name!r} fails: {words(error)}"
+        ) from error
+    return _documented(said, known, f"accuracy({device.name!r}, {dtype.name!r}) of {backend.name}")
+
+
+def _documented(said: object, known: Accuracy, where: str) -> Accuracy:
+    """Take what a plug-in says, and of what it does not name what is known."""
+    if not isinstance(said, Mapping):
+        raise BackendError(f"{where} is {shortened(repr(said))}; a mapping would be right")
+    for name, value in said.items():
+        wanted = _WANTED.get(name) if isinstance(name, str) else None
+        if wanted is None:
+            names = ", ".join(_WANTED)
+            raise BackendError(f"{where} names {shortened(repr(name))}; it may name {names}")
+        right, description = wanted
+        if not right(value):
+            raise BackendError(
+                f"{where} has {shortened(repr(value))} for {name}; {description} would be right"
+            )
+    numbers = {name: float(said[name]) for name in _FUNCTIONS if name in said}
+    source = said.get("source", f"the backend {where.rpartition(' ')[2]}")
+    return replace(known, **numbers, flushes=said.get("flushes", known.flushes), source=source)
+
+
+def _is_ulps(value: object) -> bool:
+    """Whether a value may be the largest error of a function; a correctly rounded one has 0.5."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and 0.5 <= cast(float, value) < math.inf
+
+
+_FUNCTIONS = ("exp", "log", "log1p", "tanh", "divide")
+
+_WANTED: Mapping[str, tuple[Callable[[object], bool], str]] = MappingProxyType(
+    {
+        **dict.fromkeys(_FUNCTIONS, (_is_ulps, "a number of ulps, 0.5 or more,")),
+        "flushes": (lambda value: isinstance(value, bool), "True or False"),
+        "source": (lambda value: isinstance(value, str) and bool(value.strip()), "a text"),
+    }
+)
+"""What a plug-in may say: how a value is checked, and what to call a right one."""
 
 
 def loosest(rows: Iterable[Accuracy]) -> Accuracy:
@@ -123,3 +177,10 @@ def loosest(rows: Iterable[Accuracy]) -> Accuracy:
         any(row.flushes for row in every),
         "; ".join(dict.fromkeys(row.source for row in every)),
     )
+
+
+_UNKNOWN = replace(
+    loosest(ACCURACY.values()),
+    flushes=False,
+    source="not documented: the largest errors of the libraries that are known",
+)
