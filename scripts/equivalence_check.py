@@ -31,7 +31,7 @@ from faults.rounding import bfloat16, tf32  # noqa: E402
 
 from portable_dnn.devices import choose_device  # noqa: E402
 from portable_dnn.equivalence import Report, compare, in_order  # noqa: E402
-from portable_dnn.equivalence.accuracy import ACCURACY  # noqa: E402
+from portable_dnn.equivalence.accuracy import NUMPY  # noqa: E402
 from portable_dnn.equivalence.exact_products import matrix_product  # noqa: E402
 from portable_dnn.equivalence.judge import judge  # noqa: E402
 from portable_dnn.registry import backend_names, first_failure, get_backend  # noqa: E402
@@ -107,7 +107,7 @@ def tell_precision() -> list[dict[str, Any]]:
         X = (random.randint(0, 256, size=(inner, 209)) / 255).astype(np.float32)
         truth = matrix_product(W, X, None, random)
         for name, way in PRODUCTS.items():
-            found = judge(way(W, X), truth, ACCURACY["numpy", "cpu", "float32"])
+            found = judge(way(W, X), truth, NUMPY)
             rows.append(
                 {
                     "inner": inner,

@@ -1,8 +1,8 @@
 """What libraries document about the accuracy of their functions, with sources.
 
-A plug-in says it for its library (`backend.DocumentsAccuracy`); for those whose plug-ins do not,
-there is a table. Numbers are largest errors in ulps of the exact result. They are the libraries'
-own figures, found by testing all float32 arguments and samples of float64 ones, not proofs.
+A plug-in says it for its library (`backend.DocumentsAccuracy`); NumPy's is here. Numbers are
+largest errors in ulps of the exact result. They are the libraries' own figures, found by testing
+all float32 arguments and samples of float64 ones, not proofs.
 """
 
 import math
@@ -14,11 +14,11 @@ from typing import cast
 import numpy as np
 
 from portable_dnn.backend import DocumentsAccuracy
-from portable_dnn.devices import Device
+from portable_dnn.devices import HOST, Device
 from portable_dnn.errors import BackendError
-from portable_dnn.reasons import shortened, words
+from portable_dnn.reasons import one_line, shortened, words
 
-__all__ = ["ACCURACY", "Accuracy", "accuracy_of", "loosest"]
+__all__ = ["NUMPY", "Accuracy", "accuracy_of", "loosest"]
 
 
 @dataclass(frozen=True)
@@ -48,38 +48,14 @@ _NUMPY = (
     "NumPy release notes 1.17 (float32 exp 2.52, log 3.83) and 1.22 (Intel's SVML, below 4); the C "
     "library elsewhere, at most 2 (glibc manual, Errors in Math Functions)"
 )
-_TORCH = (
-    "SLEEF's u10 functions, 1.0 (sleef.org), and Intel's VML in its high-accuracy mode, below 1; "
-    "the C library at the ends of arrays, at most 2 (glibc manual)"
-)
-_CUDA = "CUDA C++ Programming Guide, Mathematical Functions, maximum ulp error; full range"
-_JAX = (
-    "docs.jax.dev, Numerical accuracy (2026): float32 exhaustive, float64 sampled; on CUDA float32 "
-    "division is div.full.f32, 2 ulps (PTX ISA)"
-)
 
-_F32, _F64 = "float32", "float64"
+NUMPY = Accuracy(4.0, 4.0, 4.0, 4.0, 0.5, False, _NUMPY)
+"""NumPy's, in both dtypes; the host's library, in which everything is judged."""
 
-ACCURACY: Mapping[tuple[str, str, str], Accuracy] = MappingProxyType(
-    {
-        # backend, kind of device, dtype: exp, log, log1p, tanh, divide, flushes
-        ("numpy", "cpu", _F32): Accuracy(4.0, 4.0, 4.0, 4.0, 0.5, False, _NUMPY),
-        ("numpy", "cpu", _F64): Accuracy(4.0, 4.0, 4.0, 4.0, 0.5, False, _NUMPY),
-        ("strict", "cpu", _F32): Accuracy(4.0, 4.0, 4.0, 4.0, 0.5, False, _NUMPY),
-        ("strict", "cpu", _F64): Accuracy(4.0, 4.0, 4.0, 4.0, 0.5, False, _NUMPY),
-        ("torch", "cpu", _F32): Accuracy(2.0, 2.0, 2.0, 2.0, 0.5, False, _TORCH),
-        ("torch", "cpu", _F64): Accuracy(2.0, 2.0, 2.0, 2.0, 0.5, False, _TORCH),
-        ("torch", "cuda", _F32): Accuracy(2.0, 1.0, 1.0, 2.0, 0.5, False, _CUDA),
-        ("torch", "cuda", _F64): Accuracy(1.0, 1.0, 1.0, 2.0, 0.5, False, _CUDA),
-        ("cupy", "cuda", _F32): Accuracy(2.0, 1.0, 1.0, 2.0, 0.5, False, _CUDA),
-        ("cupy", "cuda", _F64): Accuracy(1.0, 1.0, 1.0, 2.0, 0.5, False, _CUDA),
-        ("jax", "cpu", _F32): Accuracy(1.5, 1.5, 3.0, 5.0, 0.5, True, _JAX),
-        ("jax", "cpu", _F64): Accuracy(2.0, 0.5, 2.0, 7.0, 0.5, True, _JAX),
-        ("jax", "cuda", _F32): Accuracy(2.0, 1.0, 1.0, 5.5, 2.0, True, _JAX),
-        ("jax", "cuda", _F64): Accuracy(1.5, 1.5, 1.5, 3.5, 0.5, False, _JAX),
-    }
+_UNKNOWN = Accuracy(
+    4.0, 4.0, 4.0, 7.0, 2.0, False, "not documented: the largest errors of the libraries known"
 )
-"""By backend, kind of device and dtype."""
+"""Those of NumPy, PyTorch, CuPy and JAX together (docs/equivalence.md has the table)."""
 
 
 def accuracy_of(device: Device, dtype: np.dtype) -> Accuracy:
@@ -95,18 +71,18 @@ def accuracy_of(device: Device, dtype: np.dtype) -> Accuracy:
     Returns
     -------
     Accuracy
-        What the plug-in says (see `backend.DocumentsAccuracy`), else what the table does. For a
-        library of which neither tells, the largest errors of all that are known, and no flushing.
+        What the plug-in says (see `backend.DocumentsAccuracy`). For a library whose plug-in is
+        silent, the largest errors of all that are known, and no flushing.
 
     Raises
     ------
     BackendError
         If the plug-in's `accuracy` fails, or says what no accuracy is.
     """
-    kind = "cuda" if device.name.startswith("cuda") else "cpu"
-    known = ACCURACY.get((device.backend.name, kind, dtype.name), _UNKNOWN)
+    if device.backend.name == HOST:
+        return NUMPY
     if not hasattr(device.backend, "accuracy"):
-        return known
+        return _UNKNOWN
     backend = cast(DocumentsAccuracy, device.backend)
     try:
         said: object = backend.accuracy(device.name, dtype.name)
@@ -114,11 +90,11 @@ def accuracy_of(device: Device, dtype: np.dtype) -> Accuracy:
         raise BackendError(
             f"accuracy of the backend {backend.name!r} fails: {words(error)}"
         ) from error
-    return _documented(said, known, f"accuracy({device.name!r}, {dtype.name!r}) of {backend.name}")
+    return _documented(said, f"accuracy({device.name!r}, {dtype.name!r}) of {backend.name}")
 
 
-def _documented(said: object, known: Accuracy, where: str) -> Accuracy:
-    """Take what a plug-in says, and of what it does not name what is known."""
+def _documented(said: object, where: str) -> Accuracy:
+    """Take what a plug-in says; what it does not name is that of a library without a word."""
     if not isinstance(said, Mapping):
         raise BackendError(f"{where} is {shortened(repr(said))}; a mapping would be right")
     for name, value in said.items():
@@ -133,7 +109,8 @@ def _documented(said: object, known: Accuracy, where: str) -> Accuracy:
             )
     numbers = {name: float(said[name]) for name in _FUNCTIONS if name in said}
     source = said.get("source", f"the backend {where.rpartition(' ')[2]}")
-    return replace(known, **numbers, flushes=said.get("flushes", known.flushes), source=source)
+    flushes = said.get("flushes", False)
+    return replace(_UNKNOWN, **numbers, flushes=flushes, source=one_line(source))
 
 
 def _is_ulps(value: object) -> bool:
@@ -177,10 +154,3 @@ def loosest(rows: Iterable[Accuracy]) -> Accuracy:
         any(row.flushes for row in every),
         "; ".join(dict.fromkeys(row.source for row in every)),
     )
-
-
-_UNKNOWN = replace(
-    loosest(ACCURACY.values()),
-    flushes=False,
-    source="not documented: the largest errors of the libraries that are known",
-)

@@ -359,14 +359,14 @@ def test_the_free_run_takes_stretches_and_still_tells_the_middle(data):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_result_that_is_no_number_is_wrong(value):
-    from portable_dnn.equivalence.accuracy import ACCURACY
+    from portable_dnn.equivalence.accuracy import NUMPY
     from portable_dnn.equivalence.exact_products import matrix_product
 
     A, B = np.eye(3, dtype=np.float32), np.ones((3, 2), np.float32)
     result = A @ B
     result[1, 1] = value
     truth = matrix_product(A, B, None, np.random.RandomState(0))
-    finding = judge(result, truth, ACCURACY["numpy", "cpu", "float32"])
+    finding = judge(result, truth, NUMPY)
     assert finding.verdict == "wrong"
     assert finding.errors.worst.index == (1, 1)
 
@@ -392,14 +392,14 @@ def test_a_side_that_diverges_alone_is_wrong(data):
 
 def test_large_products_are_judged_by_a_part(monkeypatch):
     from portable_dnn.equivalence import exact_products
-    from portable_dnn.equivalence.accuracy import ACCURACY
+    from portable_dnn.equivalence.accuracy import NUMPY
 
     monkeypatch.setattr(exact_products, "LARGEST_PRODUCT", 5000)
     random = np.random.RandomState(0)
     A, B = random.standard_normal((40, 50)), random.standard_normal((50, 30))
     truth = exact_products.matrix_product(A, B, None, random)
     assert 50 <= truth.where.size <= 100
-    row = ACCURACY["numpy", "cpu", "float64"]
+    row = NUMPY
     assert judge(A @ B, truth, row).verdict == "rounding"
     result = A @ B
     place = np.unravel_index(truth.where[7], result.shape)
