@@ -6,7 +6,7 @@ Whether CuPy can run on this machine is found in `portable_dnn_cupy_ladder`.
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from portable_dnn.backend import Array, Check, HostArray, Namespace, Step, Stretch
 from portable_dnn.reasons import answers, words
@@ -98,6 +98,13 @@ def compile(step: Step) -> Stretch:
     from portable_dnn_cupy_kernel.stretch import with_kernel
 
     return with_kernel(step, general)
+
+
+def accuracy(device: str, dtype: str) -> Mapping[str, float | bool | str]:
+    """Return what CUDA documents of its functions, in ulps."""
+    exp = 2.0 if dtype == "float32" else 1.0
+    source = "CUDA C++ Programming Guide, Mathematical Functions, maximum ulp error; full range"
+    return {"exp": exp, "log": 1.0, "log1p": 1.0, "tanh": 2.0, "divide": 0.5, "source": source}
 
 
 def versions() -> dict[str, str]:

@@ -19,7 +19,7 @@ import functools
 import os
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -166,6 +166,29 @@ def _loop() -> Callable[..., Any]:
 
     loop: Callable[..., Any] = jax.jit(repeated, static_argnums=0)
     return loop
+
+
+def accuracy(device: str, dtype: str) -> Mapping[str, float | bool | str]:
+    """Return what JAX documents of its functions, in ulps, and of subnormal numbers."""
+    kind = "cuda" if device.startswith("cuda") else "cpu"
+    errors = _ACCURACY[kind, dtype]
+    # XLA takes subnormal numbers for 0 on the CPU, and on CUDA in float32.
+    flushes = (kind, dtype) != ("cuda", "float64")
+    source = (
+        "docs.jax.dev, Numerical accuracy (2026): float32 exhaustive, float64 sampled; on CUDA "
+        "float32 division is div.full.f32, 2 ulps (PTX ISA)"
+    )
+    names = ("exp", "log", "log1p", "tanh", "divide")
+    return {**dict(zip(names, errors, strict=True)), "flushes": flushes, "source": source}
+
+
+_ACCURACY = {
+    ("cpu", "float32"): (1.5, 1.5, 3.0, 5.0, 0.5),
+    ("cpu", "float64"): (2.0, 0.5, 2.0, 7.0, 0.5),
+    ("cuda", "float32"): (2.0, 1.0, 1.0, 5.5, 2.0),
+    ("cuda", "float64"): (1.5, 1.5, 1.5, 3.5, 0.5),
+}
+"""By kind of device and dtype: exp, log, log1p, tanh, divide."""
 
 
 def versions() -> dict[str, str]:

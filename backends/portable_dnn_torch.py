@@ -5,7 +5,7 @@ the user has them; `versions` tells them, for they change the numbers.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -125,6 +125,19 @@ def compile(step: Step) -> Stretch:
             return loop(state, data, signs, times)
 
     return run
+
+
+def accuracy(device: str, dtype: str) -> Mapping[str, float | bool | str]:
+    """Return what the libraries beneath document of their functions, in ulps."""
+    if device.startswith("cuda"):
+        exp = 2.0 if dtype == "float32" else 1.0
+        source = "CUDA C++ Programming Guide, Mathematical Functions, maximum ulp error; full range"
+        return {"exp": exp, "log": 1.0, "log1p": 1.0, "tanh": 2.0, "divide": 0.5, "source": source}
+    source = (
+        "SLEEF's u10 functions, 1.0 (sleef.org), and Intel's VML in its high-accuracy mode, below "
+        "1; the C library at the ends of arrays, at most 2 (glibc manual)"
+    )
+    return {"exp": 2.0, "log": 2.0, "log1p": 2.0, "tanh": 2.0, "divide": 0.5, "source": source}
 
 
 def versions() -> dict[str, str]:

@@ -20,6 +20,7 @@ __all__ = [
     "Array",
     "Backend",
     "Check",
+    "DocumentsAccuracy",
     "HostArray",
     "Measurements",
     "Namespace",
@@ -137,3 +138,34 @@ class Backend(Protocol):
 
     def versions(self) -> dict[str, str]:
         """Versions of the library and its parts, and the settings that change its numbers."""
+
+
+class DocumentsAccuracy(Protocol):
+    """What a backend may have beside the members of `Backend`: what its library documents.
+
+    `portable-dnn compare` allows a library's functions the errors that it documents, and calls
+    flushed subnormal numbers "by design" where they are. A library of which nothing is known is
+    allowed the largest errors of those that are, and no flushing.
+    """
+
+    @property
+    def name(self) -> str:
+        """The backend's name."""
+
+    def accuracy(self, device: str, dtype: str) -> Mapping[str, float | bool | str]:
+        """Tell how accurate the library's functions are on a device.
+
+        Parameters
+        ----------
+        device : str
+            One of `devices()`.
+        dtype : {"float32", "float64"}
+            In which is computed.
+
+        Returns
+        -------
+        mapping of str to float, bool or str
+            Of "exp", "log", "log1p", "tanh" and "divide" the largest error in ulps of the exact
+            result, 0.5 or more; "flushes", whether subnormal numbers are taken for 0 and written
+            as 0; "source", where this is documented. What is not known is left out.
+        """

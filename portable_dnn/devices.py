@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from portable_dnn.backend import Array, Backend
 from portable_dnn.errors import BackendError, DeviceError, DTypeError
 from portable_dnn.registry import backend_names, first_failure, get_backend, owner_of
@@ -209,10 +211,25 @@ def to_host(x: Any) -> Any:
     ------
     DTypeError
         If something is not an array.
+    BackendError
+        If the plug-in's `to_host` gives no NumPy array, or one of another shape.
     """
     if isinstance(x, Mapping):
-        return {key: backend_of(value, key).to_host(value) for key, value in x.items()}
-    return backend_of(x).to_host(x)
+        return {key: _to_host(value, key) for key, value in x.items()}
+    return _to_host(x, "the argument")
+
+
+def _to_host(x: Array, label: str) -> Any:
+    """Fetch one array; a plug-in that gives something else is told from what is computed of it."""
+    owner = backend_of(x, label)
+    host: object = owner.to_host(x)
+    if not isinstance(host, np.ndarray | np.generic) or host.shape != tuple(x.shape):
+        kind = f"shape {host.shape}" if hasattr(host, "shape") else type(host).__qualname__
+        raise BackendError(
+            f"to_host of the backend {owner.name!r} gave {kind} for {label}; a NumPy array of "
+            f"shape {tuple(x.shape)} would be right"
+        )
+    return host
 
 
 def device_of(x: Any) -> str:

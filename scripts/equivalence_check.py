@@ -26,12 +26,12 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "equivalence"))
 
-from faults import CATALOGUE, Fault, faulty_device  # noqa: E402
+from faults import CATALOGUE, Fault, faulty_device, registered  # noqa: E402
 from faults.rounding import bfloat16, tf32  # noqa: E402
 
 from portable_dnn.devices import choose_device  # noqa: E402
 from portable_dnn.equivalence import Report, compare, in_order  # noqa: E402
-from portable_dnn.equivalence.accuracy import ACCURACY  # noqa: E402
+from portable_dnn.equivalence.accuracy import NUMPY  # noqa: E402
 from portable_dnn.equivalence.exact_products import matrix_product  # noqa: E402
 from portable_dnn.equivalence.judge import judge  # noqa: E402
 from portable_dnn.registry import backend_names, first_failure, get_backend  # noqa: E402
@@ -68,7 +68,8 @@ def catch(fault: Fault) -> Caught:
     """Compare a backend that has one fault."""
     X, Y = small_data(fault.dtype)
     settings = replace(SMALL, dtype=fault.dtype, **fault.settings)
-    report = compare(faulty_device(fault), X, Y, settings=settings, many=fault.many)
+    with registered(faulty_device(fault)) as device:
+        report = compare(device, X, Y, settings=settings, many=fault.many)
     wrong = in_order(report.wrong)
     named = bool(wrong) and wrong[0].operation in fault.blamed
     return Caught(fault.name, fault.dtype, report.outcome == "wrong", named, report.headline)
@@ -106,7 +107,7 @@ def tell_precision() -> list[dict[str, Any]]:
         X = (random.randint(0, 256, size=(inner, 209)) / 255).astype(np.float32)
         truth = matrix_product(W, X, None, random)
         for name, way in PRODUCTS.items():
-            found = judge(way(W, X), truth, ACCURACY["numpy", "cpu", "float32"])
+            found = judge(way(W, X), truth, NUMPY)
             rows.append(
                 {
                     "inner": inner,

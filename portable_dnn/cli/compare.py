@@ -132,6 +132,9 @@ def compare(
         setup = setup_of(X, Y, settings, start, pictures.source)
         check_same_setup(setup, saved, str(against))
 
+    def finish(report: "Report") -> "Report":
+        return report if saved is None else hold_against(report, saved, str(against))
+
     output = Output(quiet=quiet)
     reports = []
     for target, files in zip(targets, kept, strict=True):
@@ -139,9 +142,8 @@ def compare(
         output.detail(f"judged   {_with_version(target)}")
         other = _with_version(theirs) if saved is None else f"{saved.tested.device} of {against}"
         output.detail(f"against  {other}")
-        report = run_comparison(output, target, theirs, (X, Y, pictures.source), settings)
-        if saved is not None:
-            report = hold_against(report, saved, str(against))
+        arrays = (X, Y, pictures.source)
+        report = run_comparison(output, target, theirs, arrays, settings, files, finish)
         show_report(output, report, table=not every)
         for line in files.write(report):
             output.line(line)

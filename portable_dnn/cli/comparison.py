@@ -1,11 +1,14 @@
 """How a comparison is shown: while it runs, and its verdict."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from portable_dnn.backend import HostArray
 from portable_dnn.cli.console import Output
 from portable_dnn.devices import Device
 from portable_dnn.equivalence import Judgement, Progress, Report, compare
+from portable_dnn.equivalence.keep import Kept
 from portable_dnn.equivalence.meaning import meaning
 from portable_dnn.equivalence.table import COLUMNS, cells, table_rows
 from portable_dnn.settings import Settings
@@ -19,8 +22,10 @@ def run_comparison(
     reference: Device,
     data: tuple[HostArray, HostArray, str],
     settings: Settings,
+    files: Kept,
+    finish: Callable[[Report], Report],
 ) -> Report:
-    """Compare, showing what was judged so far.
+    """Compare, showing what was judged so far, and keeping it should the program end.
 
     Parameters
     ----------
@@ -32,27 +37,48 @@ def run_comparison(
         X, Y and where they came from.
     settings : Settings
         What decides the run.
+    files : Kept
+        Where the report will be kept; its JSON holds the report so far until then.
+    finish : callable
+        What is to be done with a report before it is kept.
 
     Returns
     -------
     Report
+        The whole one, finished.
     """
     judgements: list[Judgement] = []
     state = [""]
+    so_far, kept = replace(files, html=None, plots=None), list[str]()
 
     def show(progress: Progress) -> None:
         if progress.judgement is not None:
             judgements.append(progress.judgement)
         state[0] = f"{progress.stage}: {len(judgements)} results judged"
 
+    def keep(report: Report) -> None:
+        kept[:] = so_far.write(finish(report))
+
     def rows() -> Sequence[Sequence[str]]:
         return [cells(row) for row in table_rows(tuple(judgements))]
 
     X, Y, source = data
-    with output.growing(COLUMNS, rows, lambda: state[0]):
-        return compare(
-            tested, X, Y, reference=reference, settings=settings, source=source, progress=show
-        )
+    try:
+        with output.growing(COLUMNS, rows, lambda: state[0]):
+            report = compare(
+                *(tested, X, Y),
+                reference=reference,
+                settings=settings,
+                source=source,
+                progress=show,
+                on_stage=None if so_far.json is None else keep,
+            )
+    except KeyboardInterrupt:
+        with contextlib.suppress(OSError):  # where the terminal is gone, nobody reads it
+            for line in kept:
+                output.line(f"{line} (so far: stopped by Ctrl-C)")
+        raise
+    return finish(report)
 
 
 def show_report(output: Output, report: Report, *, table: bool) -> None:

@@ -1,18 +1,24 @@
-"""What libraries document about the accuracy of their functions: one table, with sources.
+"""What libraries document about the accuracy of their functions, with sources.
 
-Numbers are largest errors in ulps of the exact result. They are the libraries' own figures, found
-by testing all float32 arguments and samples of float64 ones, not proofs.
+A plug-in says it for its library (`backend.DocumentsAccuracy`); NumPy's is here. Numbers are
+largest errors in ulps of the exact result. They are the libraries' own figures, found by testing
+all float32 arguments and samples of float64 ones, not proofs.
 """
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import cast
 
 import numpy as np
 
-from portable_dnn.devices import Device
+from portable_dnn.backend import DocumentsAccuracy
+from portable_dnn.devices import HOST, Device
+from portable_dnn.errors import BackendError
+from portable_dnn.reasons import one_line, shortened, words
 
-__all__ = ["ACCURACY", "Accuracy", "accuracy_of", "loosest"]
+__all__ = ["NUMPY", "Accuracy", "accuracy_of", "loosest"]
 
 
 @dataclass(frozen=True)
@@ -42,38 +48,14 @@ _NUMPY = (
     "NumPy release notes 1.17 (float32 exp 2.52, log 3.83) and 1.22 (Intel's SVML, below 4); the C "
     "library elsewhere, at most 2 (glibc manual, Errors in Math Functions)"
 )
-_TORCH = (
-    "SLEEF's u10 functions, 1.0 (sleef.org), and Intel's VML in its high-accuracy mode, below 1; "
-    "the C library at the ends of arrays, at most 2 (glibc manual)"
-)
-_CUDA = "CUDA C++ Programming Guide, Mathematical Functions, maximum ulp error; full range"
-_JAX = (
-    "docs.jax.dev, Numerical accuracy (2026): float32 exhaustive, float64 sampled; on CUDA float32 "
-    "division is div.full.f32, 2 ulps (PTX ISA)"
-)
 
-_F32, _F64 = "float32", "float64"
+NUMPY = Accuracy(4.0, 4.0, 4.0, 4.0, 0.5, False, _NUMPY)
+"""NumPy's, in both dtypes; the host's library, in which everything is judged."""
 
-ACCURACY: Mapping[tuple[str, str, str], Accuracy] = MappingProxyType(
-    {
-        # backend, kind of device, dtype: exp, log, log1p, tanh, divide, flushes
-        ("numpy", "cpu", _F32): Accuracy(4.0, 4.0, 4.0, 4.0, 0.5, False, _NUMPY),
-        ("numpy", "cpu", _F64): Accuracy(4.0, 4.0, 4.0, 4.0, 0.5, False, _NUMPY),
-        ("strict", "cpu", _F32): Accuracy(4.0, 4.0, 4.0, 4.0, 0.5, False, _NUMPY),
-        ("strict", "cpu", _F64): Accuracy(4.0, 4.0, 4.0, 4.0, 0.5, False, _NUMPY),
-        ("torch", "cpu", _F32): Accuracy(2.0, 2.0, 2.0, 2.0, 0.5, False, _TORCH),
-        ("torch", "cpu", _F64): Accuracy(2.0, 2.0, 2.0, 2.0, 0.5, False, _TORCH),
-        ("torch", "cuda", _F32): Accuracy(2.0, 1.0, 1.0, 2.0, 0.5, False, _CUDA),
-        ("torch", "cuda", _F64): Accuracy(1.0, 1.0, 1.0, 2.0, 0.5, False, _CUDA),
-        ("cupy", "cuda", _F32): Accuracy(2.0, 1.0, 1.0, 2.0, 0.5, False, _CUDA),
-        ("cupy", "cuda", _F64): Accuracy(1.0, 1.0, 1.0, 2.0, 0.5, False, _CUDA),
-        ("jax", "cpu", _F32): Accuracy(1.5, 1.5, 3.0, 5.0, 0.5, True, _JAX),
-        ("jax", "cpu", _F64): Accuracy(2.0, 0.5, 2.0, 7.0, 0.5, True, _JAX),
-        ("jax", "cuda", _F32): Accuracy(2.0, 1.0, 1.0, 5.5, 2.0, True, _JAX),
-        ("jax", "cuda", _F64): Accuracy(1.5, 1.5, 1.5, 3.5, 0.5, False, _JAX),
-    }
+_UNKNOWN = Accuracy(
+    4.0, 4.0, 4.0, 7.0, 2.0, False, "not documented: the largest errors of the libraries known"
 )
-"""By backend, kind of device and dtype."""
+"""Those of NumPy, PyTorch, CuPy and JAX together (docs/equivalence.md has the table)."""
 
 
 def accuracy_of(device: Device, dtype: np.dtype) -> Accuracy:
@@ -89,15 +71,64 @@ def accuracy_of(device: Device, dtype: np.dtype) -> Accuracy:
     Returns
     -------
     Accuracy
-        For a library that is not in the table, the largest errors of all that are, and no
-        flushing.
+        What the plug-in says (see `backend.DocumentsAccuracy`). For a library whose plug-in is
+        silent, the largest errors of all that are known, and no flushing.
+
+    Raises
+    ------
+    BackendError
+        If the plug-in's `accuracy` fails, or says what no accuracy is.
     """
-    kind = "cuda" if device.name.startswith("cuda") else "cpu"
-    known = ACCURACY.get((device.backend.name, kind, dtype.name))
-    if known is not None:
-        return known
-    of_all = loosest(ACCURACY.values())
-    return replace(of_all, flushes=False, source="the largest of the libraries that are known")
+    if device.backend.name == HOST:
+        return NUMPY
+    if not hasattr(device.backend, "accuracy"):
+        return _UNKNOWN
+    backend = cast(DocumentsAccuracy, device.backend)
+    try:
+        said: object = backend.accuracy(device.name, dtype.name)
+    except Exception as error:  # a plug-in of somebody else's may raise anything
+        raise BackendError(
+            f"accuracy of the backend {backend.name!r} fails: {words(error)}"
+        ) from error
+    return _documented(said, f"accuracy({device.name!r}, {dtype.name!r}) of {backend.name}")
+
+
+def _documented(said: object, where: str) -> Accuracy:
+    """Take what a plug-in says; what it does not name is that of a library without a word."""
+    if not isinstance(said, Mapping):
+        raise BackendError(f"{where} is {shortened(repr(said))}; a mapping would be right")
+    for name, value in said.items():
+        wanted = _WANTED.get(name) if isinstance(name, str) else None
+        if wanted is None:
+            names = ", ".join(_WANTED)
+            raise BackendError(f"{where} names {shortened(repr(name))}; it may name {names}")
+        right, description = wanted
+        if not right(value):
+            raise BackendError(
+                f"{where} has {shortened(repr(value))} for {name}; {description} would be right"
+            )
+    numbers = {name: float(said[name]) for name in _FUNCTIONS if name in said}
+    source = said.get("source", f"the backend {where.rpartition(' ')[2]}")
+    flushes = said.get("flushes", False)
+    return replace(_UNKNOWN, **numbers, flushes=flushes, source=one_line(source))
+
+
+def _is_ulps(value: object) -> bool:
+    """Whether a value may be the largest error of a function; a correctly rounded one has 0.5."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and 0.5 <= cast(float, value) < math.inf
+
+
+_FUNCTIONS = ("exp", "log", "log1p", "tanh", "divide")
+
+_WANTED: Mapping[str, tuple[Callable[[object], bool], str]] = MappingProxyType(
+    {
+        **dict.fromkeys(_FUNCTIONS, (_is_ulps, "a number of ulps, 0.5 or more,")),
+        "flushes": (lambda value: isinstance(value, bool), "True or False"),
+        "source": (lambda value: isinstance(value, str) and bool(value.strip()), "a text"),
+    }
+)
+"""What a plug-in may say: how a value is checked, and what to call a right one."""
 
 
 def loosest(rows: Iterable[Accuracy]) -> Accuracy:

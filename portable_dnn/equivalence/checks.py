@@ -24,8 +24,9 @@ def check_data(X: HostArray, Y: HostArray, dtype: str) -> None:
     Raises
     ------
     ShapeError, DataError
-        If they are anything else, or X holds NaN or infinity.
+        If they are anything else (lists, masked arrays), or X holds NaN or infinity.
     """
+    _check_arrays(X, Y)
     check_input(X, X.shape[0] if X.ndim == 2 else 1)
     check_labels(Y, 1, X.shape[1])
     if X.dtype != np.uint8 and X.dtype.kind != "f":
@@ -40,4 +41,18 @@ def check_data(X: HostArray, Y: HostArray, dtype: str) -> None:
             raise DataError(
                 f"X has {X[row, column]} at ({row}, {column}), no finite {dtype}; "
                 "backends are compared on finite numbers (NaN and infinity are among the probes)"
+            )
+
+
+def _check_arrays(X: object, Y: object) -> None:
+    """Refuse what is no NumPy array, and masked ones, whose missing values are none."""
+    for name, array in (("X", X), ("Y", Y)):
+        if not isinstance(array, np.ndarray):
+            raise DataError(
+                f"{name} is of {type(array).__qualname__}, not a NumPy array; make one with "
+                "numpy.asarray"
+            )
+        if isinstance(array, np.ma.MaskedArray):
+            raise DataError(
+                f"{name} is a masked array; give numbers for what is masked, with {name}.filled"
             )

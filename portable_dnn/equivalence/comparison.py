@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from portable_dnn.backend import HostArray
 from portable_dnn.devices import Device, choose_device, place, to_host
 from portable_dnn.equivalence.accuracy import accuracy_of, loosest
 from portable_dnn.equivalence.checks import check_data
-from portable_dnn.equivalence.dying import REFERENCE, TESTED, Died, during
+from portable_dnn.equivalence.dying import REFERENCE, TESTED, Died, during, unfinished
 from portable_dnn.equivalence.free_run import Run, compare_runs, train_on
 from portable_dnn.equivalence.linear_operations import input_scaling
 from portable_dnn.equivalence.lockstep import compare_operation, reference_state
@@ -42,6 +43,8 @@ __all__ = ["DEFAULTS", "Progress", "compare"]
 DEFAULTS = Settings(iterations=200)
 """What is trained unless something else is asked for: the published network, 200 iterations."""
 
+_TRAINING = "training the reference"
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -69,6 +72,7 @@ def compare(
     source: str = "the arrays that were given",
     many: int = MANY,
     progress: Callable[[Progress], object] | None = None,
+    on_stage: Callable[[Report], object] | None = None,
 ) -> Report:
     """Say whether a backend computes the same numbers as another, and where it does not.
 
@@ -92,6 +96,9 @@ def compare(
         `probes`); 0 saves the second that it takes.
     progress : callable, optional
         Called with a `Progress` at every stage and every judgement.
+    on_stage : callable, optional
+        Called with the report so far when a stage begins, and at Ctrl-C: a library may end the
+        whole process. Its `failure` names the stage.
 
     Returns
     -------
@@ -105,34 +112,52 @@ def compare(
         If a device cannot be used.
     SettingError, ShapeError, DataError
         If settings or data cannot be used; NaN and infinity in X are refused.
+    BackendError
+        If a plug-in's `accuracy` is not what it should be.
     """
     settings.check()
     began = time.perf_counter()
     tested, other = (d if isinstance(d, Device) else choose_device(d) for d in (backend, reference))
     check_data(X, Y, settings.dtype)
+    sources = [accuracy_of(d, np.dtype(settings.dtype)).source for d in (tested, other)]
     dims = settings.layer_dims(X.shape[0])
     start = initialize_parameters_deep(
         dims, method=settings.initialization, seed=settings.seed, dtype=settings.dtype
     )
+    setup = setup_of(X, Y, settings, start, source)
+
+    def report(found: _Found) -> Report:
+        judgements, run, failure = found
+        ours, theirs = (
+            Side(str(device), {**versions(device.backend), "accuracy": source})
+            for device, source in zip((tested, other), sources, strict=True)
+        )
+        return Report(
+            SCHEMA,
+            datetime.now(UTC).isoformat(timespec="seconds"),
+            time.perf_counter() - began,
+            ours,
+            theirs,
+            setup,
+            tuple(judgements),
+            run,
+            failure,
+            notes(run),
+            outcome(judgements, run, failure),
+            headline(ours, theirs, judgements, run, failure),
+        )
+
+    def tell(found: _Found) -> None:
+        if on_stage is not None:
+            on_stage(report(found))
+
     comparison = _Comparison(
-        tested, other, X, Y, settings, start, many, progress or (lambda p: None)
+        tested, other, X, Y, settings, start, many, progress or (lambda p: None), tell
     )
-    judgements, run, failure = comparison.run()
-    ours, theirs = (Side(str(d), versions(d.backend)) for d in (tested, other))
-    return Report(
-        SCHEMA,
-        datetime.now(UTC).isoformat(timespec="seconds"),
-        time.perf_counter() - began,
-        ours,
-        theirs,
-        setup_of(X, Y, settings, start, source),
-        tuple(judgements),
-        run,
-        failure,
-        notes(run),
-        outcome(judgements, run, failure),
-        headline(ours, theirs, judgements, run, failure),
-    )
+    return report(comparison.run())
+
+
+_Found: TypeAlias = tuple[list[Judgement], FreeRun | None, Failure | None]
 
 
 @dataclass
@@ -147,6 +172,7 @@ class _Comparison:
     start: dict[str, HostArray]
     many: int
     progress: Callable[[Progress], object]
+    so_far: Callable[[_Found], object]
 
     @property
     def dtype(self) -> np.dtype:
@@ -158,10 +184,11 @@ class _Comparison:
         """Those of the hidden layers."""
         return hidden_activations(self.settings.activations, len(self.settings.layers))
 
-    def run(self) -> tuple[list[Judgement], FreeRun | None, Failure | None]:
-        """Compare; keep what there is if a side dies."""
+    def run(self) -> _Found:
+        """Compare; keep what there is if a side dies, and tell it in case the process does."""
         judgements: list[Judgement] = []
         self._found: FreeRun | None = None
+        stage = ""
         try:
             # What NumPy would warn of is judged.
             with np.errstate(all="ignore"):
@@ -169,8 +196,15 @@ class _Comparison:
                     self.progress(Progress(stage, judgement))
                     if judgement is not None:
                         judgements.append(judgement)
+                        continue
+                    side = REFERENCE if stage == _TRAINING else TESTED
+                    self.so_far((judgements, self._found, unfinished(stage, side)))
         except Died as died:
             return judgements, self._found, died.failure
+        except KeyboardInterrupt:
+            failure = unfinished(stage, interrupted=True)
+            self.so_far((judgements, self._found, failure))
+            raise
         return judgements, self._found, None
 
     def _stages(self, made: Sequence[Judgement]) -> Iterator[tuple[str, Judgement | None]]:
@@ -182,7 +216,7 @@ class _Comparison:
         yield from (("probes", j) for j in self._scaling())
         x, y = self._input(), self.Y.astype(self.dtype)
         last = self.settings.iterations
-        yield "training the reference", None
+        yield _TRAINING, None
         with during("the free run", REFERENCE):
             theirs = train_on(
                 self.reference, x, y, self.start, self.settings, (0, 1, last // 2, last)

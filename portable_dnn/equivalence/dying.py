@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from portable_dnn.equivalence.report import Failure
 from portable_dnn.reasons import words
 
-__all__ = ["REFERENCE", "TESTED", "Died", "during"]
+__all__ = ["REFERENCE", "TESTED", "Died", "during", "unfinished"]
 
 TESTED, REFERENCE = "tested", "reference"
 """The sides."""
@@ -46,3 +46,24 @@ def during(operation: str, side: str) -> Iterator[None]:
         yield
     except (Exception, SystemExit) as error:  # a library may raise anything
         raise Died(Failure(operation, side, words(error))) from error
+
+
+def unfinished(stage: str, side: str = TESTED, *, interrupted: bool = False) -> Failure:
+    """Say where a comparison is, for a report that is kept in case the program ends here.
+
+    Parameters
+    ----------
+    stage : str
+        What is going on.
+    side : {"tested", "reference"}
+        Which side is at work; of both, the tested one.
+    interrupted : bool
+        Whether Ctrl-C has ended it.
+
+    Returns
+    -------
+    Failure
+        As of a side that died.
+    """
+    error = "Ctrl-C ended it" if interrupted else "the program ended before this stage was done"
+    return Failure(stage, side, error)

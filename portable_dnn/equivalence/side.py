@@ -13,6 +13,10 @@ __all__ = ["Ran", "run_on"]
 _SMALL = 2**20  # numbers; of more, the calls that take long to check are left out
 
 
+class _BadCopy(Exception):  # noqa: N818 - it never leaves this file
+    """What came from a device is not the array that lies there."""
+
+
 @dataclass(frozen=True)
 class Ran:
     """What an operation gave on one side.
@@ -58,10 +62,25 @@ def run_on(
     Returns
     -------
     Ran
-        Library, device, shape and dtype are checked before values; then whether two calls give the
-        same bits, whether one changed what the one before gave or what they were given, and whether
-        a copy to the host was complete.
+        Library, device, shape and dtype are checked before values, of the result and of its copy on
+        the host; then whether two calls give the same bits, whether one changed what the one before
+        gave or what they were given, and whether a copy to the host was complete.
     """
+    try:
+        return _run(device, compute, inputs, shape, dtype, calls)
+    except _BadCopy as bad:
+        return Ran(None, (str(bad),), str(bad))
+
+
+def _run(
+    device: Device,
+    compute: Callable[[Mapping[str, Array]], Array],
+    inputs: Mapping[str, HostArray],
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    calls: int,
+) -> Ran:
+    """Run an operation; raise `_BadCopy` where its result or its inputs cannot be fetched."""
     backend = device.backend
     placed = _place(inputs, device)
     small = sum(x.size for x in inputs.values()) <= _SMALL
@@ -69,38 +88,57 @@ def run_on(
     complaint = _kind(first, device, shape, dtype)
     if complaint:
         return Ran(None, (complaint,))
-    result = np.array(backend.to_host(first))
+    result = np.array(_fetch(first, device, shape, dtype))
     backend.synchronize(device.name)
     complaints = []
     copying = ""
-    settled = np.array(backend.to_host(first))
+    settled = np.array(_fetch(first, device, shape, dtype))
     if not _same_bits(settled, result):
         copying = "two copies of one result differ: it was copied before it was ready"
         result = settled
     if small:
         compute(_place({name: np.roll(x, 1) for name, x in inputs.items()}, device))
-    if not _same_bits(backend.to_host(first), result):
+    if not _same_bits(_fetch(first, device, shape, dtype), result):
         complaints.append("the next call changed the result of the one before: they share memory")
     for call in range(2, calls + 1):
-        again = np.asarray(backend.to_host(compute(placed)))
+        again = _fetch(compute(placed), device, shape, dtype)
         if not complaints and not _same_bits(again, result):
             complaints.append(f"call {call} with the same inputs gave other numbers")
             result = again if calls > 2 else result
     changed = [
-        n for n, x in placed.items() if small and not _same_bits(backend.to_host(x), inputs[n])
+        n
+        for n, x in placed.items()
+        if small and not _same_bits(_fetch(x, device, inputs[n].shape, inputs[n].dtype), inputs[n])
     ]
     if changed:
         complaints.append(f"it changed its input {', '.join(changed)}")
     return Ran(result, tuple(complaints), copying)
 
 
+def _fetch(array: Array, device: Device, shape: tuple[int, ...], dtype: np.dtype) -> HostArray:
+    """Copy an array to the host; raise `_BadCopy` if it is none of this shape and dtype there."""
+    host: object = device.backend.to_host(array)
+    if not isinstance(host, np.ndarray):
+        raise _BadCopy(f"the copy to the host is of {type(host).__qualname__}, not a NumPy array")
+    if host.shape != tuple(shape):
+        raise _BadCopy(f"the copy to the host has shape {host.shape}; {tuple(shape)} is right")
+    if host.dtype != dtype:  # also where the bytes are in the other order
+        raise _BadCopy(f"the copy to the host has dtype {host.dtype}; {dtype} is right")
+    return host
+
+
 def _same_bits(a: HostArray, b: HostArray) -> bool:
-    """Whether two results have the same bits; NaN are alike."""
-    return a.shape == b.shape and np.array_equal(_bits(a), _bits(b))
+    """Whether two results of one shape and dtype have the same bits; NaN are alike."""
+    return np.array_equal(_bits(a), _bits(b)) or np.array_equal(_bits(_alike(a)), _bits(_alike(b)))
+
+
+def _alike(x: HostArray) -> HostArray:
+    """Give all NaN the same bits: sign and payload say nothing."""
+    return np.where(np.isnan(x), x.dtype.type(np.nan), x) if x.dtype.kind == "f" else x
 
 
 def _bits(x: HostArray) -> HostArray:
-    """The bits of floats as whole numbers."""
+    """The bits of numbers as whole numbers."""
     return np.ascontiguousarray(x).reshape(-1).view(f"u{x.dtype.itemsize}")
 
 

@@ -117,6 +117,7 @@ class Machine:
             def __init__(self, values: Any) -> None:
                 machine.fail("allocation")
                 self.values = np.array(values)
+                self.shape = self.values.shape
                 self.device = Device(machine.current)
                 machine.used_blocks += 1
                 weakref.finalize(self, machine.release)

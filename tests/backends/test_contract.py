@@ -1,12 +1,15 @@
 """What every backend must do, whichever it is: the contract, by inspection and by use."""
 
 import inspect
+import itertools
 import typing
 
 import numpy as np
 import pytest
 
-from portable_dnn.backend import Backend, Check
+from portable_dnn.backend import Backend, Check, DocumentsAccuracy
+from portable_dnn.devices import Device
+from portable_dnn.equivalence.accuracy import accuracy_of
 from portable_dnn.registry import backend_names, contract_members, first_failure, get_backend
 
 DTYPES = ("float32", "float64", "int8", "int32", "int64", "uint8", "bool")
@@ -29,6 +32,18 @@ def test_signatures_are_the_contracts(name, member):
         (p.name, p.kind, p.default) for p in expected
     ]
     assert typing.get_type_hints(got) == typing.get_type_hints(wanted)
+
+
+@pytest.mark.parametrize("name", backend_names())
+def test_an_accuracy_has_the_signature_of_its_contract_and_is_one(name):
+    plug_in = get_backend(name)
+    if not hasattr(plug_in, "accuracy"):
+        return  # it is no duty
+    assert list(inspect.signature(plug_in.accuracy).parameters) == ["device", "dtype"]
+    wanted = typing.get_type_hints(DocumentsAccuracy.accuracy)
+    assert typing.get_type_hints(plug_in.accuracy) == wanted
+    for device, dtype in itertools.product(("cpu", "cuda:0"), ("float32", "float64")):
+        assert accuracy_of(Device(plug_in, device), np.dtype(dtype)).source
 
 
 @pytest.mark.parametrize("name", backend_names())

@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import h5py
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from portable_dnn import registry
 from portable_dnn.cli import main
 from portable_dnn.cli.console import Bar
 from portable_dnn.data import DataSet, ImageSet, write_dataset
@@ -26,6 +28,7 @@ from portable_dnn.settings import Settings
 from portable_dnn.store import save_model
 
 ERROR = "portable-dnn: error: "
+TOY = Path(__file__).parents[1] / "backends" / "toy_plugin"
 # What would turn the captured output into a terminal, or choose a device behind a test's back.
 VARIABLES = ("FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "PORTABLE_DNN_DEVICE")
 
@@ -221,3 +224,31 @@ def signals_at(monkeypatch) -> Callable[..., None]:
         monkeypatch.setattr(Bar, "move", moved)
 
     return send
+
+
+@pytest.fixture
+def register(monkeypatch):
+    """Have these backends and no others."""
+
+    def put(**backends):
+        found = {
+            name: SimpleNamespace(value=name, load=lambda module=module: module)
+            for name, module in backends.items()
+        }
+        monkeypatch.setattr(registry, "_entry_points", lambda: found)
+        registry.get_backend.cache_clear()
+
+    yield put
+    registry.get_backend.cache_clear()
+
+
+@pytest.fixture
+def toy(register, monkeypatch):
+    """Toyarray beside NumPy; its parts may be broken."""
+    numpy = registry.get_backend("numpy")
+    monkeypatch.syspath_prepend(TOY)
+    import portable_dnn_toy
+    import toyarray
+
+    register(numpy=numpy, toy=portable_dnn_toy)
+    return toyarray

@@ -15,7 +15,6 @@ import pytest
 from portable_dnn import registry
 from portable_dnn.equivalence import read_report
 
-TOY = Path(__file__).parents[1] / "backends" / "toy_plugin"
 SMALL = ("--data", "data.h5", "--layers", "3", "--iterations", 4)
 PICTURES = ("error_by_iteration.png", "error_by_operation.png")
 
@@ -23,34 +22,6 @@ PICTURES = ("error_by_iteration.png", "error_by_operation.png")
 @pytest.fixture(autouse=True)
 def _data(data):
     """Every test needs pictures."""
-
-
-@pytest.fixture
-def register(monkeypatch):
-    """Have these backends and no others."""
-
-    def put(**backends):
-        found = {
-            name: SimpleNamespace(value=name, load=lambda module=module: module)
-            for name, module in backends.items()
-        }
-        monkeypatch.setattr(registry, "_entry_points", lambda: found)
-        registry.get_backend.cache_clear()
-
-    yield put
-    registry.get_backend.cache_clear()
-
-
-@pytest.fixture
-def toy(register, monkeypatch):
-    """Toyarray beside NumPy; its parts may be broken."""
-    numpy = registry.get_backend("numpy")
-    monkeypatch.syspath_prepend(TOY)
-    import portable_dnn_toy
-    import toyarray
-
-    register(numpy=numpy, toy=portable_dnn_toy)
-    return toyarray
 
 
 def in_tf32(toyarray, monkeypatch):

@@ -1,5 +1,6 @@
 """The bounds hold for every honest way to compute, and the spread tells reduced precision."""
 
+import itertools
 import math
 import sys
 from pathlib import Path
@@ -10,18 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portable_dnn.choices import FLOATS
-from portable_dnn.equivalence.accuracy import ACCURACY
+from portable_dnn.devices import Device
+from portable_dnn.equivalence.accuracy import NUMPY, accuracy_of
 from portable_dnn.equivalence.bounds import FAILURE, ROUNDINGS, bound, roundings, unit_roundoff
 from portable_dnn.equivalence.exact_products import matrix_product
 from portable_dnn.equivalence.judge import judge
 from portable_dnn.equivalence.statistics import spread_limit, ulp
 from portable_dnn.equivalence.truth import Noise
+from portable_dnn.registry import backend_names, get_backend
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from faults.rounding import bfloat16, tf32
-
-NUMPY = ACCURACY["numpy", "cpu", "float32"]
 
 
 def one_after_the_other(A, B):
@@ -165,10 +166,11 @@ def test_the_bound_is_higham_s_for_few_and_higham_and_mary_s_for_many_roundings(
 
 
 @pytest.mark.parametrize("kind", ROUNDINGS)
-@pytest.mark.parametrize("row", ACCURACY, ids=" ".join)
-def test_every_kind_has_a_count_for_every_library(kind, row):
-    assert 0 <= roundings(kind, 3, ACCURACY[row]) < 100
-    assert ACCURACY[row].source
+@pytest.mark.parametrize("name", backend_names())
+def test_every_kind_has_a_count_for_every_library(kind, name):
+    for device, dtype in itertools.product(("cpu", "cuda:0"), FLOATS):
+        row = accuracy_of(Device(get_backend(name), device), np.dtype(dtype))
+        assert 0 <= roundings(kind, 3, row) < 100
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

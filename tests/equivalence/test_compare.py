@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from portable_dnn import training
 from portable_dnn.devices import choose_device
 from portable_dnn.equivalence import (
     as_dict,
@@ -22,13 +21,14 @@ from portable_dnn.equivalence.accuracy import accuracy_of
 from portable_dnn.equivalence.free_run import compare_runs, train_on
 from portable_dnn.equivalence.judge import judge
 from portable_dnn.equivalence.meaning import meaning
+from portable_dnn.equivalence.step_runs import HOLDS
 from portable_dnn.errors import DataError, DeviceError, SettingError, ShapeError
 from portable_dnn.initializers import initialize_parameters_deep
 from portable_dnn.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from faults import Fault, faulty_device
+from faults import Fault, faulty_device, registered
 
 SMALL = Settings(layers=(4, 3), iterations=4, dtype="float32")
 
@@ -42,13 +42,6 @@ def data():
 def _run_inputs(data):
     X, Y = (array.astype("float32") for array in data)
     return X, Y, initialize_parameters_deep([30, 4, 3, 1], seed=1, dtype="float32")
-
-
-def _train_with(monkeypatch, device):
-    """Let `train` compile with a backend that is no plug-in, where its arrays are."""
-    right = training.location_of
-    owns = device.backend.owns
-    monkeypatch.setattr(training, "location_of", lambda x: device if owns(x) else right(x))
 
 
 @pytest.fixture(scope="module")
@@ -294,11 +287,11 @@ def drifting(step):
     return run
 
 
-def test_a_run_that_goes_wrong_where_nothing_else_looks_is_not_called_rounding(data, monkeypatch):
+def test_a_run_that_goes_wrong_where_nothing_else_looks_is_not_called_rounding(data):
     device = faulty_device(Fault("drifts late", "compile", drifting, ()))
-    _train_with(monkeypatch, device)
     settings = dataclasses.replace(SMALL, iterations=400)
-    report = compare(device, *data, settings=settings, many=0)
+    with registered(device):
+        report = compare(device, *data, settings=settings, many=0)
     assert 300 < report.free_run.unexplained_at < 400
     # Nothing else differs by a bit, so it cannot be rounding.
     (wrong,) = report.wrong
@@ -318,9 +311,9 @@ def test_runs_that_come_apart_beside_honest_rounding_are_not_decided(data, monke
         "compile",
         faulty_device(Fault("", "compile", drifting, ())).backend.compile,
     )
-    _train_with(monkeypatch, rounding)
     settings = dataclasses.replace(SMALL, iterations=400)
-    report = compare(rounding, *data, settings=settings, many=0)
+    with registered(rounding):
+        report = compare(rounding, *data, settings=settings, many=0)
     assert not report.wrong
     assert report.outcome == "could not be compared"
     assert report.headline.startswith("Could not be told: rounding only, operation by operation")
@@ -356,6 +349,29 @@ def test_more_samples_than_features_need_no_products_of_samples():
     assert [j for j in some.judgements if "in the span" in j.operation]
 
 
+@pytest.mark.parametrize("on", ["compile", "stretch"])
+def test_a_step_that_is_compiled_wrongly_in_the_free_run_alone_is_seen_there(data, on):
+    compiled = []
+
+    def compiling(step):
+        compiled.append(step)
+        if len(compiled) <= len(HOLDS) * 2:  # those that are judged, measured and not
+            return step
+
+        def run(*arguments):
+            measurements, after = step(*arguments)
+            return measurements, {**after, "W3": after["W3"] * np.float32(1.5)}
+
+        return run
+
+    device = faulty_device(Fault("compiled wrongly later", on, compiling, ()))
+    with registered(device):
+        report = compare(device, *data, settings=SMALL, many=0)
+    assert len(compiled) > len(HOLDS) * 2
+    assert {j.verdict for j in report.judgements if j.operation != "free run"} == {"identical"}
+    assert max(report.free_run.differences) > 1e-3
+
+
 def test_parameters_that_come_apart_where_the_costs_do_not_are_not_explained(data):
     device = choose_device("numpy")
     x, y, start = _run_inputs(data)
@@ -370,7 +386,7 @@ def test_parameters_that_come_apart_where_the_costs_do_not_are_not_explained(dat
     assert "more than rounding explains" in found.sentence
 
 
-def test_the_free_run_takes_stretches_and_still_tells_the_middle(data, monkeypatch):
+def test_the_free_run_takes_stretches_and_still_tells_the_middle(data):
     asked = []
 
     def listening(stretch):
@@ -382,27 +398,26 @@ def test_the_free_run_takes_stretches_and_still_tells_the_middle(data, monkeypat
 
     device = faulty_device(Fault("none", "stretch", listening, ()))
     x, y, start = _run_inputs(data)
-    _train_with(monkeypatch, device)
     settings = dataclasses.replace(SMALL, iterations=50)
-    run = train_on(device, x, y, start, settings, (0, 1, 25, 50))
+    with registered(device):
+        run = train_on(device, x, y, start, settings, (0, 1, 25, 50))
     assert max(asked) > 3
     assert {0, 1, 25, 50} <= set(run.costs)
     assert set(run.parameters) == {0, 1, 25, 50}
-    monkeypatch.undo()
     single = train_on(choose_device("numpy"), x, y, start, settings, (0, 1, 25, 50))
     assert run.costs == single.costs
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_result_that_is_no_number_is_wrong(value):
-    from portable_dnn.equivalence.accuracy import ACCURACY
+    from portable_dnn.equivalence.accuracy import NUMPY
     from portable_dnn.equivalence.exact_products import matrix_product
 
     A, B = np.eye(3, dtype=np.float32), np.ones((3, 2), np.float32)
     result = A @ B
     result[1, 1] = value
     truth = matrix_product(A, B, None, np.random.RandomState(0))
-    finding = judge(result, truth, ACCURACY["numpy", "cpu", "float32"])
+    finding = judge(result, truth, NUMPY)
     assert finding.verdict == "wrong"
     assert finding.errors.worst.index == (1, 1)
 
@@ -428,14 +443,14 @@ def test_a_side_that_diverges_alone_is_wrong(data):
 
 def test_large_products_are_judged_by_a_part(monkeypatch):
     from portable_dnn.equivalence import exact_products
-    from portable_dnn.equivalence.accuracy import ACCURACY
+    from portable_dnn.equivalence.accuracy import NUMPY
 
     monkeypatch.setattr(exact_products, "LARGEST_PRODUCT", 5000)
     random = np.random.RandomState(0)
     A, B = random.standard_normal((40, 50)), random.standard_normal((50, 30))
     truth = exact_products.matrix_product(A, B, None, random)
     assert 50 <= truth.where.size <= 100
-    row = ACCURACY["numpy", "cpu", "float64"]
+    row = NUMPY
     assert judge(A @ B, truth, row).verdict == "rounding"
     result = A @ B
     place = np.unravel_index(truth.where[7], result.shape)

@@ -9,7 +9,7 @@ import pytest
 
 from portable_dnn.activations import get_activation
 from portable_dnn.equivalence import compare
-from portable_dnn.equivalence.accuracy import ACCURACY
+from portable_dnn.equivalence.accuracy import NUMPY
 from portable_dnn.equivalence.exact_maps import slope, updated
 from portable_dnn.equivalence.exact_products import matrix_product
 from portable_dnn.equivalence.judge import judge
@@ -19,8 +19,6 @@ from portable_dnn.settings import Settings
 sys.path.insert(0, str(Path(__file__).parent))
 
 from faults import Fault, faulty_device
-
-NUMPY = ACCURACY["numpy", "cpu", "float32"]
 
 
 def normal(dtype, scale, seed=0):

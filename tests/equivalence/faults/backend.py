@@ -4,11 +4,15 @@ The arrays are NumPy's with `__array_ufunc__` and `__array_function__`, so that 
 functions, called on them, come to `FaultyBackend.call` for each matmul, add, sum, where, exp …
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 
+from portable_dnn import registry
 from portable_dnn.devices import Device
 from portable_dnn.registry import get_backend
 from portable_dnn.stretch import one_by_one
@@ -153,3 +157,20 @@ class FaultyBackend:
 
 def faulty_device(fault: Fault) -> Device:
     return Device(FaultyBackend(fault), "cpu")
+
+
+@contextmanager
+def registered(device: Device) -> Iterator[Device]:
+    """Make a faulty backend a plug-in, so that `train` finds it by its arrays and compiles with it.
+
+    It is asked first, for its arrays are NumPy's too.
+    """
+    backend = device.backend
+    entry = SimpleNamespace(value="faulty", load=lambda: backend)
+    found = {backend.name: entry, **registry._entry_points()}
+    registry.get_backend.cache_clear()
+    try:
+        with mock.patch.object(registry, "_entry_points", return_value=found):
+            yield device
+    finally:
+        registry.get_backend.cache_clear()
