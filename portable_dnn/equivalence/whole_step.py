@@ -7,6 +7,7 @@ one by one: on one device they must have the same bits (see `backend.Stretch`).
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -46,9 +47,10 @@ def _exact(
     wide = X.astype(np.float64, copy=False)
     K = wide.T @ wide + 1.0
     first = exact_step(X, Y, start, activations, rate, accuracy, K)
+    left: tuple[dict[str, Any], ...] = {"apart": first.apart}, {"Z1": first.Z1}
     return {
-        how: (first, exact_step(X, Y, first.parameters, activations, rate, accuracy, Z1=Z1))
-        for how, Z1 in zip(HOLDS, (None, first.Z1), strict=True)
+        how: (first, exact_step(X, Y, first.parameters, activations, rate, accuracy, **layer_1))
+        for how, layer_1 in zip(HOLDS, left, strict=True)
     }
 
 
