@@ -129,6 +129,8 @@ def clean_case(number: int) -> tuple[Any, Any, Settings]:
     layers = tuple(int(10 ** shape.uniform(0, 1.6)) for _ in range(shape.randint(1, 5)))
     hidden = tuple(str(shape.choice(ACTIVATIONS)) for _ in layers)
     learning_rate = float(10 ** shape.uniform(-4, -0.5))
+    if number % 4 == 3:  # the widest many-layered network is among these
+        learning_rate = min(1000 * learning_rate, 10.0)
     random = np.random.RandomState(number)
     dtype = ("float32", "float64")[number // SHAPES % 2]
     scale = 10 ** random.uniform(-6, 4)
@@ -141,6 +143,8 @@ def clean_case(number: int) -> tuple[Any, Any, Settings]:
         X = random.randint(0, 256, size=(n_x, m)) / 255.0
     elif kind == 3:  # flat pictures: every feature of a sample the same
         X = np.repeat(random.uniform(size=(1, m)), n_x, axis=0)
+        if number % 2:  # all samples too, and large
+            X[:], scale = X[0, 0], 10.0 ** (number // SHAPES % 5)
     else:  # few different samples, most features dark
         X = random.uniform(size=(n_x, 3))[:, random.randint(3, size=m)]
         X *= random.uniform(size=(n_x, 1)) < 0.3

@@ -66,4 +66,5 @@ def _total(kind: str, losses: Pair, m: int, more: float) -> Truth:
         return Truth(kind, (), value, np.asarray(np.inf), m)
     total = divide(product(flat, pair(np.ones((flat.hi.shape[1], 1)))), m)
     size = np.asarray(np.abs(flat.hi).sum() / m + more)
-    return Truth(kind, (), Pair(total.hi.reshape(()), total.lo.reshape(())), size, m, flushed=8.0)
+    value = Pair(total.hi.reshape(()), total.lo.reshape(()))
+    return Truth(kind, (), value, size, m, flushed=8.0, terms=lambda _: flat.hi[0])

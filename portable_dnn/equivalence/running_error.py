@@ -7,7 +7,8 @@ error, element by element (Wilkinson's running error analysis; Higham 2002, sect
   the magnitudes of derivatives, Σ |W| |e|;
 - a standard deviation of what is many independent roundings: those of products and sums, which pass
   on by squares, Σ W² σ². A product's own is that of `statistics`, from the sums of its terms in 16
-  blocks and in 16 lanes.
+  blocks and in 16 lanes. Where terms repeat they are not independent: equal samples, equal features
+  and equal terms have equal errors, and those of c such terms add up to c times one, not √c times.
 
 Under the assumption of `bounds` such an error is sub-Gaussian with variance 3 σ², so that all of N
 elements are within √3 σ √(2 log(2 N / δ)), but for a probability of δ; a factor of 2 allows for
@@ -26,6 +27,7 @@ from portable_dnn.activations import Activation
 from portable_dnn.backend import HostArray
 from portable_dnn.equivalence.accuracy import Accuracy
 from portable_dnn.equivalence.activation_operations import slope_of
+from portable_dnn.equivalence.alike import class_sizes
 from portable_dnn.equivalence.functions import evaluate
 from portable_dnn.equivalence.precise import Pair, add, divide, multiply, pair, product, subtract
 from portable_dnn.equivalence.running_value import (
@@ -35,14 +37,34 @@ from portable_dnn.equivalence.running_value import (
     evaluated,
     known,
     matmul,
+    own_rounding,
     transposed,
     within,
 )
 
 __all__ = [
+    "Apart",
     "Stepped",
     "exact_step",
 ]
+
+
+class Apart(NamedTuple):
+    """Layer 1 after an update, its deviations told apart by where they come from.
+
+    Attributes
+    ----------
+    W, b : Value
+        With the deviation of the update's own roundings, which differ from weight to weight.
+    carried : numpy.ndarray
+        Deviation of Z1 = W1 X + b1 that comes of dZ1's. A sample's error there is in all weights at
+        once, in proportion to its picture: by the products of the samples with each other it comes
+        back, and not as that of many independent weights.
+    """
+
+    W: Value
+    b: Value
+    carried: HostArray
 
 
 class Stepped(NamedTuple):
@@ -56,11 +78,14 @@ class Stepped(NamedTuple):
         Before it, from the logits.
     Z1 : Value or None
         In the span: layer 1 after the update, as the span computes it.
+    apart : Apart or None
+        Held by its weights: what the next step makes its errors of.
     """
 
     parameters: dict[str, Value]
     cost: Value
     Z1: Value | None
+    apart: Apart | None
 
 
 def exact_step(
@@ -72,6 +97,7 @@ def exact_step(
     accuracy: Accuracy,
     K: HostArray | None = None,
     Z1: Value | None = None,
+    apart: Apart | None = None,
 ) -> Stepped:
     """Take a step of gradient descent.
 
@@ -88,9 +114,11 @@ def exact_step(
     accuracy : Accuracy
         Of the library that is judged.
     K : numpy.ndarray, optional
-        Xᵀ X + 1, float64, if layer 1 is held in the span.
+        Xᵀ X + 1, float64, if another step follows; without it that step's limits are wider.
     Z1 : Value, optional
-        What the step before left there; None in the first step.
+        What the step before left in the span; None in the first step, and out of it.
+    apart : Apart, optional
+        What it left of layer 1 held by its weights; None in the first step, and in the span.
 
     Returns
     -------
@@ -98,11 +126,13 @@ def exact_step(
     """
     a = Arithmetic(X.dtype, accuracy)
     L, m = len(parameters) // 2, X.shape[1]
+    features, samples = class_sizes(X, X.dtype), class_sizes(X.T, X.dtype)
     A, Z = [known(X)], []
     for layer in range(1, L + 1):
-        Z.append(_forward(a, A[-1], parameters[f"W{layer}"], parameters[f"b{layer}"]))
-        if layer == 1 and Z1 is not None:
-            Z[0] = Value(Z[0].exact, Z1.error, Z1.deviation)
+        if layer == 1:
+            Z.append(_first(a, A[0], parameters, features, Z1, apart))
+        else:
+            Z.append(_forward(a, A[-1], parameters[f"W{layer}"], parameters[f"b{layer}"]))
         if layer < L:
             A.append(_activate(a, activations[layer - 1], Z[-1]))
     # A derivative may carry α / m from the beginning.
@@ -112,29 +142,66 @@ def exact_step(
     for layer in range(L, 0, -1):
         W, b = parameters[f"W{layer}"], parameters[f"b{layer}"]
         ones = known(np.ones((1, m), X.dtype))
-        after[f"W{layer}"] = _update(a, W, _gradient(d, dZ, A[layer - 1], m), rate)
-        after[f"b{layer}"] = _update(a, b, _gradient(d, dZ, ones, m), rate)
+        after[f"W{layer}"] = _update(a, W, _gradient(d, dZ, A[layer - 1], samples), rate)
+        after[f"b{layer}"] = _update(a, b, _gradient(d, dZ, ones, samples), rate)
         if layer > 1:
             dA = matmul(d, transposed(W), dZ)
             dZ = _differentiate(d, activations[layer - 2], dA, Z[layer - 2])
-    moved = None if K is None else _moved(d, Z[0], dZ, K, rate / m)
-    return Stepped({name: after[name] for name in parameters}, _cost(a, Z[-1], Y), moved)
+    found = {name: after[name] for name in parameters}, _cost(a, Z[-1], Y, samples)
+    if K is None:
+        return Stepped(*found, None, None)
+    # K is rounded to the dtype.
+    kernel = within(d, Value(pair(K), d.u * np.abs(K), np.zeros_like(K)), np.abs(K))
+    move = matmul(d, dZ, kernel, samples)
+    left = _apart(d, after["W1"], after["b1"], A[0], dZ, move, rate / m)
+    return Stepped(*found, _moved(d, Z[0], move, rate / m), left)
 
 
-def _moved(a: Arithmetic, Z1: Value, dZ1: Value, K: HostArray, share: float) -> Value:
+def _first(
+    a: Arithmetic,
+    X: Value,
+    parameters: Mapping[str, Value],
+    features: HostArray,
+    Z1: Value | None,
+    apart: Apart | None,
+) -> Value:
+    """Layer 1's linear part; equal features have had equal gradients, and equal errors of them."""
+    if Z1 is None:
+        apart = apart or _at_once(X, parameters["W1"], parameters["b1"])
+        Z = _forward(a, X, apart.W, apart.b, features)
+        return Z._replace(deviation=np.hypot(Z.deviation, apart.carried))
+    Z = _forward(a, X, parameters["W1"], parameters["b1"], features)
+    return Value(Z.exact, Z1.error, Z1.deviation)
+
+
+def _at_once(X: Value, W: Value, b: Value) -> Apart:
+    """Do without K: deviations of all weights may agree, and then add up linearly."""
+    carried = W.deviation @ np.abs(X.exact.hi) + b.deviation
+    own = [value._replace(deviation=np.zeros_like(value.deviation)) for value in (W, b)]
+    return Apart(own[0], own[1], carried)
+
+
+def _apart(
+    a: Arithmetic, W: Value, b: Value, X: Value, dZ1: Value, move: Value, share: float
+) -> Apart:
+    """Tell layer 1's own roundings from what dZ1's make of it."""
+    ones = known(np.ones((X.exact.hi.shape[1], 1), a.dtype))
+    own = [share * own_rounding(a, dZ1, y)[1] for y in (transposed(X), ones)]
+    return Apart(W._replace(deviation=own[0]), b._replace(deviation=own[1]), share * move.deviation)
+
+
+def _moved(a: Arithmetic, Z1: Value, move: Value, share: float) -> Value:
     """Layer 1 in the span after a step, Z1 − (α / m) dZ1 K, without its exact value."""
-    # K is rounded to the dtype; a few roundings more are those of α / m.
-    kernel = within(a, Value(pair(K), a.u * np.abs(K), np.zeros_like(K)), np.abs(K))
-    move = matmul(a, dZ1, kernel)
+    # A few roundings more are those of α / m.
     size = np.abs(Z1.exact.hi) + (1 + FOLDED) * share * np.abs(move.exact.hi)
     error = Z1.error + share * move.error + a.local("arithmetic", size)
     after = Value(Z1.exact, error, np.hypot(Z1.deviation, share * move.deviation))
     return within(a, after, size)
 
 
-def _forward(a: Arithmetic, A: Value, W: Value, b: Value) -> Value:
+def _forward(a: Arithmetic, A: Value, W: Value, b: Value, alike: HostArray | None = None) -> Value:
     """Linear part: W A + b."""
-    P = matmul(a, W, A)
+    P = matmul(a, W, A, alike)
     Z = add(P.exact, b.exact)
     size = np.abs(Z.hi) + np.abs(b.exact.hi)
     error = P.error + b.error + a.local("pixels", size)
@@ -205,9 +272,9 @@ def _differentiate(a: Arithmetic, g: Activation, dA: Value, Z: Value) -> Value:
     return Value(value, steepest * dA.error + moved + own, deviation)
 
 
-def _gradient(a: Arithmetic, dZ: Value, A: Value, m: int) -> Value:
+def _gradient(a: Arithmetic, dZ: Value, A: Value, samples: HostArray) -> Value:
     """Gradient of a layer's weights, dZ Aᵀ / m; of its bias with ones in the place of A."""
-    G = matmul(a, dZ, transposed(A))
+    G, m = matmul(a, dZ, transposed(A), samples), len(samples)
     return Value(divide(G.exact, m), G.error / m, G.deviation / m)
 
 
@@ -221,7 +288,7 @@ def _update(a: Arithmetic, x: Value, gradient: Value, rate: float) -> Value:
     return within(a, found, size)
 
 
-def _cost(a: Arithmetic, Z: Value, Y: HostArray) -> Value:
+def _cost(a: Arithmetic, Z: Value, Y: HostArray, samples: HostArray) -> Value:
     """Cost from the logits; its derivative by each is at most 1 / m."""
     z, m = Z.exact, Z.error.shape[1]
     wrong = np.where(Y == 1, z.hi <= 0, z.hi >= 0)
@@ -233,6 +300,9 @@ def _cost(a: Arithmetic, Z: Value, Y: HostArray) -> Value:
     size = np.abs(z.hi) + np.abs(losses.exact.hi)
     own = a.local("cost from logits", np.asarray(size.sum() / m), 1)
     error = np.asarray((Z.error + losses.error).sum() / m) + own
-    own_sum = matmul(a, Value(pair(size), np.zeros_like(size), Z.deviation), known(np.ones((m, 1))))
+    terms = Value(pair(size), np.zeros_like(size), Z.deviation)
+    ones = known(np.ones((m, 1)))
+    own_sum = matmul(a, terms, ones, samples)
+    error = error + own_rounding(a, terms, ones)[0].reshape(()) / m
     deviation = own_sum.deviation.reshape(()) / m
     return Value(Pair(exact.hi.reshape(()), exact.lo.reshape(())), error, deviation)

@@ -7,6 +7,7 @@ import numpy as np
 
 from portable_dnn.backend import HostArray
 from portable_dnn.equivalence.accuracy import Accuracy
+from portable_dnn.equivalence.alike import class_sizes
 from portable_dnn.equivalence.bounds import FAILURE, bound, unit_roundoff
 from portable_dnn.equivalence.functions import evaluate
 from portable_dnn.equivalence.precise import Pair, pair, product
@@ -19,6 +20,7 @@ __all__ = [
     "evaluated",
     "known",
     "matmul",
+    "own_rounding",
     "transposed",
     "within",
 ]
@@ -50,9 +52,13 @@ class Value(NamedTuple):
     @property
     def limit(self) -> HostArray:
         """What rounding can explain, element by element, absolute."""
-        confidence = math.sqrt(6.0 * math.log(2.0 * max(self.error.size, 1) / FAILURE))
-        limit: HostArray = self.error + 2.0 * confidence * self.deviation
+        limit: HostArray = self.error + _confidence(self.error.size) * self.deviation
         return limit
+
+
+def _confidence(elements: int) -> float:
+    """Deviations that none of so many elements goes beyond; see `running_error`."""
+    return 2.0 * math.sqrt(6.0 * math.log(2.0 * max(elements, 1) / FAILURE))
 
 
 class Arithmetic(NamedTuple):
@@ -165,7 +171,7 @@ def transposed(x: Value) -> Value:
     return Value(Pair(x.exact.hi.T, x.exact.lo.T), x.error.T, x.deviation.T)
 
 
-def matmul(a: Arithmetic, x: Value, y: Value) -> Value:
+def matmul(a: Arithmetic, x: Value, y: Value, alike: HostArray | None = None) -> Value:
     """Matrix product.
 
     Parameters
@@ -174,6 +180,9 @@ def matmul(a: Arithmetic, x: Value, y: Value) -> Value:
         What is judged.
     x, y : Value
         (n, k) and (k, p).
+    alike : numpy.ndarray, optional
+        (k,): how many of the terms may have the same error in x, or in y, as each has; 1 by
+        default. Terms that are equal count as well.
 
     Returns
     -------
@@ -188,20 +197,72 @@ def matmul(a: Arithmetic, x: Value, y: Value) -> Value:
         error = error + x.error @ (right + y.error)
     if y.error.any():
         error = error + left @ y.error
-    return within(a, Value(exact, error, _deviation(a, x, y)), left @ right)
+    repeated = _repeated(a, x, y)
+    certain, own = own_rounding(a, x, y, repeated)
+    shared = repeated if alike is None else np.maximum(repeated, alike)
+    deviation = np.hypot(own, _carried(x, y, shared))
+    return within(a, Value(exact, error + certain, deviation), left @ right)
 
 
-def _deviation(a: Arithmetic, x: Value, y: Value) -> HostArray:
-    """Deviation of a product; rows and columns are scaled, so that no square underflows."""
-    rows = _largest(x, axis=1)
-    columns = _largest(y, axis=0)
-    left, right = x.exact.hi / rows, y.exact.hi / columns
-    variance = a.u**2 / 3.0 * _squares(left, right)
-    noisy = y.deviation / columns
+def _repeated(a: Arithmetic, x: Value, y: Value) -> HostArray:
+    """Count for each term of a product, of all its elements, how many are equal."""
+    left, right = x.exact.hi.T, y.exact.hi
+    sizes = class_sizes(np.hstack((left, right)), a.dtype)
+    return np.where(left.any(axis=1) & right.any(axis=1), sizes, 1.0)
+
+
+def own_rounding(
+    a: Arithmetic, x: Value, y: Value, repeated: HostArray | None = None
+) -> tuple[HostArray, HostArray]:
+    """Roundings of a product of what has no error.
+
+    Where terms are equal, so may be their roundings: c of them have not √c but up to c times the
+    deviation of one. Where the deterministic bound γ_k Σ |x| |y| is smaller than the limit that
+    comes of that, it holds.
+
+    Parameters
+    ----------
+    a : Arithmetic
+        What is judged.
+    x, y : Value
+        (n, k) and (k, p).
+    repeated : numpy.ndarray, optional
+        (k,): how many terms are equal to each; counted if not given.
+
+    Returns
+    -------
+    error, deviation : numpy.ndarray
+        As in `Value`, (n, p).
+    """
+    rows, columns = _largest(x, axis=1), _largest(y, axis=0)
+    squares = _squares(x.exact.hi / rows, y.exact.hi / columns)
+    deviation = a.u * np.sqrt(squares / 3.0) * rows * columns
+    most = float((_repeated(a, x, y) if repeated is None else repeated).max(initial=1.0))
+    nothing = np.zeros_like(deviation)
+    if most == 1.0:
+        return nothing, deviation
+    deviation = math.sqrt(most) * deviation
+    roundings = x.exact.hi.shape[1] * a.u
+    largest = roundings / (1.0 - roundings) if roundings < 1.0 else math.inf
+    certain = largest * (np.abs(x.exact.hi) @ np.abs(y.exact.hi))
+    sharper = certain < _confidence(deviation.size) * deviation
+    return np.where(sharper, certain, nothing), np.where(sharper, nothing, deviation)
+
+
+def _carried(x: Value, y: Value, shared: HostArray) -> HostArray:
+    """Deviation of a product that comes of those of its factors.
+
+    Rows and columns are scaled, so that no square underflows. The errors of c terms that are alike
+    add up linearly: (Σ e)² ≤ c Σ e².
+    """
+    rows, columns = _largest(x, axis=1), _largest(y, axis=0)
+    noisy = (y.deviation / columns) ** 2
+    variance = np.zeros((x.exact.hi.shape[0], y.exact.hi.shape[1]))
     if x.deviation.any():
-        variance = variance + (x.deviation / rows) ** 2 @ (right**2 + noisy**2)
+        right = (y.exact.hi / columns) ** 2
+        variance = variance + ((x.deviation / rows) ** 2 * shared) @ (right + noisy)
     if y.deviation.any():
-        variance = variance + left**2 @ noisy**2
+        variance = variance + ((x.exact.hi / rows) ** 2 * shared) @ noisy
     deviation: HostArray = np.sqrt(variance) * rows * columns
     return deviation
 

@@ -7,6 +7,7 @@ one by one: on one device they must have the same bits (see `backend.Stretch`).
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -47,15 +48,12 @@ def _exact(
     wide = X.astype(np.float64, copy=False)
     K = wide.T @ wide + 1.0 if SPANNED in ways else None
     first = exact_step(X, Y, start, activations, rate, accuracy, K)
+    left: dict[str, dict[str, Any]] = {how: {"apart": first.apart} for how in ways}
+    if SPANNED in left:
+        left[SPANNED] = {"Z1": first.Z1}
     return {
-        how: (
-            first,
-            exact_step(
-                *(X, Y, first.parameters, activations, rate, accuracy),
-                Z1=first.Z1 if how == SPANNED else None,
-            ),
-        )
-        for how in ways
+        how: (first, exact_step(X, Y, first.parameters, activations, rate, accuracy, **layer_1))
+        for how, layer_1 in left.items()
     }
 
 
