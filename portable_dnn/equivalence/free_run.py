@@ -2,12 +2,13 @@
 
 How far two honest runs come apart depends on what training makes of a rounding error: it contracts
 most of them, and blows some up where a ReLU changes sides. That amplification is measured on the
-reference alone: its start is moved by noise as large as the difference that one step makes between
-the sides, and trained again, several times. An error made in step s grows like one made in the
-start, and every step makes one, so after t steps t + 1 times the largest growth seen so far is
-explained; of the costs, and of the trained parameters. It is an estimate: a wrong operation is
-found in lockstep, a wrong step by `whole_step`. Where runs come apart by more, the comparison does
-not decide; and where nothing was seen to round otherwise at all, the run is wrong.
+reference alone: its start is moved by the difference that one step makes between the sides, back
+and forth, and by noise as large, and trained again, several times. An error made in step s grows
+like one made in the start, and every step makes one, so after t steps t + 1 times the largest
+growth seen so far is explained; of the costs, and of the trained parameters. It is an estimate: a
+wrong operation is found in lockstep, a wrong step by `whole_step`. Where runs come apart by more,
+the comparison does not decide; and where nothing was seen to round otherwise at all, the run is
+wrong.
 """
 
 import math
@@ -19,6 +20,7 @@ import numpy as np
 from portable_dnn.backend import HostArray
 from portable_dnn.devices import Device, place, to_host
 from portable_dnn.equivalence.accuracy import Accuracy
+from portable_dnn.equivalence.alike import class_sizes
 from portable_dnn.equivalence.bounds import unit_roundoff
 from portable_dnn.equivalence.report import FreeRun
 from portable_dnn.equivalence.wording import number
@@ -34,8 +36,10 @@ RECORDS = 500
 BETWEEN = 8
 """Costs are recorded so many iterations apart, or more: what lies between is taken in stretches."""
 
-DRAWS = 3
-"""How often the reference's start is moved."""
+DRAWS = 4
+"""How often the reference's start is moved: by what a step makes, back and forth, and at random."""
+
+_SIGNS = {0: 1.0, 1: -1.0}
 
 MOST_DRAWS = 12
 """How often at most, where the first ones do not explain what is seen."""
@@ -222,17 +226,20 @@ def _moved_runs(
 ) -> list[Run]:
     """Train the reference again from starts that are moved by what one step makes between sides."""
     ours, theirs = tested.parameters.get(1, start), reference.parameters.get(1, start)
-    noise = {
-        name: float(np.sqrt(np.mean((ours[name].astype(np.float64) - theirs[name]) ** 2)))
-        for name in start
-    }
+    made = {name: ours[name].astype(np.float64) - theirs[name] for name in start}
+    noise = {name: float(np.sqrt(np.mean(array**2))) for name, array in made.items()}
     if not any(noise.values()):  # the first step gave the same bits: a later one rounds otherwise
         u = unit_roundoff(X.dtype)
         noise = {name: u * float(np.sqrt(np.mean(array**2))) for name, array in theirs.items()}
     runs = []
     for draw in draws:
         random = np.random.RandomState(draw)
-        moved = {name: _moved(array, noise[name], random) for name, array in start.items()}
+        moved = {
+            name: _moved(array, _SIGNS[draw] * made[name])
+            if draw in _SIGNS
+            else _moved(array, noise[name] * random.standard_normal(array.shape))
+            for name, array in start.items()
+        }
         runs.append(train_on(device, X, Y, moved, settings, (settings.iterations,)))
     return runs
 
@@ -271,13 +278,12 @@ def _gap(a: HostArray, b: HostArray) -> float:
     return float(np.max(np.abs(a.astype(np.float64) - b)))
 
 
-def _moved(array: HostArray, noise: float, random: np.random.RandomState) -> HostArray:
+def _moved(array: HostArray, noise: HostArray) -> HostArray:
     """Add noise to start parameters, but for those that are exactly 0.
 
     A bias of 0 may put a ReLU at exactly 0 on either side; next to it lies another run.
     """
-    moved = array + noise * random.standard_normal(array.shape)
-    return np.where(array == 0, array, moved).astype(array.dtype)
+    return np.where(array == 0, array, array + noise).astype(array.dtype)
 
 
 def _explained(
@@ -291,7 +297,9 @@ def _explained(
     # The cost itself is rounded on either side: a sum of as many terms as samples, each of an exp
     # and a logarithm, in units in the last place (2 u), and four roundings.
     functions = 2.0 * (accuracy.exp + accuracy.log1p) + 4.0
-    rounding = 2.0 * (math.sqrt(X.shape[1]) + functions) * unit_roundoff(X.dtype)
+    # Losses of equal samples are equal, and so may be the roundings of their sum.
+    alike = float(class_sizes(X.T, X.dtype).max())
+    rounding = 2.0 * (math.sqrt(X.shape[1] * alike) + functions) * unit_roundoff(X.dtype)
     explained, largest = [], 0.0
     for i, cost in zip(iterations, costs, strict=True):
         largest = max(largest, growth.get(i, 0.0))
