@@ -117,6 +117,9 @@ def updated(p: HostArray, g: HostArray, rate: float) -> Truth:
 def rectified(z: HostArray) -> Truth:
     """max(z, 0), exact; NaN stays NaN.
 
+    Of ±0 and 0 either may be taken; of a negative number and 0 it is 0, not −0. (A subnormal one
+    may be ±0 already.)
+
     Parameters
     ----------
     z : numpy.ndarray
@@ -126,7 +129,8 @@ def rectified(z: HostArray) -> Truth:
     -------
     Truth
     """
-    return whole("exact", pair(np.where(z > 0, z, np.where(np.isnan(z), z, 0))))
+    value = pair(np.where(z > 0, z, np.where(np.isnan(z), z, 0)))
+    return whole("exact", value, signed=z <= -np.finfo(z.dtype).tiny)
 
 
 def rectified_slope(dA: HostArray, z: HostArray) -> Truth:
@@ -173,7 +177,7 @@ def leaky(x: HostArray, z: HostArray, factor: float) -> Truth:
 
 
 def applied(kind: str, z: HostArray, random: np.random.RandomState) -> Truth:
-    """A function of an array: "sigmoid" or "tanh".
+    """A function of an array: "sigmoid" or "tanh"; tanh(−0) is −0.
 
     Parameters
     ----------
@@ -190,8 +194,10 @@ def applied(kind: str, z: HostArray, random: np.random.RandomState) -> Truth:
     """
     where = sampled(z, random)
     chosen = pair(z if where is None else z.ravel()[where])
-    value = evaluate(kind, chosen, z.dtype)
-    return Truth(kind, z.shape, value, np.abs(value.hi), where=where, flushed=3.0)
+    value, odd = evaluate(kind, chosen, z.dtype), kind == "tanh"
+    if odd:
+        value = Pair(np.where(value.hi == 0, chosen.hi, value.hi), value.lo)
+    return Truth(kind, z.shape, value, np.abs(value.hi), where=where, flushed=3.0, signed=odd)
 
 
 def slope(kind: str, dA: HostArray, z: HostArray, random: np.random.RandomState) -> Truth:

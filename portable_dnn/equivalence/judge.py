@@ -89,7 +89,9 @@ def judge(actual: HostArray, truth: Truth, accuracy: Accuracy) -> Finding:
     limit = _limit(error, likely, certain, truth)
     tiny = float(np.finfo(dtype).tiny)
     free = np.broadcast_to(truth.flushed, truth.value.hi.shape).ravel() * tiny
-    beyond = np.maximum(error - free, 0.0) if accuracy.flushes else error
+    beyond = error
+    if accuracy.flushes:
+        beyond = np.where(np.isfinite(free), np.maximum(error - free, 0.0), 0.0)
     noisy, noise_limit = None, None
     if truth.noise is not None:
         noisy = spread(beyond, truth.noise, dtype)
@@ -108,10 +110,9 @@ def _errors(chosen: HostArray, truth: Truth, certain: HostArray, dtype: np.dtype
     error = distance(chosen, exact, rest, certain, dtype, None if reach is None else reach.ravel())
     if truth.bound is not None:
         error = np.where(np.isfinite(certain), error, 0.0)
-    if truth.signed:
-        flipped = (exact == 0) & (chosen == 0) & (np.signbit(exact) != np.signbit(chosen))
-        error = np.where(flipped, np.inf, error)
-    return error
+    signed = np.broadcast_to(truth.signed, truth.value.hi.shape).ravel()
+    flipped = (exact == 0) & (chosen == 0) & (np.signbit(exact) != np.signbit(chosen))
+    return np.where(signed & flipped, np.inf, error)
 
 
 def _limit(error: HostArray, likely: HostArray, certain: HostArray, truth: Truth) -> HostArray:

@@ -65,8 +65,9 @@ class Truth:
         For the spread.
     flushed : numpy.ndarray or float
         How far the result may move, at most, where the library takes numbers below the smallest
-        normal one for 0: on top of the bound, in units of that number.
-    signed : bool
+        normal one for 0: on top of the bound, in units of that number; infinite where nothing is
+        left of it.
+    signed : numpy.ndarray or bool
         Whether the sign of a zero is part of the result.
     terms : callable or None
         Gives the terms of an element by its flat index in `value`; None where nothing is summed.
@@ -86,7 +87,7 @@ class Truth:
     where: HostArray | None = None
     noise: Noise | None = None
     flushed: HostArray | float = 1.0
-    signed: bool = False
+    signed: HostArray | bool = False
     terms: Callable[[int], HostArray] | None = None
     bound: HostArray | None = None
     reach: HostArray | None = None

@@ -26,7 +26,7 @@ def _bias(call):
     return (a, b) if b.shape == (a.shape[0], 1) and a.shape != b.shape else None
 
 
-def _biased(change):
+def biased(change):
     def changed(call):
         found = _bias(call)
         return None if found is None else change(call, *found)
@@ -207,12 +207,12 @@ def nearly_divided(call):
 SLOPES = {"settings": {"hidden": ("leaky_relu",)}}
 
 ELEMENTWISE = (
-    Fault("bias added to the first sample only", "add", _biased(first_column_only), BIAS),
-    Fault("bias added twice", "add", _biased(twice), BIAS),
-    Fault("bias subtracted", "add", _biased(subtracted), BIAS),
-    Fault("bias left out", "add", _biased(left_out), BIAS),
-    Fault("bias in float16", "add", _biased(in_float16), BIAS),
-    Fault("the first unit's bias for all", "add", _biased(first_of_all), BIAS),
+    Fault("bias added to the first sample only", "add", biased(first_column_only), BIAS),
+    Fault("bias added twice", "add", biased(twice), BIAS),
+    Fault("bias subtracted", "add", biased(subtracted), BIAS),
+    Fault("bias left out", "add", biased(left_out), BIAS),
+    Fault("bias in float16", "add", biased(in_float16), BIAS),
+    Fault("the first unit's bias for all", "add", biased(first_of_all), BIAS),
     # The forward product is seen through the sum with a bias of 0.
     Fault("subnormal sums flushed", "add", flushing_sum, ("forward product", *BIAS)),
     Fault("NaN swallowed by maximum", "maximum", nan_swallowed, RELU),
@@ -261,7 +261,7 @@ ELEMENTWISE = (
     Fault("log of bfloat16", "log", coarse_log, PROBABILITIES),
     Fault("log 20 ulps off", "log", slightly_wrong_log, PROBABILITIES),
     Fault("log 20 ulps off in float64", "log", slightly_wrong_log, PROBABILITIES, "float64"),
-    Fault("−0 lost in a difference", "subtract", zero_added, UPDATE),
+    Fault("−0 lost in a difference", "subtract", zero_added, ("cost gradient", *UPDATE)),
     Fault("division by a coarse reciprocal", "divide", reciprocal, SIGMOID),
     Fault("quotients 20 ulps off", "divide", nearly_divided, SIGMOID),
 )

@@ -3,6 +3,8 @@
 import numpy as np
 
 from faults.backend import Fault
+from faults.memory import as_if_contiguous
+from faults.rounding import flushed
 
 DB = ("backward sum db",)
 DW = ("backward product dW",)
@@ -57,6 +59,20 @@ def every_sum_short(call):
     return call.right(x[..., :-1]) if x.shape and x.shape[-1] > 1 else None
 
 
+def nan_left_out(call):
+    """What is meant for missing values: nansum."""
+    x = call.inputs[0]
+    return call.right(np.where(np.isnan(x), x.dtype.type(0), x))
+
+
+def subnormal_sums_flushed(call):
+    return flushed(np.asarray(call.right(flushed(call.inputs[0]))))
+
+
+def strides_ignored(call):
+    return call.right(as_if_contiguous(call.inputs[0]))
+
+
 def _number(x):
     return isinstance(x, int | float) and not isinstance(x, bool)
 
@@ -99,6 +115,9 @@ SUMS = (
     Fault("bias sum in float32 inside float64", "sum", sums_in_float32, DB, "float64"),
     Fault("bias sum races", "sum", race, DB),
     Fault("every sum misses its last term", "sum", every_sum_short, COSTS),
+    Fault("NaN left out of sums", "sum", nan_left_out, (*COSTS, *DB)),
+    Fault("subnormal numbers flushed in sums", "sum", subnormal_sums_flushed, DB),
+    Fault("strides ignored in sums", "sum", strides_ignored, DB),
     Fault("1/m missing", "divide", _any(_whole), COSTS),
     Fault("1/m missing in dW", "divide", _matrix(_whole), DW),
     Fault("1/m missing in db", "divide", _column(_whole), DB),
