@@ -177,7 +177,8 @@ def compare_runs(
     explained, beyond = _explained(iterations, theirs, {}, X, accuracy), [*iterations]
     for draws in () if identical else (range(DRAWS), range(DRAWS, MOST_DRAWS)):
         if beyond:
-            moved += _moved_runs(tested, reference, device, X, Y, start, settings, draws)
+            lost = float(np.finfo(X.dtype).tiny) if accuracy.flushes and moved else 0.0
+            moved += _moved_runs(tested, reference, device, X, Y, start, settings, draws, lost)
             growth = _growth(moved, reference)
             explained = _explained(iterations, theirs, growth, X, accuracy)
             table = zip(iterations, differences, explained, strict=True)
@@ -223,8 +224,12 @@ def _moved_runs(
     start: Mapping[str, HostArray],
     settings: Settings,
     draws: Iterable[int],
+    lost: float,
 ) -> list[Run]:
-    """Train the reference again from starts that are moved by what one step makes between sides."""
+    """Train the reference again from starts that are moved by what one step makes between sides.
+
+    A library that takes numbers up to `lost` for 0 finds ReLUs at exactly 0 where others do not.
+    """
     ours, theirs = tested.parameters.get(1, start), reference.parameters.get(1, start)
     made = {name: ours[name].astype(np.float64) - theirs[name] for name in start}
     noise = {name: float(np.sqrt(np.mean(array**2))) for name, array in made.items()}
@@ -235,9 +240,9 @@ def _moved_runs(
     for draw in draws:
         random = np.random.RandomState(draw)
         moved = {
-            name: _moved(array, _SIGNS[draw] * made[name])
+            name: _moved(array, _SIGNS[draw] * made[name], 0.0)
             if draw in _SIGNS
-            else _moved(array, noise[name] * random.standard_normal(array.shape))
+            else _moved(array, noise[name] * random.standard_normal(array.shape), lost)
             for name, array in start.items()
         }
         runs.append(train_on(device, X, Y, moved, settings, (settings.iterations,)))
@@ -278,12 +283,12 @@ def _gap(a: HostArray, b: HostArray) -> float:
     return float(np.max(np.abs(a.astype(np.float64) - b)))
 
 
-def _moved(array: HostArray, noise: HostArray) -> HostArray:
-    """Add noise to start parameters, but for those that are exactly 0.
+def _moved(array: HostArray, noise: HostArray, zero: float) -> HostArray:
+    """Add noise to start parameters; to those that are exactly 0 only this much, of its sign.
 
     A bias of 0 may put a ReLU at exactly 0 on either side; next to it lies another run.
     """
-    return np.where(array == 0, array, array + noise).astype(array.dtype)
+    return (array + np.where(array == 0, np.copysign(zero, noise), noise)).astype(array.dtype)
 
 
 def _explained(
