@@ -233,7 +233,8 @@ class _Comparison:
         with during("the free run", REFERENCE):
             both = loosest(accuracy_of(side, self.dtype) for side in (self.tested, self.reference))
             self._found = compare_runs(
-                ours, theirs, self.reference, x, y, self.start, self.settings, both
+                *(ours, theirs, (self.tested, self.reference), x, y, self.start),
+                *(self.settings, both),
             )
         reason = ""
         if ours.diverged and not theirs.diverged:

@@ -44,6 +44,8 @@ def during(operation: str, side: str) -> Iterator[None]:
     """
     try:
         yield
+    except Died:  # within this, it was told already where
+        raise
     except (Exception, SystemExit) as error:  # a library may raise anything
         raise Died(Failure(operation, side, words(error))) from error
 

@@ -12,8 +12,8 @@ wrong.
 """
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from portable_dnn.devices import Device, place, to_host
 from portable_dnn.equivalence.accuracy import Accuracy
 from portable_dnn.equivalence.alike import class_sizes
 from portable_dnn.equivalence.bounds import unit_roundoff
+from portable_dnn.equivalence.dying import REFERENCE, TESTED, during
 from portable_dnn.equivalence.report import FreeRun
 from portable_dnn.equivalence.wording import number
 from portable_dnn.errors import DivergenceError
@@ -36,13 +37,11 @@ RECORDS = 500
 BETWEEN = 8
 """Costs are recorded so many iterations apart, or more: what lies between is taken in stretches."""
 
-DRAWS = 4
-"""How often the reference's start is moved: by what a step makes, back and forth, and at random."""
+DRAWS = range(2)
+"""Seeds of the noise by which the reference's start is moved."""
 
-_SIGNS = {0: 1.0, 1: -1.0}
-
-MOST_DRAWS = 12
-"""How often at most, where the first ones do not explain what is seen."""
+MORE_DRAWS = range(2, 10)
+"""Seeds of more, where the first ones do not explain what is seen."""
 
 
 @dataclass
@@ -142,7 +141,7 @@ def _copies(parameters: Mapping[str, HostArray]) -> dict[str, HostArray]:
 def compare_runs(
     tested: Run,
     reference: Run,
-    device: Device,
+    devices: tuple[Device, Device],
     X: HostArray,
     Y: HostArray,
     start: Mapping[str, HostArray],
@@ -155,8 +154,8 @@ def compare_runs(
     ----------
     tested, reference : Run
         Both with the parameters after the first and the last update, unless they diverged.
-    device : Device
-        The reference's, to measure the amplification on.
+    devices : (Device, Device)
+        The tested one and the reference's, to measure what a step makes and training makes of it.
     X, Y, start, settings
         What was trained; as for `train_on`.
     accuracy : Accuracy
@@ -173,18 +172,10 @@ def compare_runs(
     last = settings.iterations
     apart, same = _apart(tested.parameters.get(last), reference.parameters.get(last))
     identical = same and not any(differences) and not tested.diverged
-    moved: list[Run] = []
-    explained, beyond = _explained(iterations, theirs, {}, X, accuracy), [*iterations]
-    for draws in () if identical else (range(DRAWS), range(DRAWS, MOST_DRAWS)):
-        if beyond:
-            lost = float(np.finfo(X.dtype).tiny) if accuracy.flushes and moved else 0.0
-            moved += _moved_runs(tested, reference, device, X, Y, start, settings, draws, lost)
-            growth = _growth(moved, reference)
-            explained = _explained(iterations, theirs, growth, X, accuracy)
-            table = zip(iterations, differences, explained, strict=True)
-            beyond = [i for i, d, e in table if not d <= e]
-            if not beyond and _parameters_beyond(tested, reference, moved, last, X):
-                beyond = [last]
+    pair = tested, reference
+    explained, beyond = _explained(iterations, theirs, {}, X, accuracy), list[int]()
+    if not identical:
+        explained, beyond = _amplified(pair, devices, X, Y, start, settings, accuracy)
     parts = next((i for i, d in zip(iterations, differences, strict=True) if d != 0), None)
     found = FreeRun(
         tuple(iterations),
@@ -193,12 +184,63 @@ def compare_runs(
         tuple(differences),
         tuple(explained),
         parts,
-        beyond[0] if beyond and not identical else None,
+        beyond[0] if beyond else None,
         apart,
         identical,
         "",
     )
     return FreeRun(**{**vars(found), "sentence": _sentence(found, tested, reference)})
+
+
+def _amplified(
+    runs: tuple[Run, Run],
+    devices: tuple[Device, Device],
+    X: HostArray,
+    Y: HostArray,
+    start: Mapping[str, HostArray],
+    settings: Settings,
+    accuracy: Accuracy,
+) -> tuple[list[float], list[int]]:
+    """Move the start and train, and say what that explains and at which iterations it does not."""
+    tested, reference = runs
+    last = settings.iterations
+    moved: list[Run] = []
+    made, sizes, lost = _made_at_first(tested, reference, start), dict.fromkeys(start, 0.0), 0.0
+    for draws in (DRAWS, MORE_DRAWS):
+        if moved:
+            made = _made_at_last(devices, X, Y, reference, settings)
+            lost = float(np.finfo(X.dtype).tiny) if accuracy.flushes else 0.0
+        sizes = {name: max(sizes[name], size) for name, size in _sizes(made).items()}
+        if moved or not any(sizes.values()):
+            # Products are rounded as if their weights were, also where a step moves them by less.
+            u = unit_roundoff(X.dtype)
+            sizes = {name: max(sizes[name], u * size) for name, size in _sizes(start).items()}
+        for move in _moves(made, sizes, draws, lost):
+            begin = {name: _moved(start[name], move[name], lost) for name in start}
+            moved.append(train_on(devices[1], X, Y, begin, settings, (last,)))
+        explained, beyond = _unexplained(tested, reference, moved, settings, X, accuracy)
+        if not beyond:
+            break
+    return explained, beyond
+
+
+def _unexplained(
+    tested: Run,
+    reference: Run,
+    moved: list[Run],
+    settings: Settings,
+    X: HostArray,
+    accuracy: Accuracy,
+) -> tuple[list[float], list[int]]:
+    """What moved runs explain, and the iterations at which more is seen."""
+    iterations = sorted(set(tested.costs) & set(reference.costs))
+    costs = [reference.costs[i] for i in iterations]
+    explained = _explained(iterations, costs, _growth(moved, reference), X, accuracy)
+    table = zip(iterations, explained, strict=True)
+    beyond = [i for i, e in table if not abs(tested.costs[i] - reference.costs[i]) <= e]
+    if not beyond and _parameters_beyond(tested, reference, moved, settings, X, accuracy):
+        beyond = [settings.iterations]
+    return explained, beyond
 
 
 def _apart(
@@ -215,38 +257,48 @@ def _apart(
     return largest, all(ours[name].tobytes() == theirs[name].tobytes() for name in theirs)
 
 
-def _moved_runs(
-    tested: Run,
-    reference: Run,
-    device: Device,
-    X: HostArray,
-    Y: HostArray,
-    start: Mapping[str, HostArray],
-    settings: Settings,
-    draws: Iterable[int],
-    lost: float,
-) -> list[Run]:
-    """Train the reference again from starts that are moved by what one step makes between sides.
+def _made_at_first(
+    tested: Run, reference: Run, start: Mapping[str, HostArray]
+) -> dict[str, HostArray]:
+    """What the first step makes between the sides."""
+    ours, theirs = tested.parameters.get(1, start), reference.parameters.get(1, start)
+    return {name: ours[name].astype(np.float64) - theirs[name] for name in start}
+
+
+def _made_at_last(
+    devices: tuple[Device, Device], X: HostArray, Y: HostArray, reference: Run, settings: Settings
+) -> dict[str, HostArray]:
+    """What a step makes of the reference's last parameters; where they have grown, that is more."""
+    begin = reference.parameters[max(reference.parameters)]
+    one = replace(settings, iterations=1)
+    runs = []
+    for side, device in zip((TESTED, REFERENCE), devices, strict=True):
+        with during("the free run", side):
+            runs.append(train_on(device, X, Y, begin, one, (1,)))
+    return _made_at_first(runs[0], runs[1], begin)
+
+
+def _moves(
+    made: Mapping[str, HostArray], sizes: Mapping[str, float], draws: Iterable[int], lost: float
+) -> Iterator[dict[str, HostArray]]:
+    """How to move a start: by what a step makes, back and forth, and by noise as large.
 
     A library that takes numbers up to `lost` for 0 finds ReLUs at exactly 0 where others do not.
+    So noise is never smaller.
     """
-    ours, theirs = tested.parameters.get(1, start), reference.parameters.get(1, start)
-    made = {name: ours[name].astype(np.float64) - theirs[name] for name in start}
-    noise = {name: float(np.sqrt(np.mean(array**2))) for name, array in made.items()}
-    if not any(noise.values()):  # the first step gave the same bits: a later one rounds otherwise
-        u = unit_roundoff(X.dtype)
-        noise = {name: u * float(np.sqrt(np.mean(array**2))) for name, array in theirs.items()}
-    runs = []
+    for sign in (1.0, -1.0):
+        yield {name: sign * array for name, array in made.items()}
     for draw in draws:
         random = np.random.RandomState(draw)
-        moved = {
-            name: _moved(array, _SIGNS[draw] * made[name], 0.0)
-            if draw in _SIGNS
-            else _moved(array, noise[name] * random.standard_normal(array.shape), lost)
-            for name, array in start.items()
+        yield {
+            name: max(sizes[name], lost) * random.standard_normal(array.shape)
+            for name, array in made.items()
         }
-        runs.append(train_on(device, X, Y, moved, settings, (settings.iterations,)))
-    return runs
+
+
+def _sizes(made: Mapping[str, HostArray]) -> dict[str, float]:
+    """Root mean squares."""
+    return {name: float(np.sqrt(np.mean(array**2))) for name, array in made.items()}
 
 
 def _growth(moved: list[Run], reference: Run) -> dict[int, float]:
@@ -259,9 +311,15 @@ def _growth(moved: list[Run], reference: Run) -> dict[int, float]:
 
 
 def _parameters_beyond(
-    tested: Run, reference: Run, moved: list[Run], last: int, X: HostArray
+    tested: Run,
+    reference: Run,
+    moved: list[Run],
+    settings: Settings,
+    X: HostArray,
+    accuracy: Accuracy,
 ) -> bool:
     """Whether trained parameters are farther apart than is explained, as for the costs."""
+    last = settings.iterations
     ours, theirs = tested.parameters.get(last), reference.parameters.get(last)
     runs = [run.parameters[last] for run in moved if last in run.parameters]
     if ours is None or theirs is None or not runs:
@@ -269,8 +327,11 @@ def _parameters_beyond(
     # One scale for all arrays: a small bias is a sum that cancels, rounded as its terms are.
     largest = max(float(np.max(np.abs(array))) for array in theirs.values())
     rounding = 2.0 * math.sqrt(X.shape[1]) * unit_roundoff(X.dtype)
+    # σ(z) − y is at most 1, and may be rounded alike for all samples: α times that moves a bias.
+    functions = 2.0 * accuracy.exp + 4.0
+    step = settings.learning_rate * functions * unit_roundoff(X.dtype)
     growth = max(_farthest(run, theirs) for run in runs)
-    return _farthest(ours, theirs) > (last + 1) * growth + rounding * largest
+    return _farthest(ours, theirs) > (last + 1) * (growth + step) + rounding * largest
 
 
 def _farthest(a: Mapping[str, HostArray], b: Mapping[str, HostArray]) -> float:

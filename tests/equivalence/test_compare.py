@@ -380,7 +380,7 @@ def test_parameters_that_come_apart_where_the_costs_do_not_are_not_explained(dat
     other = dataclasses.replace(run, parameters={**run.parameters, 30: {**run.parameters[30]}})
     other.parameters[30]["W1"] = other.parameters[30]["W1"] * np.float32(1.001)
     accuracy = accuracy_of(device, np.dtype("float32"))
-    found = compare_runs(other, run, device, x, y, start, settings, accuracy)
+    found = compare_runs(other, run, (device, device), x, y, start, settings, accuracy)
     assert found.parts_at is None
     assert found.unexplained_at == 30
     assert "more than rounding explains" in found.sentence
