@@ -14,7 +14,7 @@ from portable_dnn.devices import Device, choose_device, place, to_host
 from portable_dnn.equivalence.accuracy import accuracy_of, loosest
 from portable_dnn.equivalence.checks import check_data
 from portable_dnn.equivalence.dying import REFERENCE, TESTED, Died, during, unfinished
-from portable_dnn.equivalence.free_run import Run, compare_runs, train_on
+from portable_dnn.equivalence.free_run import Run, Task, train_on
 from portable_dnn.equivalence.linear_operations import input_scaling
 from portable_dnn.equivalence.lockstep import compare_operation, reference_state
 from portable_dnn.equivalence.precise import check_products
@@ -28,6 +28,7 @@ from portable_dnn.equivalence.report import (
     Report,
     Side,
 )
+from portable_dnn.equivalence.run_difference import compare_runs
 from portable_dnn.equivalence.setup import setup_of
 from portable_dnn.equivalence.step_operations import step_operations
 from portable_dnn.equivalence.step_runs import compile_steps, ways_to_hold
@@ -216,11 +217,10 @@ class _Comparison:
         yield from (("probes", j) for j in self._scaling())
         x, y = self._input(), self.Y.astype(self.dtype)
         last = self.settings.iterations
+        task = Task(x, y, self.start, self.settings)
         yield _TRAINING, None
         with during("the free run", REFERENCE):
-            theirs = train_on(
-                self.reference, x, y, self.start, self.settings, (0, 1, last // 2, last)
-            )
+            theirs = train_on(self.reference, task, (0, 1, last // 2, last))
         for iteration, parameters in sorted(theirs.parameters.items()):
             stage = f"iteration {iteration}"
             yield stage, None
@@ -229,13 +229,11 @@ class _Comparison:
         yield from (("compiled step", j) for j in self._steps(x, y, theirs))
         yield "free run", None
         with during("the free run", TESTED):
-            ours = train_on(self.tested, x, y, self.start, self.settings, (1, last))
+            ours = train_on(self.tested, task, (1, last))
         with during("the free run", REFERENCE):
             both = loosest(accuracy_of(side, self.dtype) for side in (self.tested, self.reference))
-            self._found = compare_runs(
-                *(ours, theirs, (self.tested, self.reference), x, y, self.start),
-                *(self.settings, both),
-            )
+            sides = self.tested, self.reference
+            self._found = compare_runs(ours, theirs, sides, task, both)
         reason = ""
         if ours.diverged and not theirs.diverged:
             reason = self._found.sentence

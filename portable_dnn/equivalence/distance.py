@@ -4,7 +4,7 @@ import numpy as np
 
 from portable_dnn.backend import HostArray
 
-__all__ = ["distance"]
+__all__ = ["distance", "gap"]
 
 
 def distance(
@@ -48,3 +48,18 @@ def distance(
             same |= reach + limit > largest
     error = np.where(same & ~np.isfinite(found), 0.0, error)
     return np.where(np.isnan(error), np.inf, error)
+
+
+def gap(a: HostArray, b: HostArray) -> float:
+    """Largest difference of two arrays.
+
+    Parameters
+    ----------
+    a, b : numpy.ndarray
+        Of one shape, finite.
+
+    Returns
+    -------
+    float
+    """
+    return float(np.max(np.abs(a.astype(np.float64) - b)))

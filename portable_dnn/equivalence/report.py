@@ -175,7 +175,7 @@ class FreeRun:
     explained : tuple of float
         How far apart the measured error of a step can drive the costs: the difference that the
         reference's own run shows when its start is moved by that error, the largest of several
-        draws (see `free_run`).
+        draws (see `amplification`).
     parts_at : int or None
         The first recorded iteration at which the costs differ at all; None if they never do.
     unexplained_at : int or None

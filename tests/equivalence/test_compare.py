@@ -18,9 +18,10 @@ from portable_dnn.equivalence import (
     write_report,
 )
 from portable_dnn.equivalence.accuracy import accuracy_of
-from portable_dnn.equivalence.free_run import compare_runs, train_on
+from portable_dnn.equivalence.free_run import Task, train_on
 from portable_dnn.equivalence.judge import judge
 from portable_dnn.equivalence.meaning import meaning
+from portable_dnn.equivalence.run_difference import compare_runs
 from portable_dnn.equivalence.step_runs import HOLDS
 from portable_dnn.errors import DataError, DeviceError, SettingError, ShapeError
 from portable_dnn.initializers import initialize_parameters_deep
@@ -376,11 +377,11 @@ def test_parameters_that_come_apart_where_the_costs_do_not_are_not_explained(dat
     device = choose_device("numpy")
     x, y, start = _run_inputs(data)
     settings = dataclasses.replace(SMALL, iterations=30)
-    run = train_on(device, x, y, start, settings, (0, 1, 15, 30))
+    run = train_on(device, Task(x, y, start, settings), (0, 1, 15, 30))
     other = dataclasses.replace(run, parameters={**run.parameters, 30: {**run.parameters[30]}})
     other.parameters[30]["W1"] = other.parameters[30]["W1"] * np.float32(1.001)
     accuracy = accuracy_of(device, np.dtype("float32"))
-    found = compare_runs(other, run, (device, device), x, y, start, settings, accuracy)
+    found = compare_runs(other, run, (device, device), Task(x, y, start, settings), accuracy)
     assert found.parts_at is None
     assert found.unexplained_at == 30
     assert "more than rounding explains" in found.sentence
@@ -400,11 +401,11 @@ def test_the_free_run_takes_stretches_and_still_tells_the_middle(data):
     x, y, start = _run_inputs(data)
     settings = dataclasses.replace(SMALL, iterations=50)
     with registered(device):
-        run = train_on(device, x, y, start, settings, (0, 1, 25, 50))
+        run = train_on(device, Task(x, y, start, settings), (0, 1, 25, 50))
     assert max(asked) > 3
     assert {0, 1, 25, 50} <= set(run.costs)
     assert set(run.parameters) == {0, 1, 25, 50}
-    single = train_on(choose_device("numpy"), x, y, start, settings, (0, 1, 25, 50))
+    single = train_on(choose_device("numpy"), Task(x, y, start, settings), (0, 1, 25, 50))
     assert run.costs == single.costs
 
 
