@@ -202,10 +202,17 @@ def wide(make_data) -> None:
 
 @pytest.fixture
 def heard() -> Iterator[None]:
-    """A job in the background is started deaf to Ctrl-C, and the program keeps to that."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """A job in the background is started deaf to Ctrl-C, and with nohup to SIGHUP; so is its child.
+
+    The program keeps to that.
+    """
+    usual = {signal.SIGINT: signal.default_int_handler}
+    if hasattr(signal, "SIGHUP"):  # Windows has none
+        usual[signal.SIGHUP] = signal.SIG_DFL
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

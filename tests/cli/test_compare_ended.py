@@ -29,14 +29,14 @@ def compile(step):
 """
 
 
-@pytest.fixture(autouse=True)
-def _data(data):
-    """Every test needs pictures."""
+pytestmark = pytest.mark.usefixtures("data", "heard")
 
 
 @pytest.fixture
 def start(folder, tmp_path_factory):
     """Start a comparison in a process of its own, with a library that ends it when it compiles."""
+
+    started = []
 
     def run(ending, *options):
         site = tmp_path_factory.mktemp("site")
@@ -49,15 +49,20 @@ def start(folder, tmp_path_factory):
         entry = "[portable_dnn.backends]\ntoy = ending\n"
         (information / "entry_points.txt").write_text(entry, encoding="utf-8")
         path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "portable_dnn", "compare", *options, *SMALL],
             env={**os.environ, "PYTHONPATH": path, "COLUMNS": "200"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+        started.append(process)
+        return process
 
-    return run
+    yield run
+    for process in started:
+        with process:
+            process.kill()
 
 
 def assert_unfinished(folder, error):

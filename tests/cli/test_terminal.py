@@ -101,6 +101,7 @@ def test_what_counts_as_a_terminal_may_be_forced(succeeds, data, monkeypatch):
         assert "┏━" in shown
 
 
+@pytest.mark.usefixtures("heard")
 def test_a_terminal_that_is_closed_leaves_a_checkpoint(data, folder):
     """SIGHUP comes, and nothing can be written to the terminal any more."""
     ours, theirs = pty.openpty()
