@@ -7,7 +7,7 @@ import pytest
 
 from portable_dnn.equivalence.accuracy import NUMPY
 from portable_dnn.equivalence.exact_costs import cost_of_probabilities
-from portable_dnn.equivalence.exact_maps import applied, rectified
+from portable_dnn.equivalence.exact_maps import applied, rectified, updated
 from portable_dnn.equivalence.judge import judge
 from portable_dnn.equivalence.probes import probes
 
@@ -64,3 +64,11 @@ def test_no_probe_repeats_another():
         for p in probes(np.dtype("float32"), RANDOM, 1)
     ]
     assert not {name for name in names if names.count(name) > 1}
+
+
+def test_a_gradient_that_is_flushed_is_missing_a_learning_rate_of_times():
+    p, g = np.float32([[2.9e-38]]), np.float32([[1.1e-38]])
+    truth = updated(p, g, 10.0)
+    assert judge(p, truth, FLUSHING).verdict == "by design"
+    assert judge(p, truth, NUMPY).verdict == "wrong"
+    assert judge(p + np.float32(1e-37), truth, FLUSHING).verdict == "wrong"
