@@ -153,11 +153,12 @@ class Guard:
 
     def _read(self) -> Callable[[Path], "Checkpoint"]:
         """Choose what reads a checkpoint: this process, or another with --isolate."""
-        from portable_dnn.checkpoint import read_checkpoint
+        if self._limits is None:
+            from portable_dnn.checkpoint import read_checkpoint
+
+            return read_checkpoint
         from portable_dnn.isolated_readers import read_checkpoint_isolated
 
-        if self._limits is None:
-            return read_checkpoint
         return partial(read_checkpoint_isolated, limits=self._limits)
 
     def _tell(self, found: "Found") -> None:
