@@ -24,9 +24,17 @@ from typing import Any
 
 import numpy as np
 
-from portable_dnn.backend import Array, Check, HostArray, Measurements, Namespace, Step, Stretch
-from portable_dnn.memory import free_host_memory
-from portable_dnn.reasons import answers, words
+from portable_dnn.arrays.contract import (
+    Array,
+    Check,
+    HostArray,
+    Measurements,
+    Namespace,
+    Step,
+    Stretch,
+)
+from portable_dnn.files.text import answers, words
+from portable_dnn.machine.memory import free_host_memory
 
 name = "jax"
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import array_api_compat.numpy as xp
 import numpy as np
 
-from portable_dnn.backend import Array, Check, HostArray, Namespace, Step, Stretch
-from portable_dnn.memory import free_host_memory
-from portable_dnn.stretch import one_by_one
+from portable_dnn.arrays.contract import Array, Check, HostArray, Namespace, Step, Stretch
+from portable_dnn.arrays.repeat import one_by_one
+from portable_dnn.machine.memory import free_host_memory
 
 name = "numpy"
 

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from benchmarks import checkpoints, docs, floor, gpu, growth, published, startup
 from benchmarks.results import FOLDER
-from portable_dnn.registry import first_failure, get_backend
+from portable_dnn.arrays.registry import first_failure, get_backend
 
 __all__ = ["main"]
 

@@ -15,16 +15,16 @@ from typing import Any
 from benchmarks.problem import data_files
 from benchmarks.results import FOLDER, envelope, spread, write
 from benchmarks.tables import checkpoint_tables, print_table, terminal
+from portable_dnn.arrays.devices import choose_device
+from portable_dnn.arrays.registry import get_backend
+from portable_dnn.arrays.versions import versions
+from portable_dnn.checkpoints.intervals import Every
+from portable_dnn.checkpoints.writer import Keeper
 from portable_dnn.data import builtin_dataset, read_dataset
 from portable_dnn.data.dataset import DataSet
-from portable_dnn.devices import choose_device
-from portable_dnn.experiment import describe_run, run, start_parameters
-from portable_dnn.files import replace_bytes
-from portable_dnn.intervals import Every
-from portable_dnn.keeper import Keeper
-from portable_dnn.registry import get_backend
-from portable_dnn.settings import Settings
-from portable_dnn.versions import versions
+from portable_dnn.files.atomic import replace_bytes
+from portable_dnn.results.experiment import describe_run, run, start_parameters
+from portable_dnn.training.settings import Settings
 
 __all__ = ["add_options", "main", "measure"]
 

@@ -24,7 +24,7 @@ from benchmarks.results import FOLDER, envelope, spread, write
 from benchmarks.tables import gpu_tables, print_table, terminal
 from benchmarks.verdict import judge
 from benchmarks.worker import CHECKED
-from portable_dnn.registry import first_failure, get_backend
+from portable_dnn.arrays.registry import first_failure, get_backend
 
 __all__ = ["add_options", "main", "measure", "run"]
 

@@ -15,12 +15,12 @@ from benchmarks.peers.jax_step import to_host as jax_to_host
 from benchmarks.peers.torch_eager import load_start, make_model, parameters_of
 from benchmarks.problem import Arrays, Problem
 from portable_dnn import choose_device, place, to_host, train
-from portable_dnn.activations import hidden_activations
-from portable_dnn.loop import Steps, iterate
-from portable_dnn.registry import first_failure, get_backend
-from portable_dnn.span import hold
-from portable_dnn.step import make_step as make_our_step
-from portable_dnn.stretch import one_by_one
+from portable_dnn.arrays.registry import first_failure, get_backend
+from portable_dnn.arrays.repeat import one_by_one
+from portable_dnn.network.activations import hidden_activations
+from portable_dnn.training.loop import Steps, iterate
+from portable_dnn.training.span import hold
+from portable_dnn.training.step import make_step as make_our_step
 
 __all__ = ["PROGRAMS", "Program"]
 

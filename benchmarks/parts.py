@@ -7,7 +7,7 @@ from itertools import pairwise
 import array_api_compat.numpy as xp
 import numpy as np
 
-from portable_dnn.activations import relu, relu_backward
+from portable_dnn.network.activations import relu, relu_backward
 
 __all__ = ["PARTS", "calls"]
 

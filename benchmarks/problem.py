@@ -177,7 +177,7 @@ class Compressed:
 
 
 def compressed(problem: Problem) -> Compressed:
-    """Give any program the idea of `portable_dnn.span`: fewer features, the same run.
+    """Give any program the idea of `portable_dnn.training.span`: fewer features, the same run.
 
     Parameters
     ----------

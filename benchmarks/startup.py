@@ -16,8 +16,8 @@ from typing import Any
 from benchmarks.problem import data_files
 from benchmarks.results import FOLDER, envelope, spread, write
 from benchmarks.tables import print_table, startup_tables, terminal
-from portable_dnn.registry import get_backend
-from portable_dnn.versions import versions
+from portable_dnn.arrays.registry import get_backend
+from portable_dnn.arrays.versions import versions
 
 __all__ = ["add_options", "commands", "main", "run"]
 

@@ -27,7 +27,7 @@ from benchmarks.problem import (
     random_pictures,
 )
 from portable_dnn import choose_device, place
-from portable_dnn.span import choose
+from portable_dnn.training.span import choose
 
 __all__ = ["main", "measure", "weights_error"]
 

@@ -13,11 +13,11 @@ from PIL import Image
 
 from portable_dnn import initialize_parameters_deep
 from portable_dnn.equivalence import compare
-from portable_dnn.equivalence.report import Report
-from portable_dnn.equivalence.report_file import as_dict
-from portable_dnn.model import Model
-from portable_dnn.settings import Settings
-from portable_dnn.store import save_model
+from portable_dnn.equivalence.report.file import as_dict
+from portable_dnn.equivalence.report.report import Report
+from portable_dnn.models.model import Model
+from portable_dnn.models.store import save_model
+from portable_dnn.training.settings import Settings
 
 __all__ = [
     "data_files",

@@ -13,11 +13,11 @@ import h5py
 import numpy as np
 
 from portable_dnn import initialize_parameters_deep, train
-from portable_dnn.checkpoint import FORMAT, CheckpointFormat
-from portable_dnn.checkpoints import checkpoint_path, find
+from portable_dnn.checkpoints.file import FORMAT, CheckpointFormat
+from portable_dnn.checkpoints.folder import checkpoint_path, find
 from portable_dnn.errors import DataError
-from portable_dnn.snapshot import Snapshot
-from portable_dnn.training import Progress, TrainedNetwork
+from portable_dnn.training.state import Snapshot
+from portable_dnn.training.train import Progress, TrainedNetwork
 
 __all__ = ["checkpoints", "crc32", "go_on", "read_run", "read_sealed", "runs", "sealed"]
 

@@ -10,15 +10,15 @@ from pathlib import Path
 from types import MappingProxyType
 
 from fuzz import corpus, forged, sealed
-from portable_dnn.activations import hidden_activations
+from portable_dnn.arrays.devices import choose_device
 from portable_dnn.cli.options import parse_layers, parse_names
 from portable_dnn.data import import_folder, read_dataset, read_picture
-from portable_dnn.devices import choose_device
-from portable_dnn.equivalence.against import hold_against
-from portable_dnn.equivalence.report_file import as_dict, read_report
-from portable_dnn.json_objects import read_object
-from portable_dnn.settings import Settings
-from portable_dnn.store import load_model
+from portable_dnn.equivalence.report.against import hold_against
+from portable_dnn.equivalence.report.file import as_dict, read_report
+from portable_dnn.files.json_objects import read_object
+from portable_dnn.models.store import load_model
+from portable_dnn.network.activations import hidden_activations
+from portable_dnn.training.settings import Settings
 
 __all__ = ["TARGETS", "Target"]
 

@@ -172,7 +172,7 @@ def main() -> None:
     else:
         judge = Judge(arguments.target, arguments.keep)
 
-    from portable_dnn.process_limits import limit_this_process
+    from portable_dnn.machine.process_limits import limit_this_process
 
     limit_this_process(_MEMORY, 1e6)
     if arguments.input:

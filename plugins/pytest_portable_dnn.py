@@ -99,8 +99,8 @@ def not_run(name: str) -> str:
     pytest.UsageError
         If there is no such backend.
     """
+    from portable_dnn.arrays.registry import backend_names, first_failure, get_backend
     from portable_dnn.errors import BackendError
-    from portable_dnn.registry import backend_names, first_failure, get_backend
 
     backend_name, _, device = name.partition(":")
     if backend_name not in backend_names():
@@ -138,7 +138,7 @@ def device_parameters(
     list of parameters
         Device strings. A backend that cannot run is skipped, and the reason told.
     """
-    from portable_dnn.registry import backend_names, get_backend
+    from portable_dnn.arrays.registry import backend_names, get_backend
 
     wanted = _both(list(names) or list(backend_names()), chosen(config))
     parameters = []

@@ -3,7 +3,10 @@
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from portable_dnn.activations import (
+from portable_dnn.arrays.devices import choose_device, device_of, place, to_host
+from portable_dnn.arrays.shapes import summary, summary_table
+from portable_dnn.errors import PortableDnnError
+from portable_dnn.network.activations import (
     leaky_relu,
     leaky_relu_backward,
     relu,
@@ -13,30 +16,27 @@ from portable_dnn.activations import (
     tanh,
     tanh_backward,
 )
-from portable_dnn.devices import choose_device, device_of, place, to_host
-from portable_dnn.errors import PortableDnnError
-from portable_dnn.gradient_check import gradient_check
-from portable_dnn.initializers import (
+from portable_dnn.network.gradient_check import gradient_check
+from portable_dnn.network.initializers import (
     initialize_parameters,
     initialize_parameters_deep,
     parameters_hash,
 )
-from portable_dnn.layers import (
+from portable_dnn.network.layers import (
     linear_activation_backward,
     linear_activation_forward,
     linear_backward,
     linear_forward,
 )
-from portable_dnn.losses import compute_cost, compute_cost_from_logits
-from portable_dnn.network import L_model_backward, L_model_forward
-from portable_dnn.optimizers import update_parameters
-from portable_dnn.pixels import flatten_images, scale_pixels
-from portable_dnn.prediction import accuracy, predict, predict_probabilities
-from portable_dnn.shapes import summary, summary_table
-from portable_dnn.training import L_layer_model, train, two_layer_model
+from portable_dnn.network.losses import compute_cost, compute_cost_from_logits
+from portable_dnn.network.passes import L_model_backward, L_model_forward
+from portable_dnn.network.pixels import flatten_images, scale_pixels
+from portable_dnn.network.prediction import accuracy, predict, predict_probabilities
+from portable_dnn.training.optimizers import update_parameters
+from portable_dnn.training.train import L_layer_model, train, two_layer_model
 
 if TYPE_CHECKING:
-    from portable_dnn.store import load_model, save_model
+    from portable_dnn.models.store import load_model, save_model
 
 __version__ = version("portable_dnn")
 
@@ -85,7 +85,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import the model file's functions when they are asked for: they bring h5py."""
     if name in ("load_model", "save_model"):
-        from portable_dnn import store
+        from portable_dnn.models import store
 
         return getattr(store, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

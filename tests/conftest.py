@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from portable_dnn.registry import backend_names
+from portable_dnn.arrays.registry import backend_names
 from pytest_portable_dnn import DESTINATION, chosen, device_parameters, not_run
 
 FIXTURES = {"device": 2, "default_device": 1}

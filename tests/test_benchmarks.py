@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from portable_dnn import choose_device
-from portable_dnn.registry import first_failure, get_backend
+from portable_dnn.arrays.registry import first_failure, get_backend
 
 ROOT = Path(__file__).parents[1]
 # The suite is no part of the installation: it runs from the checkout.

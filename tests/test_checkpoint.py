@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portable_dnn.checkpoint import CheckpointFormat, read_checkpoint
-from portable_dnn.checkpoints import checkpoint_path, find, list_checkpoints
+from portable_dnn.checkpoints.file import CheckpointFormat, read_checkpoint
+from portable_dnn.checkpoints.folder import checkpoint_path, find, list_checkpoints
 from portable_dnn.errors import DataError, SettingError
-from portable_dnn.history import History, Norms, Record
-from portable_dnn.snapshot import Snapshot
+from portable_dnn.training.history import History, Norms, Record
+from portable_dnn.training.state import Snapshot
 
 RUN = {
     "settings": {"layers": [2], "seed": 1, "learning_rate": 0.5},

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from portable_dnn import initialize_parameters_deep, train
+from portable_dnn.arrays.devices import choose_device, device_of, place, to_host
 from portable_dnn.data import DataSet, ImageSet
-from portable_dnn.devices import choose_device, device_of, place, to_host
 from portable_dnn.errors import DataError, DivergenceError, SettingError
-from portable_dnn.evaluation import evaluate
-from portable_dnn.experiment import run
-from portable_dnn.model import Model, classify
-from portable_dnn.settings import Settings
+from portable_dnn.models.model import Model, classify
+from portable_dnn.results.evaluation import evaluate
+from portable_dnn.results.experiment import run
+from portable_dnn.training.settings import Settings
 
 SETTINGS = Settings(layers=(3, 2), iterations=30, learning_rate=0.1)
 

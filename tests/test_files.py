@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from portable_dnn.errors import OutputError
-from portable_dnn.files import (
+from portable_dnn.files.atomic import (
     check_distinct,
     check_writable,
     remove_leftovers,

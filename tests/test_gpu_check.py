@@ -186,7 +186,7 @@ def test_the_switches_are_the_libraries(script):
 
 
 def test_without_a_usable_gpu_it_writes_nothing(tmp_path):
-    from portable_dnn.registry import first_failure, get_backend
+    from portable_dnn.arrays.registry import first_failure, get_backend
 
     failure = first_failure(get_backend("cupy"))
     if failure is None:

@@ -37,8 +37,8 @@ def imported(source: str) -> set[str]:
 
 
 def backend_modules() -> set[str]:
-    found = {path.stem for path in BACKENDS.glob("*.py")}
-    assert {"portable_dnn_numpy", "portable_dnn_strict"} <= found
+    found = {path.stem for path in BACKENDS.glob("portable_dnn_*")}
+    assert {"portable_dnn_numpy", "portable_dnn_strict", "portable_dnn_cupy"} <= found
     return found
 
 

@@ -7,15 +7,17 @@ import numpy as np
 import pytest
 
 import portable_dnn_numpy
-from portable_dnn import data, experiment, memory
+from portable_dnn import data
+from portable_dnn.arrays.devices import choose_device
 from portable_dnn.cli import main
 from portable_dnn.data import builtin_dataset
 from portable_dnn.data.dataset import ImageSet
-from portable_dnn.devices import choose_device
 from portable_dnn.errors import DataError
-from portable_dnn.experiment import run
-from portable_dnn.needs import Needs, is_shortage
-from portable_dnn.settings import Settings
+from portable_dnn.machine import memory
+from portable_dnn.results import experiment
+from portable_dnn.results.experiment import run
+from portable_dnn.training.run_memory import Needs, is_shortage
+from portable_dnn.training.settings import Settings
 
 DIMS = (12288, 20, 7, 5, 1)
 

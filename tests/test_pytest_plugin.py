@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from portable_dnn.registry import backend_names, first_failure, get_backend
+from portable_dnn.arrays.registry import backend_names, first_failure, get_backend
 
 DEVICES = {
     name: get_backend(name).devices()

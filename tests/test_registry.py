@@ -5,9 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from portable_dnn import registry, sigmoid
-from portable_dnn.backend import Check
-from portable_dnn.devices import choose_device
+from portable_dnn import sigmoid
+from portable_dnn.arrays import registry
+from portable_dnn.arrays.contract import Check
+from portable_dnn.arrays.devices import choose_device
 from portable_dnn.errors import BackendError, DeviceError, DTypeError
 
 

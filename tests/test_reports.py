@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 
 from portable_dnn import initialize_parameters_deep
+from portable_dnn.arrays.devices import choose_device
 from portable_dnn.data import DataSet, ImageSet
-from portable_dnn.devices import choose_device
 from portable_dnn.errors import OutputError
-from portable_dnn.experiment import run
-from portable_dnn.history import Norms
-from portable_dnn.plots import cost_curve, first_layer, mislabelled
-from portable_dnn.reports import check_plot_folder, draw_plots, write_history
-from portable_dnn.settings import Settings
+from portable_dnn.results.experiment import run
+from portable_dnn.results.plots import cost_curve, first_layer, mislabelled
+from portable_dnn.results.reports import check_plot_folder, draw_plots, write_history
+from portable_dnn.training.history import Norms
+from portable_dnn.training.settings import Settings
 
 COSTS = [0.7, 0.5, 0.25]
 
@@ -134,7 +134,7 @@ def test_the_last_cost_is_on_the_curve(experiment, tmp_path, monkeypatch):
         seen.append((iterations, costs))
         return cost_curve(iterations, costs, title)
 
-    monkeypatch.setattr("portable_dnn.plots.cost_curve", curve)
+    monkeypatch.setattr("portable_dnn.results.plots.cost_curve", curve)
     draw_plots(experiment, dataset(), tmp_path)
     assert seen == [([0, 5], [experiment.history.cost[0], experiment.history.final_cost])]
 
@@ -146,7 +146,7 @@ def test_the_first_layer_is_drawn_after_and_before_training(experiment, tmp_path
         seen.append(arguments)
         return first_layer(*arguments)
 
-    monkeypatch.setattr("portable_dnn.plots.first_layer", rows)
+    monkeypatch.setattr("portable_dnn.results.plots.first_layer", rows)
     draw_plots(experiment, dataset(), tmp_path)
     ((W1, start, shape),) = seen
     assert np.array_equal(W1, experiment.model.parameters["W1"])

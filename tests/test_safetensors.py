@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from portable_dnn import initialize_parameters_deep
-from portable_dnn.devices import device_of, place
+from portable_dnn.arrays.devices import device_of, place
 from portable_dnn.errors import DataError, OutputError
-from portable_dnn.limits import MOST_HEADER_BYTES
-from portable_dnn.model import Model
-from portable_dnn.store import load_model, save_model
+from portable_dnn.machine.limits import MOST_HEADER_BYTES
+from portable_dnn.models.model import Model
+from portable_dnn.models.store import load_model, save_model
 
 NAMES = ("relu", "leaky_relu", "leaky_relu:0.25", "tanh", "sigmoid")
 

@@ -10,9 +10,9 @@ from portable_dnn import (
     parameters_hash,
     place,
     predict,
-    registry,
     to_host,
 )
+from portable_dnn.arrays import registry
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from portable_dnn import initialize_parameters_deep
-from portable_dnn.devices import device_of, place, to_host
+from portable_dnn.arrays.devices import device_of, place, to_host
 from portable_dnn.errors import DataError, DeviceError, OutputError
-from portable_dnn.model import Model
-from portable_dnn.store import FORMAT_VERSION, load_model, save_model
+from portable_dnn.models.model import Model
+from portable_dnn.models.store import FORMAT_VERSION, load_model, save_model
 
 NAMES = ("relu", "leaky_relu", "leaky_relu:0.25", "tanh", "sigmoid")
 
@@ -188,7 +188,7 @@ DAMAGE = """
 import sys
 from pathlib import Path
 from portable_dnn.errors import DataError
-from portable_dnn.store import load_model
+from portable_dnn.models.store import load_model
 
 path = Path(sys.argv[1])
 whole = path.read_bytes()

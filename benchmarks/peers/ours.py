@@ -8,8 +8,8 @@ from functools import partial
 from benchmarks.peers.peer import Outcome, Peer
 from benchmarks.problem import Problem
 from portable_dnn import choose_device, place, to_host, train
-from portable_dnn.registry import backend_names, first_failure, get_backend
-from portable_dnn.training import Progress
+from portable_dnn.arrays.registry import backend_names, first_failure, get_backend
+from portable_dnn.training.train import Progress
 
 __all__ = ["PEERS", "peer_of", "prepare", "time_loop"]
 

@@ -9,17 +9,17 @@ from typing import Annotated
 
 import typer
 
-from portable_dnn.cli.compare import compare
-from portable_dnn.cli.data import data
-from portable_dnn.cli.devices import devices
-from portable_dnn.cli.doctor import doctor
-from portable_dnn.cli.evaluate import evaluate
-from portable_dnn.cli.predict import predict
-from portable_dnn.cli.summary import summary
-from portable_dnn.cli.sweep import sweep
-from portable_dnn.cli.train import train
+from portable_dnn.cli.commands.compare import compare
+from portable_dnn.cli.commands.data import data
+from portable_dnn.cli.commands.devices import devices
+from portable_dnn.cli.commands.doctor import doctor
+from portable_dnn.cli.commands.evaluate import evaluate
+from portable_dnn.cli.commands.predict import predict
+from portable_dnn.cli.commands.summary import summary
+from portable_dnn.cli.commands.sweep import sweep
+from portable_dnn.cli.commands.train import train
 from portable_dnn.errors import PortableDnnError, UnsavedError
-from portable_dnn.reasons import one_line
+from portable_dnn.files.text import one_line
 
 __all__ = ["app", "main"]
 
@@ -78,7 +78,7 @@ def main() -> None:
     except PortableDnnError as error:
         fail(str(error))
     except (MemoryError, RuntimeError) as error:
-        from portable_dnn.needs import is_shortage, shortage
+        from portable_dnn.training.run_memory import is_shortage, shortage
 
         if not is_shortage(error):
             raise

@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from portable_dnn.arrays.devices import Device
+from portable_dnn.checkpoints.intervals import Every
 from portable_dnn.cli.console import LOOK_SECONDS, Output
 from portable_dnn.cli.signals import Asked, Interrupted
 from portable_dnn.data.dataset import DataSet
-from portable_dnn.devices import Device
 from portable_dnn.errors import DataError, DivergenceError, OutputError, SettingError
-from portable_dnn.experiment import describe_run
-from portable_dnn.files import check_writable
-from portable_dnn.intervals import Every
-from portable_dnn.isolation import Limits
-from portable_dnn.settings import Settings
-from portable_dnn.snapshot import Snapshot
-from portable_dnn.training import Progress
+from portable_dnn.files.atomic import check_writable
+from portable_dnn.isolation.runner import Limits
+from portable_dnn.results.experiment import describe_run
+from portable_dnn.training.settings import Settings
+from portable_dnn.training.state import Snapshot
+from portable_dnn.training.train import Progress
 
 if TYPE_CHECKING:
-    from portable_dnn.checkpoint import Checkpoint
-    from portable_dnn.checkpoints import Found
-    from portable_dnn.keeper import Keeper
+    from portable_dnn.checkpoints.file import Checkpoint
+    from portable_dnn.checkpoints.folder import Found
+    from portable_dnn.checkpoints.writer import Keeper
 
 __all__ = ["Guard", "check_needs_out"]
 
@@ -129,8 +129,8 @@ class Guard:
         self._iterations = settings.iterations
         if self._out is None:
             return None
-        from portable_dnn.checkpoints import checkpoint_path, find, mark
-        from portable_dnn.keeper import Keeper
+        from portable_dnn.checkpoints.folder import checkpoint_path, find, mark
+        from portable_dnn.checkpoints.writer import Keeper
 
         run = self.described = describe_run(pictures, settings, device)
         found = find(self._out, run, self._read()) if self._resume else None
@@ -154,10 +154,10 @@ class Guard:
     def _read(self) -> Callable[[Path], "Checkpoint"]:
         """Choose what reads a checkpoint: this process, or another with --isolate."""
         if self._limits is None:
-            from portable_dnn.checkpoint import read_checkpoint
+            from portable_dnn.checkpoints.file import read_checkpoint
 
             return read_checkpoint
-        from portable_dnn.isolated_readers import read_checkpoint_isolated
+        from portable_dnn.isolation.readers import read_checkpoint_isolated
 
         return partial(read_checkpoint_isolated, limits=self._limits)
 
@@ -283,7 +283,7 @@ class Guard:
             where = "to keep it, name --out" if self._out is None else "no checkpoint was written"
             yield f"nothing  of it is kept: {where}"
         else:
-            from portable_dnn.checkpoints import iteration_of
+            from portable_dnn.checkpoints.folder import iteration_of
 
             lost = done - iteration_of(newest)
             note = f", {lost} iterations earlier: those are lost" if lost else ""
@@ -300,7 +300,7 @@ def _go_on(arguments: Sequence[str]) -> str:
 
 def _tell_of_unfinished(out: Path, run_mark: str, iterations: int) -> None:
     """Say what a run that begins anew could have gone on from."""
-    from portable_dnn.checkpoints import list_checkpoints
+    from portable_dnn.checkpoints.folder import list_checkpoints
 
     try:
         listed = list_checkpoints(out, run_mark)

@@ -8,11 +8,11 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from portable_dnn.arrays.devices import Device
 from portable_dnn.data.dataset import DataSet
-from portable_dnn.devices import Device
 from portable_dnn.errors import SettingError
-from portable_dnn.isolation import Limits
-from portable_dnn.model import Model
+from portable_dnn.isolation.runner import Limits
+from portable_dnn.models.model import Model
 
 __all__ = [
     "FollowLinksOption",
@@ -129,7 +129,7 @@ def load_data(path: Path | None, test: Path | None = None, limits: Limits | None
         return builtin_dataset()
     if limits is None:
         return read_dataset(path, test)
-    from portable_dnn.isolated_readers import read_dataset_isolated
+    from portable_dnn.isolation.readers import read_dataset_isolated
 
     return read_dataset_isolated(path, test, limits)
 
@@ -165,7 +165,7 @@ def load_folder(
         from portable_dnn.data import import_folder
 
         return import_folder(folder, size, test_share, seed, follow_links=follow_links)
-    from portable_dnn.isolated_readers import import_folder_isolated
+    from portable_dnn.isolation.readers import import_folder_isolated
 
     return import_folder_isolated(folder, size, test_share, seed, follow_links, limits)
 
@@ -192,10 +192,10 @@ def load_model_file(path: Path, device: Device | str, limits: Limits | None) -> 
         If the file cannot be used.
     """
     if limits is None:
-        from portable_dnn.store import load_model
+        from portable_dnn.models.store import load_model
 
         return load_model(path, device)
-    from portable_dnn.isolated_readers import load_model_isolated
+    from portable_dnn.isolation.readers import load_model_isolated
 
     return load_model_isolated(path, device, limits)
 
@@ -227,6 +227,6 @@ def load_pictures(
         from portable_dnn.data import read_pictures
 
         return read_pictures(paths, size)
-    from portable_dnn.isolated_readers import read_pictures_isolated
+    from portable_dnn.isolation.readers import read_pictures_isolated
 
     return read_pictures_isolated(paths, size, limits)

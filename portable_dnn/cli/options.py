@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from portable_dnn.checkpoints.intervals import Every
 from portable_dnn.errors import SettingError
-from portable_dnn.files import check_distinct, check_writable
-from portable_dnn.intervals import Every
+from portable_dnn.files.atomic import check_distinct, check_writable
 
 __all__ = [
     "CompressOption",

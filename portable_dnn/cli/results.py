@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from portable_dnn.cli.console import Output
-from portable_dnn.evaluation import Evaluation
+from portable_dnn.results.evaluation import Evaluation
 
 __all__ = ["show_cost", "show_evaluations"]
 

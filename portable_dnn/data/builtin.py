@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from portable_dnn.data.dataset import DataSet, ImageSet
+from portable_dnn.data.drawing import Colour, Picture, ellipse, frame, paint, to_bytes
 from portable_dnn.data.figures import OTHER_THINGS, cat, palette
-from portable_dnn.data.shapes import Colour, Picture, ellipse, frame, paint, to_bytes
-from portable_dnn.randomness import random_stream, uniform
+from portable_dnn.network.randomness import random_stream, uniform
 
 __all__ = ["builtin_dataset"]
 

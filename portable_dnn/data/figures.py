@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from portable_dnn.data.shapes import (
+from portable_dnn.data.drawing import (
     Colour,
     Frame,
     Layer,
@@ -21,7 +21,7 @@ from portable_dnn.data.shapes import (
     polygon,
     stroke,
 )
-from portable_dnn.randomness import uniform
+from portable_dnn.network.randomness import uniform
 
 __all__ = ["OTHER_THINGS", "Figure", "Palette", "cat", "palette"]
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from portable_dnn.class_names import check_class_names
+from portable_dnn.data.class_names import check_class_names
 from portable_dnn.data.dataset import DataSet, ImageSet
 from portable_dnn.data.pictures import picture_files, read_pictures
 from portable_dnn.errors import DataError
-from portable_dnn.memory import check_fits
-from portable_dnn.paths import entries, existing_folder, leads_out
-from portable_dnn.randomness import random_stream
+from portable_dnn.files.paths import entries, existing_folder, leads_out
+from portable_dnn.machine.memory import check_fits
+from portable_dnn.network.randomness import random_stream
 
 __all__ = ["import_folder"]
 

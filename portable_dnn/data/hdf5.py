@@ -10,11 +10,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from portable_dnn.class_names import check_class_names
 from portable_dnn.data.checks import check_declared, checked_images, checked_labels
+from portable_dnn.data.class_names import check_class_names
 from portable_dnn.data.dataset import DataSet, ImageSet, check_sizes_agree
 from portable_dnn.errors import DataError
-from portable_dnn.hdf5 import (
+from portable_dnn.files.hdf5.file import (
     check_memory,
     names_in,
     open_array,
@@ -22,7 +22,7 @@ from portable_dnn.hdf5 import (
     read_array,
     write_hdf5,
 )
-from portable_dnn.limits import MOST_ATTRIBUTE_BYTES, MOST_PICTURES_UNSEEN
+from portable_dnn.machine.limits import MOST_ATTRIBUTE_BYTES, MOST_PICTURES_UNSEEN
 
 __all__ = ["describe_dataset", "read_dataset", "write_dataset"]
 
@@ -48,7 +48,7 @@ def read_dataset(
     variable_text : bool, default False
         Read ``list_classes`` even as text of variable length. It lies in a heap, and one wrong byte
         there keeps the HDF5 library busy for ever, so this is for a process with a limit of time:
-        see `portable_dnn.isolation`.
+        see `portable_dnn.isolation.runner`.
 
     Returns
     -------

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from portable_dnn.errors import DataError
-from portable_dnn.limits import MOST_PICTURE_BYTES, MOST_PIXELS
-from portable_dnn.memory import check_fits, show_bytes
-from portable_dnn.paths import entries, existing_file, existing_folder, leads_out
+from portable_dnn.files.paths import entries, existing_file, existing_folder, leads_out
+from portable_dnn.machine.limits import MOST_PICTURE_BYTES, MOST_PIXELS
+from portable_dnn.machine.memory import check_fits, show_bytes
 
 if TYPE_CHECKING:
     from PIL.Image import Image

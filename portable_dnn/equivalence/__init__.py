@@ -2,7 +2,8 @@
 
 from portable_dnn.equivalence.assertion import Roundings, assert_equivalent
 from portable_dnn.equivalence.comparison import DEFAULTS, Progress, compare
-from portable_dnn.equivalence.report import (
+from portable_dnn.equivalence.report.file import as_dict, from_dict, read_report, write_report
+from portable_dnn.equivalence.report.report import (
     Element,
     Errors,
     Failure,
@@ -12,8 +13,7 @@ from portable_dnn.equivalence.report import (
     Setup,
     Side,
 )
-from portable_dnn.equivalence.report_file import as_dict, from_dict, read_report, write_report
-from portable_dnn.equivalence.verdict import in_order, worst_rows
+from portable_dnn.equivalence.report.verdict import in_order, worst_rows
 
 __all__ = [
     "DEFAULTS",

@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from portable_dnn.arrays import dtype_name
-from portable_dnn.backend import Array, HostArray
-from portable_dnn.choices import FLOATS, check_choice, check_count
-from portable_dnn.devices import location_of, to_host
-from portable_dnn.equivalence.accuracy import Accuracy, accuracy_of
-from portable_dnn.equivalence.bounds import ROUNDINGS, bound, roundings
-from portable_dnn.equivalence.distance import distance
-from portable_dnn.equivalence.statistics import ulp
-from portable_dnn.equivalence.wording import number
+from portable_dnn.arrays.contract import Array, HostArray
+from portable_dnn.arrays.devices import location_of, to_host
+from portable_dnn.arrays.namespaces import dtype_name
+from portable_dnn.equivalence.limits.accuracy import Accuracy, accuracy_of
+from portable_dnn.equivalence.limits.distance import distance
+from portable_dnn.equivalence.limits.rounding import ROUNDINGS, bound, roundings
+from portable_dnn.equivalence.limits.spread import ulp
+from portable_dnn.equivalence.report.wording import number
 from portable_dnn.errors import DTypeError, SettingError, ShapeError
+from portable_dnn.setting_checks import FLOATS, check_choice, check_count
 
 __all__ = ["Roundings", "assert_equivalent"]
 
@@ -81,7 +81,7 @@ def assert_equivalent(
     """Fail if a result is not its operation's, up to rounding.
 
     Library, device, shape and dtype are checked before the values; nothing is moved or cast to
-    make them fit. The bound is the deterministic one of `portable_dnn.equivalence.bounds`, element
+    make them fit. The bound is the deterministic one of `equivalence.limits.rounding`, element
     by element: it holds in whatever order terms are added, and also where they repeat each other,
     so that every rounding may go the same way.
 

@@ -8,18 +8,16 @@ from typing import TypeAlias
 
 import numpy as np
 
-from portable_dnn.activations import Activation, hidden_activations
-from portable_dnn.backend import HostArray
-from portable_dnn.devices import Device, choose_device, place, to_host
-from portable_dnn.equivalence.accuracy import accuracy_of, loosest
-from portable_dnn.equivalence.checks import check_data
-from portable_dnn.equivalence.dying import REFERENCE, TESTED, Died, during, unfinished
-from portable_dnn.equivalence.free_run import Run, Task, train_on
-from portable_dnn.equivalence.linear_operations import input_scaling
-from portable_dnn.equivalence.lockstep import compare_operation, reference_state
-from portable_dnn.equivalence.precise import check_products
-from portable_dnn.equivalence.probes import MANY, probes
-from portable_dnn.equivalence.report import (
+from portable_dnn.arrays.contract import HostArray
+from portable_dnn.arrays.devices import Device, choose_device, place, to_host
+from portable_dnn.arrays.versions import versions
+from portable_dnn.equivalence.data_checks import check_data
+from portable_dnn.equivalence.exact.pairs import check_products
+from portable_dnn.equivalence.limits.accuracy import accuracy_of, loosest
+from portable_dnn.equivalence.operations.linear import input_scaling
+from portable_dnn.equivalence.operations.probes import MANY, probes
+from portable_dnn.equivalence.operations.step import step_operations
+from portable_dnn.equivalence.report.report import (
     SCHEMA,
     TRAINING_DATA,
     Failure,
@@ -28,16 +26,18 @@ from portable_dnn.equivalence.report import (
     Report,
     Side,
 )
-from portable_dnn.equivalence.run_difference import compare_runs
-from portable_dnn.equivalence.setup import setup_of
-from portable_dnn.equivalence.step_operations import step_operations
-from portable_dnn.equivalence.step_runs import compile_steps, ways_to_hold
-from portable_dnn.equivalence.verdict import headline, notes, outcome
-from portable_dnn.equivalence.whole_step import compare_steps
-from portable_dnn.initializers import initialize_parameters_deep
-from portable_dnn.pixels import scale_pixels
-from portable_dnn.settings import Settings
-from portable_dnn.versions import versions
+from portable_dnn.equivalence.report.setup import setup_of
+from portable_dnn.equivalence.report.verdict import headline, notes, outcome
+from portable_dnn.equivalence.stages.compiled_steps import compile_steps, ways_to_hold
+from portable_dnn.equivalence.stages.failures import REFERENCE, TESTED, Died, during, unfinished
+from portable_dnn.equivalence.stages.free_run import Run, Task, train_on
+from portable_dnn.equivalence.stages.lockstep import compare_operation, reference_state
+from portable_dnn.equivalence.stages.run_difference import compare_runs
+from portable_dnn.equivalence.stages.whole_step import compare_steps
+from portable_dnn.network.activations import Activation, hidden_activations
+from portable_dnn.network.initializers import initialize_parameters_deep
+from portable_dnn.network.pixels import scale_pixels
+from portable_dnn.training.settings import Settings
 
 __all__ = ["DEFAULTS", "Progress", "compare"]
 

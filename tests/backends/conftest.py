@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-import portable_dnn_cupy_reasons
+import portable_dnn_cupy.remedies
 
 GIB = 2**30
 
@@ -263,11 +263,11 @@ class World:
 
     def container(self) -> None:
         """Be in a container."""
-        self.monkeypatch.setattr(portable_dnn_cupy_reasons, "_CONTAINER", (self.path,))
+        self.monkeypatch.setattr(portable_dnn_cupy.remedies, "_CONTAINER", (self.path,))
 
     def nouveau(self) -> None:
         """Have the nouveau driver loaded."""
-        self.monkeypatch.setattr(portable_dnn_cupy_reasons, "_NOUVEAU", self.path)
+        self.monkeypatch.setattr(portable_dnn_cupy.remedies, "_NOUVEAU", self.path)
 
 
 @pytest.fixture
@@ -276,8 +276,8 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
     world = World(monkeypatch, tmp_path_factory.mktemp("world"))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.delenv("PORTABLE_DNN_DEVICE", raising=False)
-    monkeypatch.setattr(portable_dnn_cupy_reasons, "_NOUVEAU", world.path / "absent")
-    monkeypatch.setattr(portable_dnn_cupy_reasons, "_CONTAINER", ())
+    monkeypatch.setattr(portable_dnn_cupy.remedies, "_NOUVEAU", world.path / "absent")
+    monkeypatch.setattr(portable_dnn_cupy.remedies, "_CONTAINER", ())
     world.no_cupy()
     world.driver(0)
     return world

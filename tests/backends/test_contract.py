@@ -7,10 +7,10 @@ import typing
 import numpy as np
 import pytest
 
-from portable_dnn.backend import Backend, Check, DocumentsAccuracy
-from portable_dnn.devices import Device
-from portable_dnn.equivalence.accuracy import accuracy_of
-from portable_dnn.registry import backend_names, contract_members, first_failure, get_backend
+from portable_dnn.arrays.contract import Backend, Check, DocumentsAccuracy
+from portable_dnn.arrays.devices import Device
+from portable_dnn.arrays.registry import backend_names, contract_members, first_failure, get_backend
+from portable_dnn.equivalence.limits.accuracy import accuracy_of
 
 DTYPES = ("float32", "float64", "int8", "int32", "int64", "uint8", "bool")
 SHAPES = ((), (1,), (0, 3), (2, 3), (4, 1), (2, 3, 4))

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from portable_dnn.devices import choose_device, device_of, place, to_host
+from portable_dnn.arrays.devices import choose_device, device_of, place, to_host
+from portable_dnn.arrays.registry import first_failure, get_backend, owner_of
 from portable_dnn.errors import DeviceError
-from portable_dnn.registry import first_failure, get_backend, owner_of
 
 RUNGS = [
     "cupy-import",
@@ -829,8 +829,8 @@ def test_the_cpu_never_touches_cupy(tmp_path, python):
     (folder / "__init__.py").write_text("import os; os._exit(3)", encoding="utf-8")
     printed = python(
         "import sys, numpy as np, portable_dnn\n"
-        "from portable_dnn.devices import choose_device, place, to_host\n"
-        "from portable_dnn.registry import backend_names, get_backend\n"
+        "from portable_dnn.arrays.devices import choose_device, place, to_host\n"
+        "from portable_dnn.arrays.registry import backend_names, get_backend\n"
         "[get_backend(name) for name in backend_names()]\n"
         "device = choose_device('cpu')\n"
         "print(device, to_host(place(np.ones(2), device)).sum(), 'cupy' in sys.modules)\n",

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from portable_dnn.devices import choose_device, place
+from portable_dnn.arrays.devices import choose_device, place
+from portable_dnn.arrays.registry import first_failure, get_backend
 from portable_dnn.errors import DeviceError
-from portable_dnn.registry import first_failure, get_backend
 
 if importlib.util.find_spec("cupy") is None:
     pytest.skip("CuPy is not installed", allow_module_level=True)
@@ -82,8 +82,8 @@ def test_cupy_is_not_imported_unasked(python):
     printed = python(
         "import sys\n"
         "import portable_dnn\n"
-        "from portable_dnn.devices import choose_device, place, to_host\n"
-        "from portable_dnn.registry import backend_names, get_backend, owner_of\n"
+        "from portable_dnn.arrays.devices import choose_device, place, to_host\n"
+        "from portable_dnn.arrays.registry import backend_names, get_backend, owner_of\n"
         "import numpy as np\n"
         "[get_backend(name) for name in backend_names()]\n"
         "print(choose_device('cpu'), to_host(place(np.ones(2), 'cpu')).sum(), owner_of(object()))\n"
@@ -94,7 +94,7 @@ def test_cupy_is_not_imported_unasked(python):
 
 def test_cupy_imports_in_a_process_where_warnings_are_errors(python):
     printed = python(
-        "from portable_dnn.registry import get_backend\n"
+        "from portable_dnn.arrays.registry import get_backend\n"
         "print([c.status for c in get_backend('cupy').checks()])\n"
     )
     assert printed == "['ok', 'ok', 'failed']\n"
@@ -109,7 +109,7 @@ def test_two_cupy_packages_are_a_warning_and_no_error(tmp_path):
     )
     code = (
         f"import sys; sys.path.append({str(tmp_path)!r})\n"
-        "from portable_dnn.registry import get_backend\n"
+        "from portable_dnn.arrays.registry import get_backend\n"
         "for c in get_backend('cupy').checks(): print(c.status, c.detail, c.remedy, sep='|')\n"
     )
     done = subprocess.run(

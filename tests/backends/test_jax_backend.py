@@ -8,9 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from portable_dnn.devices import choose_device
+from portable_dnn.arrays.devices import choose_device
+from portable_dnn.arrays.registry import first_failure, get_backend
 from portable_dnn.errors import DeviceError
-from portable_dnn.registry import first_failure, get_backend
 
 REMEDY = 'python -m pip install "portable-dnn[jax]"'
 
@@ -71,7 +71,7 @@ def test_a_platform_that_is_not_there_is_told(jax, python):
     printed = python(
         "import os\n"
         "os.environ['JAX_PLATFORMS'] = 'nowhere'\n"
-        "from portable_dnn.registry import first_failure, get_backend\n"
+        "from portable_dnn.arrays.registry import first_failure, get_backend\n"
         "failure = first_failure(get_backend('jax'))\n"
         "print(failure.name, 'nowhere' in failure.detail, failure.remedy, sep='|')\n"
     )
@@ -81,7 +81,7 @@ def test_a_platform_that_is_not_there_is_told(jax, python):
 def test_64_bits_begin_with_the_first_array_and_not_with_an_import(jax, python):
     printed = python(
         "import sys, numpy as np, portable_dnn\n"
-        "from portable_dnn.registry import backend_names, get_backend, owner_of\n"
+        "from portable_dnn.arrays.registry import backend_names, get_backend, owner_of\n"
         "[get_backend(name) for name in backend_names()]\n"
         "owner_of(np.zeros(2)), owner_of(object())\n"
         "print('jax' in sys.modules)\n"
@@ -103,8 +103,8 @@ def test_python_numbers_are_not_rounded_to_float32(jax):
 
 
 def test_equal_steps_share_a_program(jax):
-    from portable_dnn.activations import hidden_activations
-    from portable_dnn.step import make_step
+    from portable_dnn.network.activations import hidden_activations
+    from portable_dnn.training.step import make_step
 
     def compiled():
         names = ("relu", "leaky_relu:0.1", "tanh")
@@ -170,8 +170,8 @@ def test_each_device_has_its_name_and_keeps_its_results(jax, python):
         "import os\n"
         "os.environ['XLA_FLAGS'] = '--xla_force_host_platform_device_count=3'\n"
         "import numpy as np\n"
-        "from portable_dnn.devices import device_of, place\n"
-        "from portable_dnn.registry import get_backend\n"
+        "from portable_dnn.arrays.devices import device_of, place\n"
+        "from portable_dnn.arrays.registry import get_backend\n"
         "backend = get_backend('jax')\n"
         "print(*backend.devices())\n"
         "x = place(np.ones((2, 3)), 'jax:cpu:2')\n"

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from portable_dnn import initialize_parameters_deep, place, to_host, train
-from portable_dnn.devices import choose_device
+from portable_dnn.arrays.devices import choose_device
+from portable_dnn.arrays.registry import first_failure, get_backend
 from portable_dnn.errors import DeviceError
-from portable_dnn.registry import first_failure, get_backend
 
 REMEDY = 'python -m pip install "portable-dnn[torch]"'
 
@@ -128,7 +128,7 @@ def test_what_changes_the_numbers_is_told(torch):
 def test_pytorch_is_imported_only_when_it_is_used(torch, python):
     printed = python(
         "import sys, numpy as np, portable_dnn\n"
-        "from portable_dnn.registry import backend_names, get_backend, owner_of\n"
+        "from portable_dnn.arrays.registry import backend_names, get_backend, owner_of\n"
         "[get_backend(name) for name in backend_names()]\n"
         "owner_of(np.zeros(2)), owner_of(object())\n"
         "print('torch' in sys.modules)\n"

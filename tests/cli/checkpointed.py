@@ -3,8 +3,8 @@
 import signal
 from typing import NamedTuple
 
-from portable_dnn.checkpoints import list_checkpoints
-from portable_dnn.store import load_model
+from portable_dnn.checkpoints.folder import list_checkpoints
+from portable_dnn.models.store import load_model
 
 RUN = ("--iterations", 55, "--layers", "3,2", "--learning-rate", 0.1)
 EVERY = ("--checkpoint-every", 10)

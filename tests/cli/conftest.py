@@ -18,14 +18,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from portable_dnn import registry
+from portable_dnn.arrays import registry
+from portable_dnn.arrays.devices import choose_device
 from portable_dnn.cli import main
 from portable_dnn.cli.console import Bar
 from portable_dnn.data import DataSet, ImageSet, write_dataset
-from portable_dnn.devices import choose_device
-from portable_dnn.experiment import run
-from portable_dnn.settings import Settings
-from portable_dnn.store import save_model
+from portable_dnn.models.store import save_model
+from portable_dnn.results.experiment import run
+from portable_dnn.training.settings import Settings
 
 ERROR = "portable-dnn: error: "
 TOY = Path(__file__).parents[1] / "backends" / "toy_plugin"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from portable_dnn.store import load_model
+from portable_dnn.models.store import load_model
 
 TRAIN = ("train", "data.h5", "--layers", "2", "--iterations", 1)
 FILES = ["--out", "--history", "--plots"]

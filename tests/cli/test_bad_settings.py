@@ -2,7 +2,7 @@
 
 import pytest
 
-from portable_dnn.registry import first_failure, get_backend
+from portable_dnn.arrays.registry import first_failure, get_backend
 
 OUTPUTS = ("--out", "new.h5", "--history", "new.json", "--plots", "plots")
 

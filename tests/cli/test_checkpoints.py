@@ -14,14 +14,15 @@ import h5py
 import numpy as np
 import pytest
 
-from portable_dnn import keeper, store
-from portable_dnn.checkpoint import read_checkpoint
-from portable_dnn.checkpoints import list_checkpoints
+from portable_dnn.checkpoints import writer as keeper
+from portable_dnn.checkpoints.file import read_checkpoint
+from portable_dnn.checkpoints.folder import list_checkpoints
+from portable_dnn.checkpoints.writer import Keeper
 from portable_dnn.cli import guard
 from portable_dnn.cli.console import Bar
 from portable_dnn.errors import OutputError
-from portable_dnn.keeper import Keeper
-from portable_dnn.store import load_model
+from portable_dnn.models import store
+from portable_dnn.models.store import load_model
 from tests.cli.checkpointed import EVERY, RUN, SIGNALS, iterations, named, same_bits, train
 
 pytestmark = pytest.mark.usefixtures("wide", "heard")

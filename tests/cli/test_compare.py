@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from portable_dnn import registry
+from portable_dnn.arrays import registry
 from portable_dnn.equivalence import read_report
 
 SMALL = ("--data", "data.h5", "--layers", "3", "--iterations", 4)
@@ -221,7 +221,7 @@ def test_settings_that_are_none(refused, options, said):
     ],
 )
 def test_outputs_are_checked_before_the_work(refused, monkeypatch, options, said):
-    monkeypatch.setattr("portable_dnn.cli.comparison.compare", None)  # no work is done
+    monkeypatch.setattr("portable_dnn.cli.show_comparison.compare", None)  # no work is done
     assert said in refused("compare", "--backend", "numpy", *SMALL, *options)
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from portable_dnn.data import read_dataset
 from portable_dnn.equivalence import as_dict, compare, read_report
-from portable_dnn.equivalence.report import SCHEMA
-from portable_dnn.pixels import flatten_images
-from portable_dnn.settings import Settings
+from portable_dnn.equivalence.report.report import SCHEMA
+from portable_dnn.network.pixels import flatten_images
+from portable_dnn.training.settings import Settings
 
 COMPARE = ("compare", "--backend", "numpy", "--data", "data.h5", "--against", "other.json")
 
@@ -248,7 +248,7 @@ def test_other_settings_are_named(refused, saved, options, said):
 
 
 def test_another_data_set_is_named(refused, saved, make_data, monkeypatch):
-    monkeypatch.setattr("portable_dnn.cli.comparison.compare", None)  # no work is done
+    monkeypatch.setattr("portable_dnn.cli.show_comparison.compare", None)  # no work is done
     saved()
     make_data("data.h5", train=6)
     said = refused(*COMPARE)

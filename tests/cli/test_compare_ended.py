@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from portable_dnn import registry
+from portable_dnn.arrays import registry
 from portable_dnn.equivalence import read_report
 
 TOY = Path(__file__).parents[1] / "backends" / "toy_plugin"

@@ -6,9 +6,9 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from portable_dnn import registry
-from portable_dnn.backend import Check
-from portable_dnn.registry import backend_names, first_failure, get_backend
+from portable_dnn.arrays import registry
+from portable_dnn.arrays.contract import Check
+from portable_dnn.arrays.registry import backend_names, first_failure, get_backend
 
 
 @pytest.fixture

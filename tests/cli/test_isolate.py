@@ -9,11 +9,11 @@ import h5py
 import numpy as np
 import pytest
 
-from portable_dnn import isolation
 from portable_dnn.data import read_dataset
 from portable_dnn.errors import DataError
-from portable_dnn.isolated_readers import read_pictures_isolated
-from portable_dnn.store import load_model
+from portable_dnn.isolation import runner as isolation
+from portable_dnn.isolation.readers import read_pictures_isolated
+from portable_dnn.models.store import load_model
 
 BAD_WORKER = Path(__file__).parents[1] / "hostile" / "bad_worker.py"
 SHORT = ("--isolate", "--isolate-seconds", 1)

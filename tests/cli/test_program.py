@@ -79,8 +79,8 @@ BLOCKED = """
 import sys
 for name in ("cupy", "array_api_strict", "torch", "jax"):
     sys.modules[name] = None
-import portable_dnn.store
-model = portable_dnn.store.load_model("m.h5")
+import portable_dnn.models.store
+model = portable_dnn.models.store.load_model("m.h5")
 print(type(model.parameters["W1"]).__module__, model.layer_dims, model.provenance["device"])
 from portable_dnn.cli import main
 sys.argv = ["portable-dnn", "predict", "m.h5", "picture.png"]

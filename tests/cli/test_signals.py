@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from portable_dnn import experiment
 from portable_dnn.cli import guard
-from portable_dnn.store import load_model
+from portable_dnn.models.store import load_model
+from portable_dnn.results import experiment
 from tests.cli.checkpointed import EVERY, RUN, SIGNALS, iterations, same_bits, train
 
 pytestmark = pytest.mark.usefixtures("wide", "heard")

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from portable_dnn.store import load_model
+from portable_dnn.models.store import load_model
 
 BASE = ("--iterations", 20, "--layers", "3,2", "--device", "cpu")
 # With leaky_relu no unit can die, which would end the growth.

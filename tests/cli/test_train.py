@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from portable_dnn.store import load_model
+from portable_dnn.models.store import load_model
 
 SMALL = ("--iterations", 3, "--layers", "3,2")
 

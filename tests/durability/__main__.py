@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.machine import describe
-from portable_dnn.checkpoints import list_checkpoints
+from portable_dnn.checkpoints.folder import list_checkpoints
 from tests.durability.harness import CASES, Ledger, Ordeal, damage_files
 from tests.durability.processes import Fresh, Nursery
 

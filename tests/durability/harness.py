@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from portable_dnn.checkpoint import read_checkpoint
-from portable_dnn.checkpoints import list_checkpoints
+from portable_dnn.checkpoints.file import read_checkpoint
+from portable_dnn.checkpoints.folder import list_checkpoints
 from portable_dnn.data import DataSet, ImageSet, write_dataset
 from portable_dnn.errors import DataError
-from portable_dnn.store import load_model
+from portable_dnn.models.store import load_model
 from tests.durability.processes import Job, Result
 from tests.durability.saboteur import STEPS
 

@@ -14,9 +14,9 @@ from tests.durability.saboteur import prepare
 
 
 def main() -> None:
+    import portable_dnn.checkpoints.writer
     import portable_dnn.cli
-    import portable_dnn.keeper
-    import portable_dnn.store  # noqa: F401 - so that a child finds it in memory
+    import portable_dnn.models.store  # noqa: F401 - so that a child finds it in memory
 
     for line in sys.stdin:
         job = json.loads(line)

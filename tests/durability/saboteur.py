@@ -33,7 +33,7 @@ def prepare(harm: dict[str, Any] | None) -> None:
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (harm["fsize"], harm["fsize"]))
         return
-    from portable_dnn import keeper
+    from portable_dnn.checkpoints import writer as keeper
 
     keeper.SPACING = 0.0  # many writes in a short run
     if "full" in harm:

@@ -21,15 +21,15 @@ import numpy as np
 import psutil
 
 from benchmarks.machine import describe
+from portable_dnn.arrays.devices import choose_device, to_host
+from portable_dnn.checkpoints.intervals import Every
+from portable_dnn.checkpoints.writer import Keeper
 from portable_dnn.data import read_dataset
-from portable_dnn.devices import choose_device, to_host
-from portable_dnn.experiment import describe_run, run
-from portable_dnn.history import History
-from portable_dnn.initializers import parameters_hash
-from portable_dnn.intervals import Every
-from portable_dnn.keeper import Keeper
-from portable_dnn.settings import Settings
-from portable_dnn.training import Progress
+from portable_dnn.network.initializers import parameters_hash
+from portable_dnn.results.experiment import describe_run, run
+from portable_dnn.training.history import History
+from portable_dnn.training.settings import Settings
+from portable_dnn.training.train import Progress
 from tests.durability.harness import make_data
 from tests.durability.processes import ROOT, environment
 

@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from portable_dnn.checkpoints import list_checkpoints
+from portable_dnn.checkpoints.folder import list_checkpoints
 from tests.durability.harness import CASES, Ledger, Ordeal, damage_files
 from tests.durability.processes import Nursery
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from portable_dnn.devices import Device, choose_device
+from portable_dnn.arrays.devices import Device, choose_device
+from portable_dnn.arrays.registry import backend_names, get_backend
 from portable_dnn.equivalence import compare
-from portable_dnn.equivalence.accuracy import NUMPY, accuracy_of, loosest
+from portable_dnn.equivalence.limits.accuracy import NUMPY, accuracy_of, loosest
 from portable_dnn.errors import BackendError
-from portable_dnn.registry import backend_names, get_backend
-from portable_dnn.settings import Settings
+from portable_dnn.training.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 

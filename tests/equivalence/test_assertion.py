@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from portable_dnn import place
-from portable_dnn.devices import choose_device
+from portable_dnn.arrays.devices import choose_device
+from portable_dnn.arrays.registry import first_failure, get_backend
 from portable_dnn.equivalence import Roundings, assert_equivalent
 from portable_dnn.errors import DTypeError, SettingError, ShapeError
-from portable_dnn.registry import first_failure, get_backend
 
 DTYPES = ("float32", "float64")
 

@@ -10,15 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portable_dnn.choices import FLOATS
-from portable_dnn.devices import Device
-from portable_dnn.equivalence.accuracy import NUMPY, accuracy_of
-from portable_dnn.equivalence.bounds import FAILURE, ROUNDINGS, bound, roundings, unit_roundoff
-from portable_dnn.equivalence.exact_products import matrix_product
-from portable_dnn.equivalence.judge import judge
-from portable_dnn.equivalence.statistics import spread_limit, ulp
-from portable_dnn.equivalence.truth import Noise
-from portable_dnn.registry import backend_names, get_backend
+from portable_dnn.arrays.devices import Device
+from portable_dnn.arrays.registry import backend_names, get_backend
+from portable_dnn.equivalence.exact.products import matrix_product
+from portable_dnn.equivalence.exact.truth import Noise
+from portable_dnn.equivalence.limits.accuracy import NUMPY, accuracy_of
+from portable_dnn.equivalence.limits.rounding import (
+    FAILURE,
+    ROUNDINGS,
+    bound,
+    roundings,
+    unit_roundoff,
+)
+from portable_dnn.equivalence.limits.spread import spread_limit, ulp
+from portable_dnn.equivalence.stages.judge import judge
+from portable_dnn.setting_checks import FLOATS
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from portable_dnn.devices import choose_device
+from portable_dnn.arrays.devices import choose_device
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -46,7 +46,7 @@ def test_the_published_data(real_data, default_device):
 
     from portable_dnn.data import read_dataset
     from portable_dnn.equivalence import DEFAULTS, compare
-    from portable_dnn.pixels import flatten_images
+    from portable_dnn.network.pixels import flatten_images
 
     pictures = read_dataset(real_data / "train_catvnoncat.h5").train
     report = compare(

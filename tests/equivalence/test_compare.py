@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from portable_dnn.devices import choose_device
+from portable_dnn.arrays.devices import choose_device
 from portable_dnn.equivalence import (
     as_dict,
     compare,
@@ -17,15 +17,15 @@ from portable_dnn.equivalence import (
     worst_rows,
     write_report,
 )
-from portable_dnn.equivalence.accuracy import accuracy_of
-from portable_dnn.equivalence.free_run import Task, train_on
-from portable_dnn.equivalence.judge import judge
-from portable_dnn.equivalence.meaning import meaning
-from portable_dnn.equivalence.run_difference import compare_runs
-from portable_dnn.equivalence.step_runs import HOLDS
+from portable_dnn.equivalence.limits.accuracy import accuracy_of
+from portable_dnn.equivalence.report.meaning import meaning
+from portable_dnn.equivalence.stages.compiled_steps import HOLDS
+from portable_dnn.equivalence.stages.free_run import Task, train_on
+from portable_dnn.equivalence.stages.judge import judge
+from portable_dnn.equivalence.stages.run_difference import compare_runs
 from portable_dnn.errors import DataError, DeviceError, SettingError, ShapeError
-from portable_dnn.initializers import initialize_parameters_deep
-from portable_dnn.settings import Settings
+from portable_dnn.network.initializers import initialize_parameters_deep
+from portable_dnn.training.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -411,8 +411,8 @@ def test_the_free_run_takes_stretches_and_still_tells_the_middle(data):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_result_that_is_no_number_is_wrong(value):
-    from portable_dnn.equivalence.accuracy import NUMPY
-    from portable_dnn.equivalence.exact_products import matrix_product
+    from portable_dnn.equivalence.exact.products import matrix_product
+    from portable_dnn.equivalence.limits.accuracy import NUMPY
 
     A, B = np.eye(3, dtype=np.float32), np.ones((3, 2), np.float32)
     result = A @ B
@@ -443,8 +443,8 @@ def test_a_side_that_diverges_alone_is_wrong(data):
 
 
 def test_large_products_are_judged_by_a_part(monkeypatch):
-    from portable_dnn.equivalence import exact_products
-    from portable_dnn.equivalence.accuracy import NUMPY
+    from portable_dnn.equivalence.exact import products as exact_products
+    from portable_dnn.equivalence.limits.accuracy import NUMPY
 
     monkeypatch.setattr(exact_products, "LARGEST_PRODUCT", 5000)
     random = np.random.RandomState(0)
@@ -462,7 +462,7 @@ def test_large_products_are_judged_by_a_part(monkeypatch):
 
 
 def test_a_judge_that_cannot_multiply_does_not_judge(data, monkeypatch):
-    from portable_dnn.equivalence import precise
+    from portable_dnn.equivalence.exact import pairs as precise
 
     monkeypatch.setattr(precise, "_slices", lambda x, bits: (x, x, x))
     report = compare("numpy", *data, settings=SMALL, many=0)

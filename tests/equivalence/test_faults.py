@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from portable_dnn.equivalence import step_runs, whole_step
+from portable_dnn.equivalence.stages import compiled_steps as step_runs
+from portable_dnn.equivalence.stages import whole_step
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from portable_dnn.devices import choose_device, place, to_host
+from portable_dnn.arrays.devices import choose_device, place, to_host
 from portable_dnn.equivalence import compare, in_order
-from portable_dnn.equivalence.side import run_on
+from portable_dnn.equivalence.stages.run_on_device import run_on
 from portable_dnn.errors import BackendError, DataError
-from portable_dnn.settings import Settings
+from portable_dnn.training.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from portable_dnn.activations import get_activation
 from portable_dnn.equivalence import compare
-from portable_dnn.equivalence.accuracy import NUMPY
-from portable_dnn.equivalence.exact_maps import slope, updated
-from portable_dnn.equivalence.exact_products import matrix_product
-from portable_dnn.equivalence.judge import judge
-from portable_dnn.equivalence.precise import multiply, pair, product
-from portable_dnn.settings import Settings
+from portable_dnn.equivalence.exact.maps import slope, updated
+from portable_dnn.equivalence.exact.pairs import multiply, pair, product
+from portable_dnn.equivalence.exact.products import matrix_product
+from portable_dnn.equivalence.limits.accuracy import NUMPY
+from portable_dnn.equivalence.stages.judge import judge
+from portable_dnn.network.activations import get_activation
+from portable_dnn.training.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from portable_dnn.equivalence.functions import FUNCTIONS, evaluate
-from portable_dnn.equivalence.precise import add, divide, multiply, pair, product, subtract
+from portable_dnn.equivalence.exact.functions import FUNCTIONS, evaluate
+from portable_dnn.equivalence.exact.pairs import add, divide, multiply, pair, product, subtract
 
 # Products of two such numbers neither overflow nor lose bits to underflow.
 NUMBERS = st.floats(-1e60, 1e60).filter(lambda x: x == 0 or abs(x) > 1e-60)

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from portable_dnn.equivalence.accuracy import NUMPY
-from portable_dnn.equivalence.exact_costs import cost_of_probabilities
-from portable_dnn.equivalence.exact_maps import applied, rectified, updated
-from portable_dnn.equivalence.judge import judge
-from portable_dnn.equivalence.probes import probes
+from portable_dnn.equivalence.exact.costs import cost_of_probabilities
+from portable_dnn.equivalence.exact.maps import applied, rectified, updated
+from portable_dnn.equivalence.limits.accuracy import NUMPY
+from portable_dnn.equivalence.operations.probes import probes
+from portable_dnn.equivalence.stages.judge import judge
 
 FLUSHING = replace(NUMPY, flushes=True)
 RANDOM = np.random.RandomState(0)

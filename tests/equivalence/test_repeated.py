@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portable_dnn.equivalence import compare, in_order
-from portable_dnn.equivalence.accuracy import NUMPY
-from portable_dnn.equivalence.alike import class_sizes
-from portable_dnn.equivalence.running_value import Arithmetic, known, matmul
-from portable_dnn.settings import Settings
+from portable_dnn.equivalence.exact.running_value import Arithmetic, known, matmul
+from portable_dnn.equivalence.limits.accuracy import NUMPY
+from portable_dnn.equivalence.limits.repeats import class_sizes
+from portable_dnn.training.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 

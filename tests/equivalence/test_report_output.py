@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from portable_dnn.equivalence import Element, Errors, Failure, FreeRun, Judgement, Report
-from portable_dnn.equivalence.keep import draw_pictures, write_page
-from portable_dnn.equivalence.meaning import meaning
-from portable_dnn.equivalence.page import report_page
-from portable_dnn.equivalence.pictures import error_by_iteration, error_by_operation
-from portable_dnn.equivalence.report import SCHEMA, TRAINING_DATA, Setup, Side
-from portable_dnn.equivalence.table import COLUMNS, cells, table_rows
+from portable_dnn.equivalence.report.charts import error_by_iteration, error_by_operation
+from portable_dnn.equivalence.report.meaning import meaning
+from portable_dnn.equivalence.report.page import report_page
+from portable_dnn.equivalence.report.report import SCHEMA, TRAINING_DATA, Setup, Side
+from portable_dnn.equivalence.report.save import draw_pictures, write_page
+from portable_dnn.equivalence.report.table import COLUMNS, cells, table_rows
 
 HOSTILE = '<img src="http://x.example/"><script>alert("$x^$")</script>'
 

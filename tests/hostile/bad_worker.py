@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from portable_dnn import isolation_worker, process_limits
-from portable_dnn.tensors import write_tensors
+from portable_dnn.files.safetensors import write_tensors
+from portable_dnn.isolation import worker as isolation_worker
+from portable_dnn.machine import process_limits
 
 
 def crash(_result, **_request):

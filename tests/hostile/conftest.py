@@ -10,8 +10,8 @@ import pytest
 from portable_dnn import initialize_parameters_deep
 from portable_dnn.data import read_dataset
 from portable_dnn.errors import DataError
-from portable_dnn.model import Model
-from portable_dnn.store import load_model, save_model
+from portable_dnn.models.model import Model
+from portable_dnn.models.store import load_model, save_model
 
 IMAGES = np.arange(3 * 4 * 4 * 3, dtype=np.uint8).reshape(3, 4, 4, 3)
 

@@ -5,8 +5,8 @@ import sys
 import psutil
 import pytest
 
-from portable_dnn import memory
-from portable_dnn.cgroups import cgroup_memory_left
+from portable_dnn.machine import memory
+from portable_dnn.machine.cgroups import cgroup_memory_left
 
 V1, V2 = "4:memory:/job/task\n1:cpu:/\n", "0::/job/task\n"
 

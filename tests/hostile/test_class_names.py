@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from portable_dnn.class_names import check_class_names
+from portable_dnn.data.class_names import check_class_names
 from portable_dnn.errors import DataError
-from portable_dnn.limits import MOST_ATTRIBUTE_BYTES, MOST_CLASS_NAME_LENGTH
-from portable_dnn.model import Model
-from portable_dnn.store import load_model, save_model
+from portable_dnn.machine.limits import MOST_ATTRIBUTE_BYTES, MOST_CLASS_NAME_LENGTH
+from portable_dnn.models.model import Model
+from portable_dnn.models.store import load_model, save_model
 
 LONGEST = "\N{CAT FACE}" * MOST_CLASS_NAME_LENGTH
 

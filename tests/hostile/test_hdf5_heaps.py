@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from portable_dnn.data import read_dataset
-from portable_dnn.limits import MOST_FREE_BLOCKS
+from portable_dnn.machine.limits import MOST_FREE_BLOCKS
 
 
 def number(content, place):

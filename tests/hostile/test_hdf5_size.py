@@ -10,9 +10,9 @@ import h5py
 import numpy as np
 import pytest
 
-from portable_dnn import memory, store_hdf5
-from portable_dnn.hdf5 import opened
-from portable_dnn.limits import (
+from portable_dnn.files.hdf5.file import opened
+from portable_dnn.machine import memory
+from portable_dnn.machine.limits import (
     MOST_ATTRIBUTE_BYTES,
     MOST_NAME_LENGTH,
     MOST_NAMES,
@@ -20,6 +20,7 @@ from portable_dnn.limits import (
     MOST_RATIO,
     MOST_UNSTORED_BYTES,
 )
+from portable_dnn.models import hdf5 as store_hdf5
 
 SHAPE = (3, 4, 4, 3)
 SIZE = 3 * 4 * 4 * 3
@@ -167,7 +168,7 @@ def test_a_chunk_that_unpacks_to_a_gigabyte(changed, tmp_path):
     code = (
         "import sys; from portable_dnn.data import read_dataset\n"
         "from portable_dnn.errors import DataError\n"
-        "from portable_dnn.process_limits import limit_this_process\n"
+        "from portable_dnn.machine.process_limits import limit_this_process\n"
         "limit_this_process(200_000_000, 20)\n"
         "try: read_dataset(sys.argv[1])\n"
         "except DataError as error: print(error)"

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from portable_dnn import process_limits
-from portable_dnn.process_limits import address_space_left
+from portable_dnn.machine import process_limits
+from portable_dnn.machine.process_limits import address_space_left
 
 pytest.importorskip("resource", reason="this system has no such limits")
 
@@ -18,7 +18,7 @@ def run(code):
     return done.returncode, done.stdout.strip(), done.stderr
 
 
-START = "from portable_dnn.process_limits import *\n"
+START = "from portable_dnn.machine.process_limits import *\n"
 
 
 def test_no_limit():
@@ -46,7 +46,7 @@ def test_memory():
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS does not limit the address space")
 def test_a_file_that_declares_more_than_is_left_is_refused_before_it_is_read(tmp_path):
     code = START + (
-        "from portable_dnn.memory import check_fits\n"
+        "from portable_dnn.machine.memory import check_fits\n"
         "limit_this_process(100_000_000, 60)\n"
         "try: check_fits(200_000_000, 'data.h5 declares')\n"
         "except ValueError as error: print(error)"

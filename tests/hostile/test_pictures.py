@@ -50,7 +50,7 @@ PEAK = """
 import sys
 from portable_dnn.data import read_picture
 from portable_dnn.errors import DataError
-from portable_dnn.process_limits import limit_this_process
+from portable_dnn.machine.process_limits import limit_this_process
 
 read_picture(sys.argv[1], 4)
 limit_this_process(150_000_000, 60)

@@ -14,7 +14,7 @@ import sys, tempfile
 from pathlib import Path
 from fuzz.targets import TARGETS
 from portable_dnn.errors import PortableDnnError
-from portable_dnn.process_limits import limit_this_process
+from portable_dnn.machine.process_limits import limit_this_process
 
 limit_this_process(1_500_000_000, 100)
 for path in map(Path, sys.argv[1:]):

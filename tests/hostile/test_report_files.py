@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from portable_dnn.equivalence.report_file import read_report
+from portable_dnn.equivalence.report.file import read_report
 from portable_dnn.errors import DataError
-from portable_dnn.limits import MOST_REPORT_BYTES
+from portable_dnn.machine.limits import MOST_REPORT_BYTES
 
 
 def refused(path):

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 import portable_dnn
 from portable_dnn import device_of, place, to_host
-from portable_dnn.activations import get_activation, hidden_activations
 from portable_dnn.errors import DTypeError, SettingError, ShapeError
+from portable_dnn.network.activations import get_activation, hidden_activations
 
 NAMES = ["sigmoid", "tanh", "relu", "leaky_relu"]
 MODERATE = np.concatenate([np.linspace(-40, 40, 161), [-0.3, 1e-9, -1e-9, 0.0, -0.0]])

@@ -17,7 +17,7 @@ ENOUGH = 1e-7  # the documented bar: rounding alone leaves about eps^(2/3) = 4e-
 @pytest.fixture(scope="session")
 def module():
     # The package exports the function under the module's name.
-    return importlib.import_module("portable_dnn.gradient_check")
+    return importlib.import_module("portable_dnn.network.gradient_check")
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -78,7 +78,7 @@ def _corner(shape):
 
 def test_a_wrong_slope_at_negative_values_is_found(monkeypatch, default_device, make_network):
     # Through the activation itself: the derivative of another slope than that of the value.
-    from portable_dnn.activations import Activation, leaky_relu, relu_backward
+    from portable_dnn.network.activations import Activation, leaky_relu, relu_backward
 
     net = make_network((3, 4, 1), 5, default_device)
     crooked = Activation("crooked", leaky_relu, relu_backward)

@@ -14,13 +14,13 @@ import pytest
 
 import portable_dnn as p
 from portable_dnn import device_of, place, to_host
-from portable_dnn.activations import hidden_activations
-from portable_dnn.devices import choose_device
-from portable_dnn.first_layer import hold
-from portable_dnn.losses import cost_gradient
-from portable_dnn.norms import gradient_norm
-from portable_dnn.span import hold as hold_in_span
-from portable_dnn.step import make_step
+from portable_dnn.arrays.devices import choose_device
+from portable_dnn.network.activations import hidden_activations
+from portable_dnn.network.losses import cost_gradient
+from portable_dnn.training.first_layer import hold
+from portable_dnn.training.norms import gradient_norm
+from portable_dnn.training.span import hold as hold_in_span
+from portable_dnn.training.step import make_step
 
 N, H, M = 7, 4, 5  # features, hidden units, samples: more features than samples, as for the span
 X, Z, A = (N, M), (H, M), (1, M)

@@ -19,10 +19,10 @@ from portable_dnn import (
     train,
     update_parameters,
 )
-from portable_dnn import devices as devices_module
-from portable_dnn.backend import Check
+from portable_dnn.arrays import devices as devices_module
+from portable_dnn.arrays.contract import Check
+from portable_dnn.arrays.registry import backend_names, first_failure, get_backend
 from portable_dnn.errors import DeviceError, DTypeError
-from portable_dnn.registry import backend_names, first_failure, get_backend
 
 VARIABLE = "PORTABLE_DNN_DEVICE"
 DTYPES = ["float64", "float32", "uint8", "int32", "int64", "bool"]

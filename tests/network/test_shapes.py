@@ -18,8 +18,8 @@ from portable_dnn import (
     to_host,
     train,
 )
+from portable_dnn.arrays.shapes import layer_shapes
 from portable_dnn.errors import DTypeError, SettingError, ShapeError
-from portable_dnn.shapes import layer_shapes
 
 
 def network(**changes):

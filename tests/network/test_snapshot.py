@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from portable_dnn import initialize_parameters_deep, place, to_host, train
-from portable_dnn.devices import choose_device
+from portable_dnn.arrays.devices import choose_device
 from portable_dnn.errors import SettingError
-from portable_dnn.history import Norms
-from portable_dnn.snapshot import Snapshot
+from portable_dnn.training.history import Norms
+from portable_dnn.training.state import Snapshot
 
 # wide and narrow, deep and not, and logistic regression
 NETWORKS = [(192, 20, 7, 5, 1), (300, 9, 1), (30, 1)]

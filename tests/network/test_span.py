@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portable_dnn import initialize_parameters_deep, place, span, to_host, train
-from portable_dnn.arrays import common_namespace
-from portable_dnn.devices import choose_device
+from portable_dnn import initialize_parameters_deep, place, to_host, train
+from portable_dnn.arrays.devices import choose_device
+from portable_dnn.arrays.namespaces import common_namespace
 from portable_dnn.errors import SettingError
+from portable_dnn.training import span
 
 ACTIVATIONS = ["relu", "leaky_relu", "tanh", "sigmoid"]
 STEPS = 12

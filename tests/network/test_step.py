@@ -9,17 +9,16 @@ from portable_dnn import (
     L_model_backward,
     L_model_forward,
     compute_cost_from_logits,
-    first_layer,
     initialize_parameters_deep,
     place,
-    span,
     to_host,
     update_parameters,
 )
-from portable_dnn.activations import hidden_activations
-from portable_dnn.arrays import common_namespace
-from portable_dnn.joined import join, split
-from portable_dnn.step import make_step
+from portable_dnn.arrays.namespaces import common_namespace
+from portable_dnn.network.activations import hidden_activations
+from portable_dnn.training import first_layer, span
+from portable_dnn.training.joined import join, split
+from portable_dnn.training.step import make_step
 
 ACTIVATIONS = ["relu", "leaky_relu:0.2", "tanh", "sigmoid"]
 

@@ -18,14 +18,15 @@ import array_api_compat.numpy as xp
 import numpy as np
 import pytest
 
-from portable_dnn import initialize_parameters_deep, span
-from portable_dnn.activations import hidden_activations
-from portable_dnn.first_layer import Samples
-from portable_dnn.registry import get_backend
-from portable_dnn.step import make_step
+from portable_dnn import initialize_parameters_deep
+from portable_dnn.arrays.registry import get_backend
+from portable_dnn.network.activations import hidden_activations
+from portable_dnn.training import span
+from portable_dnn.training.first_layer import Samples
+from portable_dnn.training.step import make_step
 
 HERE = Path(__file__).parent
-BODY = Path(__file__).parents[3] / "backends" / "portable_dnn_cupy_kernel"
+BODY = Path(__file__).parents[3] / "backends" / "portable_dnn_cupy" / "kernel"
 HOST = "PORTABLE_DNN_TEST_HOST"  # another file than host.cpp, and
 FLAGS = "PORTABLE_DNN_TEST_HOST_FLAGS"  # more flags, both for sanitizers
 KIB = 1024

@@ -7,10 +7,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from portable_dnn.activations import ACTIVATIONS, leaky_relu, leaky_relu_backward
-from portable_dnn.first_layer import WEIGHTS
-from portable_dnn.registry import get_backend
-from portable_dnn.stretch import one_by_one
+from portable_dnn.arrays.registry import get_backend
+from portable_dnn.arrays.repeat import one_by_one
+from portable_dnn.network.activations import ACTIVATIONS, leaky_relu, leaky_relu_backward
+from portable_dnn.training.first_layer import WEIGHTS
 
 RELU = ACTIVATIONS["relu"]
 
@@ -154,8 +154,8 @@ def test_a_kernel_that_fails_is_not_used(bench, broken, reason):
 
 def test_rounding_of_another_precision_is_no_fault(bench, problem):
     """The bound is one: a step in float32 is within it of the same step in float64."""
-    from portable_dnn_cupy_kernel.bounds import bounds
-    from portable_dnn_cupy_kernel.recognize import hidden_of
+    from portable_dnn_cupy.kernel.bounds import bounds
+    from portable_dnn_cupy.kernel.recognize import hidden_of
 
     narrow = bench.problem([20, 7, 5, 1], ["relu", "tanh", "sigmoid"], 209, dtype="float32")
     wide = {name: array.astype("float64") for name, array in narrow.state.items()}

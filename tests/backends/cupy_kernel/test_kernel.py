@@ -5,8 +5,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from portable_dnn_cupy_kernel.bounds import bounds
-from portable_dnn_cupy_kernel.recognize import hidden_of
+from portable_dnn_cupy.kernel.bounds import bounds
+from portable_dnn_cupy.kernel.recognize import hidden_of
 
 ACTIVATIONS = ["relu", "leaky_relu", "leaky_relu:0.2", "leaky_relu:-1.5", "tanh", "sigmoid"]
 KIB = 1024

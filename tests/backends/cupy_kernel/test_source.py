@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from portable_dnn_cupy_kernel import layout, recognize
-from portable_dnn_cupy_kernel.layout import Card, Network
-from portable_dnn_cupy_kernel.recognize import Hidden
-from portable_dnn_cupy_kernel.source import options, source
+from portable_dnn_cupy.kernel import layout, recognize
+from portable_dnn_cupy.kernel.layout import Card, Network
+from portable_dnn_cupy.kernel.recognize import Hidden
+from portable_dnn_cupy.kernel.source import options, source
 
 ROOT = Path(__file__).parents[3]
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from portable_dnn.backend import Array, Check, HostArray, Namespace, Step, Stretch
-from portable_dnn.stretch import one_by_one
+from portable_dnn.arrays.contract import Array, Check, HostArray, Namespace, Step, Stretch
+from portable_dnn.arrays.repeat import one_by_one
 
 name = "toy"
 

@@ -12,10 +12,10 @@ from unittest import mock
 
 import numpy as np
 
-from portable_dnn import registry
-from portable_dnn.devices import Device
-from portable_dnn.registry import get_backend
-from portable_dnn.stretch import one_by_one
+from portable_dnn.arrays import registry
+from portable_dnn.arrays.devices import Device
+from portable_dnn.arrays.registry import get_backend
+from portable_dnn.arrays.repeat import one_by_one
 
 NUMPY = get_backend("numpy")
 

@@ -1,0 +1,314 @@
+"""Choosing a backend and a device, and placing arrays and parameter dicts there.
+
+A device string is `backend:device`: `numpy:cpu`, `cupy:cuda:1`, `strict:device1`. Short forms:
+`auto`, `cpu` (`numpy:cpu`), `cuda` (the default CUDA device), `cuda:1` (`cupy:cuda:1`) and a bare
+backend name (its default device). The environment variable `PORTABLE_DNN_DEVICE` gives the device
+where none is named.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from portable_dnn.arrays.contract import Array, Backend
+from portable_dnn.arrays.registry import backend_names, first_failure, get_backend, owner_of
+from portable_dnn.errors import BackendError, DeviceError, DTypeError
+
+__all__ = ["Device", "backend_of", "choose_device", "device_of", "location_of", "place", "to_host"]
+
+ENVIRONMENT_VARIABLE = "PORTABLE_DNN_DEVICE"
+HOST = "numpy"
+CUDA = "cupy"
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device that was found to be usable.
+
+    Attributes
+    ----------
+    backend : Backend
+        The plug-in that answers for it.
+    name : str
+        The device's name within the backend, such as `cuda:0`.
+    why : str
+        Why this one, for the log.
+    """
+
+    backend: Backend
+    name: str
+    why: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.backend.name}:{self.name}"
+
+
+def choose_device(request: str | None = None) -> Device:
+    """Turn a device string into a usable device.
+
+    Parameters
+    ----------
+    request : str, optional
+        A device string or short form (see the module). None means the environment variable
+        `PORTABLE_DNN_DEVICE`, else `auto`: a usable CUDA GPU, else the CPU.
+
+    Returns
+    -------
+    Device
+        With `why` set. Asking for the CPU never touches CUDA.
+
+    Raises
+    ------
+    DeviceError
+        If the string is not a device's, or that device cannot be used here; the message says
+        what is missing and what mends it.
+    """
+    origin = ""
+    if request is not None and not isinstance(request, str):
+        raise DeviceError(f"the device is {request!r}; a string such as 'cuda:0' would be right")
+    if request is None:
+        request = os.environ.get(ENVIRONMENT_VARIABLE) or "auto"
+        if request != "auto":
+            origin = f" (from {ENVIRONMENT_VARIABLE})"
+    if request == "auto":
+        return _automatic()
+    backend_name, device = _parse(request, origin)
+    backend = _usable(backend_name, f"{request!r}{origin}")
+    devices = backend.devices()
+    if device is None:
+        device = devices[0]
+    elif device not in devices:
+        raise DeviceError(
+            f"there is no device {request!r}{origin}; backend {backend_name} has "
+            f"{', '.join(devices)} here"
+        )
+    return Device(backend, device, f"asked for{origin}")
+
+
+def _automatic() -> Device:
+    """Take a usable CUDA GPU, else the CPU, and keep the reason."""
+    host = get_backend(HOST)
+    cpu = host.devices()[0]
+    if CUDA not in backend_names():
+        return Device(host, cpu, "no CUDA backend is registered")
+    cuda = get_backend(CUDA)
+    failure = first_failure(cuda)
+    if failure is None:
+        return Device(cuda, cuda.devices()[0], "a usable CUDA GPU was found")
+    return Device(
+        host, cpu, f"no usable CUDA GPU: {failure.detail}; 'portable-dnn doctor' tells more"
+    )
+
+
+def _parse(request: str, origin: str) -> tuple[str, str | None]:
+    """Split a device string into the names of backend and device; None is the default device."""
+    names = backend_names()
+    head, _, tail = request.partition(":")
+    if request == "cpu":
+        return HOST, "cpu"
+    if request == "cuda":
+        return CUDA, None
+    if head == "cuda" and tail:
+        return CUDA, request
+    if head in names and (tail or head == request):
+        return head, tail or None
+    raise DeviceError(
+        f"unknown device {request!r}{origin}; use auto, cpu, cuda, cuda:N, a backend "
+        f"({', '.join(names)}) or backend:device; 'portable-dnn devices' lists them"
+    )
+
+
+def _usable(backend_name: str, asked: str) -> Backend:
+    """Load a backend and make sure that it can run here."""
+    try:
+        backend = get_backend(backend_name)
+    except BackendError as error:
+        raise DeviceError(f"cannot use device {asked}: {error}") from error
+    failure = first_failure(backend)
+    if failure is not None:
+        remedy = f"; to mend it: {failure.remedy}" if failure.remedy else ""
+        raise DeviceError(f"cannot use device {asked}: {failure.detail}{remedy}")
+    return backend
+
+
+def place(x: Any, device: str | Device | None = None, *, dtype: str | None = None) -> Any:
+    """Put an array, or each array of a parameter dict, on a device.
+
+    Parameters
+    ----------
+    x : array or mapping of str to array
+        Arrays of any library, such as `X` (12288, 209) or the parameters
+        `W1, b1 … WL, bL`. Pictures should travel as uint8 and become floats on the device.
+    device : str or Device, optional
+        Where to; as for `choose_device`.
+    dtype : str, optional
+        Cast to this dtype, such as "float32", after the move. By default the dtype is kept.
+
+    Returns
+    -------
+    array or dict of str to array
+        The same, there. An array that is there already is not copied.
+
+    Raises
+    ------
+    DeviceError
+        If the device cannot be used.
+    DTypeError
+        If something is not an array, or the dtype is unknown.
+    """
+    target = device if isinstance(device, Device) else choose_device(device)
+    if isinstance(x, Mapping):
+        return {key: _place_array(value, target, dtype, key) for key, value in x.items()}
+    return _place_array(x, target, dtype, "the argument")
+
+
+def _place_array(x: Array, target: Device, dtype: str | None, label: str) -> Array:
+    """Move one array, through the host unless it is already there."""
+    owner = backend_of(x, label)
+    if owner != target.backend or owner.device_of(x) != target.name:
+        x = target.backend.from_host(owner.to_host(x), target.name)
+    if dtype is None:
+        return x
+    xp = target.backend.namespace()
+    wanted = getattr(xp, dtype, None) if dtype in _DTYPES else None
+    if wanted is None:
+        raise DTypeError(f"unknown dtype {dtype!r}; use one of {', '.join(_DTYPES)}")
+    return xp.astype(x, wanted, copy=False)
+
+
+_DTYPES = (
+    "float32",
+    "float64",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "bool",
+)
+
+
+def to_host(x: Any) -> Any:
+    """Bring an array, or each array of a parameter dict, to NumPy; one that is there is not copied.
+
+    Parameters
+    ----------
+    x : array or mapping of str to array
+        Arrays of any library.
+
+    Returns
+    -------
+    numpy.ndarray or dict of str to numpy.ndarray
+        The same numbers, dtypes kept.
+
+    Raises
+    ------
+    DTypeError
+        If something is not an array.
+    BackendError
+        If the plug-in's `to_host` gives no NumPy array, or one of another shape.
+    """
+    if isinstance(x, Mapping):
+        return {key: _to_host(value, key) for key, value in x.items()}
+    return _to_host(x, "the argument")
+
+
+def _to_host(x: Array, label: str) -> Any:
+    """Fetch one array; a plug-in that gives something else is told from what is computed of it."""
+    owner = backend_of(x, label)
+    host: object = owner.to_host(x)
+    if not isinstance(host, np.ndarray | np.generic) or host.shape != tuple(x.shape):
+        kind = f"shape {host.shape}" if hasattr(host, "shape") else type(host).__qualname__
+        raise BackendError(
+            f"to_host of the backend {owner.name!r} gave {kind} for {label}; a NumPy array of "
+            f"shape {tuple(x.shape)} would be right"
+        )
+    return host
+
+
+def device_of(x: Any) -> str:
+    """Name the device on which an array, or every array of a parameter dict, lies.
+
+    Parameters
+    ----------
+    x : array or mapping of str to array
+        Arrays of any library.
+
+    Returns
+    -------
+    str
+        A device string, such as "cupy:cuda:0".
+
+    Raises
+    ------
+    DeviceError, DTypeError
+        As for `location_of`.
+    """
+    return str(location_of(x))
+
+
+def location_of(x: Any) -> Device:
+    """Return the device of `device_of`, ready to place other arrays beside these.
+
+    Parameters
+    ----------
+    x : array or mapping of str to array
+        Arrays of any library.
+
+    Returns
+    -------
+    Device
+        Usable without a check: it holds an array.
+
+    Raises
+    ------
+    DeviceError
+        If the arrays of a dict lie on different devices; the message names two of them.
+    DTypeError
+        If something is not an array, or the dict is empty.
+    """
+    if not isinstance(x, Mapping):
+        owner = backend_of(x)
+        return Device(owner, owner.device_of(x), "where the data are")
+    if not x:
+        raise DTypeError("an empty dict lies on no device; give one with arrays in it")
+    places = {key: location_of(value) for key, value in x.items()}
+    (first, there), *others = places.items()
+    for key, elsewhere in others:
+        if elsewhere != there:
+            raise DeviceError(
+                f"{first} is on {there} but {key} is on {elsewhere}; "
+                "put both on one device with place()"
+            )
+    return there
+
+
+def backend_of(array: object, label: str = "the argument") -> Backend:
+    """Return the backend of an array.
+
+    Parameters
+    ----------
+    array : object
+        An array of any library that keeps to the standard.
+    label : str
+        What to call it in an error.
+
+    Raises
+    ------
+    DTypeError
+        If it is not an array.
+    """
+    owner = owner_of(array)
+    if owner is None:
+        kind = f"{type(array).__module__}.{type(array).__qualname__}".removeprefix("builtins.")
+        raise DTypeError(
+            f"{label} is a {kind}, not an array of a library that keeps to the array API standard; "
+            "make one with numpy.asarray"
+        )
+    return owner

@@ -1,0 +1,82 @@
+"""Any library that keeps to the array API standard, without a plug-in of its own.
+
+The mathematics needs no more than the standard. What a plug-in would add (a ladder of checks, free
+memory, compilation) has an empty answer here.
+"""
+
+from collections.abc import Iterator
+
+import array_api_compat
+import numpy as np
+
+from portable_dnn.arrays.contract import Array, Check, HostArray, Namespace, Step, Stretch
+from portable_dnn.arrays.repeat import one_by_one
+
+__all__ = ["StandardBackend"]
+
+
+class StandardBackend:
+    """The contract of a backend, answered from an array alone; see `backend.Backend`.
+
+    Parameters
+    ----------
+    array : array
+        One of the library's arrays.
+    """
+
+    def __init__(self, array: Array) -> None:
+        self._xp = array_api_compat.array_namespace(array)
+        self._devices = {str(array_api_compat.device(array)): array_api_compat.device(array)}
+        self.name = str(self._xp.__name__).removeprefix("array_api_compat.").partition(".")[0]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StandardBackend) and self._xp is other._xp
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def checks(self) -> Iterator[Check]:
+        """Its array is proof enough."""
+        yield Check(f"{self.name}-array", "ok", f"an array of {self.name} is there")
+
+    def devices(self) -> tuple[str, ...]:
+        """Return the device of its array."""
+        return tuple(self._devices)
+
+    def free_memory(self, device: str) -> int | None:
+        """Not known."""
+        return None
+
+    def synchronize(self, device: str) -> None:
+        """Not known how: the standard has no such function."""
+
+    def namespace(self) -> Namespace:
+        """Return the array-API namespace."""
+        return self._xp
+
+    def owns(self, array: object) -> bool:
+        """Whether an array has the same namespace."""
+        return (
+            array_api_compat.is_array_api_obj(array)
+            and array_api_compat.array_namespace(array) is self._xp
+        )
+
+    def device_of(self, array: Array) -> str:
+        """Name the device of an array as the library prints it."""
+        return str(array_api_compat.device(array))
+
+    def from_host(self, array: HostArray, device: str) -> Array:
+        """Copy a NumPy array to the device of its array."""
+        return self._xp.asarray(array, device=self._devices[device], copy=True)
+
+    def to_host(self, array: Array) -> HostArray:
+        """Copy an array to NumPy through DLPack, the standard's way between libraries."""
+        return np.from_dlpack(array)
+
+    def compile(self, step: Step) -> Stretch:
+        """Return a loop over the step itself."""
+        return one_by_one(step)
+
+    def versions(self) -> dict[str, str]:
+        """Return the library's version, if it tells."""
+        return {self.name: str(getattr(self._xp, "__version__", "unknown"))}

@@ -1,0 +1,1 @@
+"""Runs that go on after an interruption: their files, and who writes them."""

@@ -1,0 +1,54 @@
+"""`portable-dnn evaluate`: hold a model against labelled pictures."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from portable_dnn.arrays.devices import choose_device
+from portable_dnn.cli.console import Output
+from portable_dnn.cli.inputs import (
+    IsolateMemoryOption,
+    IsolateOption,
+    IsolateSecondsOption,
+    isolation_limits,
+    load_data,
+    load_model_file,
+)
+from portable_dnn.cli.options import DeviceOption
+from portable_dnn.cli.results import show_evaluations
+from portable_dnn.results.evaluation import check_same_classes
+from portable_dnn.results.evaluation import evaluate as evaluate_model
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.h5", help="A model of 'train --out'.")],
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DATA.h5",
+            help="HDF5 file with a training set, a test set or both; without it, the built-in "
+            "pictures.",
+            show_default=False,
+        ),
+    ] = None,
+    device: DeviceOption = None,
+    isolate: IsolateOption = False,
+    isolate_memory: IsolateMemoryOption = None,
+    isolate_seconds: IsolateSecondsOption = None,
+) -> None:
+    """Hold a model against labelled pictures."""
+    limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
+    output = Output()
+    loaded = load_model_file(model, choose_device(device), limits)
+    pictures = load_data(data, limits=limits)
+    check_same_classes(loaded, pictures)
+    evaluations = {
+        name: evaluate_model(part, loaded)
+        for name, part in (("training", pictures.train), ("test", pictures.test))
+        if part is not None
+    }
+    output.line(f"{model} on {pictures.source}")
+    show_evaluations(output, evaluations)

@@ -1,0 +1,76 @@
+"""`portable-dnn predict`: what is in a picture."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from portable_dnn.arrays.devices import choose_device
+from portable_dnn.cli.console import Output
+from portable_dnn.cli.inputs import (
+    FollowLinksOption,
+    IsolateMemoryOption,
+    IsolateOption,
+    IsolateSecondsOption,
+    isolation_limits,
+    load_model_file,
+    load_pictures,
+)
+from portable_dnn.cli.options import DeviceOption
+from portable_dnn.models.model import classify
+
+__all__ = ["predict"]
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.h5", help="A model of 'train --out'.")],
+    pictures: Annotated[
+        list[Path],
+        typer.Argument(metavar="PICTURE...", help="JPEG, PNG, WebP or BMP files, or folders."),
+    ],
+    device: DeviceOption = None,
+    isolate: IsolateOption = False,
+    isolate_memory: IsolateMemoryOption = None,
+    isolate_seconds: IsolateSecondsOption = None,
+    follow_links: FollowLinksOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Say to which class pictures belong.
+
+    The probability is that of class 1, and above 0.5 it is class 1. Pictures of any size are
+    stretched to the size that the model was trained on.
+    """
+    from portable_dnn.data import picture_files
+
+    limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
+    output = Output()
+    loaded = load_model_file(model, choose_device(device), limits)
+    paths = [
+        path
+        for named in pictures
+        for path in (picture_files(named, follow_links=follow_links) if named.is_dir() else [named])
+    ]
+    height, width, _ = loaded.image_shape
+    images = load_pictures(paths, (height, width), limits)
+    predictions = classify(images, loaded)
+    positive = loaded.class_names[1]
+    if as_json:
+        results = [
+            {
+                "picture": str(path),
+                "class": p.class_name,
+                "probability": p.probability,
+                "probability_of": positive,
+            }
+            for path, p in zip(paths, predictions, strict=True)
+        ]
+        output.line(json.dumps(results, indent=1))
+        return
+    output.table(
+        ("picture", "class", f"probability of {positive}"),
+        [
+            (str(path), p.class_name, f"{p.probability:.4f}")
+            for path, p in zip(paths, predictions, strict=True)
+        ],
+    )

@@ -1,0 +1,276 @@
+"""`portable-dnn train`: the main job."""
+
+import math
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from portable_dnn.arrays.contract import HostArray
+from portable_dnn.arrays.devices import Device, choose_device
+from portable_dnn.cli.console import Output
+from portable_dnn.cli.guard import Guard, check_needs_out
+from portable_dnn.cli.inputs import (
+    IsolateMemoryOption,
+    IsolateOption,
+    IsolateSecondsOption,
+    isolation_limits,
+    load_data,
+)
+from portable_dnn.cli.options import (
+    CompressOption,
+    DataArgument,
+    DeviceOption,
+    DtypeOption,
+    HiddenOption,
+    IterationsOption,
+    QuietOption,
+    SeedOption,
+    TestOption,
+    check_outputs,
+    parse_every,
+    parse_layers,
+    parse_names,
+)
+from portable_dnn.cli.results import show_cost, show_evaluations
+from portable_dnn.cli.signals import caught
+from portable_dnn.data.dataset import DataSet
+from portable_dnn.errors import OutputError
+from portable_dnn.network.initializers import INITIALIZATIONS, parameters_hash
+from portable_dnn.results.experiment import Experiment, run, start_parameters, training_pictures
+from portable_dnn.training import span
+from portable_dnn.training.settings import Settings
+from portable_dnn.training.state import Snapshot
+from portable_dnn.training.train import Progress
+
+__all__ = ["train"]
+
+
+def train(
+    data: DataArgument = None,
+    test: TestOption = None,
+    layers: Annotated[
+        str, typer.Option("--layers", metavar="SIZES", help="Units of the hidden layers.")
+    ] = "20,7,5",
+    hidden: HiddenOption = "relu",
+    init: Annotated[
+        str, typer.Option("--init", metavar="|".join(INITIALIZATIONS), help="Start parameters.")
+    ] = "lecun",
+    seed: SeedOption = 1,
+    learning_rate: Annotated[
+        float, typer.Option("--learning-rate", help="Step length of gradient descent.")
+    ] = 0.0075,
+    iterations: IterationsOption = 2500,
+    dtype: DtypeOption = "float64",
+    compress: CompressOption = "auto",
+    device: DeviceOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="MODEL.h5",
+            help="Save the model here; as safetensors, which travels best, if the name ends so.",
+        ),
+    ] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option("--history", metavar="HISTORY.json", help="Save costs and diagnostics here."),
+    ] = None,
+    plots: Annotated[
+        Path | None,
+        typer.Option("--plots", metavar="DIR", help="Draw pictures of the run into this folder."),
+    ] = None,
+    checkpoint_every: Annotated[
+        str | None,
+        typer.Option(
+            "--checkpoint-every",
+            metavar="N|30s",
+            help="Write a checkpoint beside --out every N iterations, or about every so many "
+            "seconds; the last two are kept.",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on from the newest checkpoint beside --out, or begin where there is none.",
+        ),
+    ] = False,
+    isolate: IsolateOption = False,
+    isolate_memory: IsolateMemoryOption = None,
+    isolate_seconds: IsolateSecondsOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Train a network on labelled pictures.
+
+    Without DATA.h5 it trains on the built-in pictures. The defaults are the published run of the
+    course: layers 20-7-5-1, learning rate 0.0075, 2500 iterations, float64.
+    """
+    from portable_dnn.results.reports import check_plot_folder
+
+    settings = Settings(
+        layers=parse_layers(layers),
+        hidden=parse_names(hidden),
+        initialization=init,
+        seed=seed,
+        learning_rate=learning_rate,
+        iterations=iterations,
+        dtype=dtype,
+        compress=compress,
+    )
+    settings.check()
+    limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
+    every = parse_every(checkpoint_every)
+    check_needs_out(out, every, resume=resume)
+    check_outputs({"--out": out, "--history": history}, {"DATA": data, "--test": test})
+    if plots is not None:
+        check_plot_folder(plots)
+    output = Output(quiet=quiet)
+    with caught() as asked:
+        pictures = load_data(data, test, limits)
+        target = choose_device(device)
+        start = start_parameters(pictures, settings)
+        _show_start(output, pictures, settings, target)
+        output.detail(f"start    {init} from seed {seed}, sha256 {parameters_hash(start)}")
+        guard = Guard(out, every, resume=resume, output=output, asked=asked, limits=limits)
+        begin = guard.begin(pictures, settings, target)
+        with guard:  # until all is saved
+            experiment = _run(output, pictures, settings, target, start, guard, begin)
+            if experiment.history.compressed:
+                output.detail(f"span     {_saving(experiment)}")
+            try:
+                _show_result(output, experiment)
+            finally:  # where nothing can be shown, it is kept all the same
+                _save(output, experiment, pictures, out, history, plots)
+
+
+def _save(
+    output: Output,
+    experiment: Experiment,
+    pictures: DataSet,
+    out: Path | None,
+    history: Path | None,
+    plots: Path | None,
+) -> None:
+    """Write what was asked for; what cannot be written keeps nothing else from it."""
+    from portable_dnn.models.store import save_model_somewhere
+    from portable_dnn.results.reports import draw_plots, write_history
+
+    failures: list[OutputError] = []
+    unsaid: list[OSError] = []
+
+    def say(line: str) -> None:
+        try:
+            output.line(line)
+        except OSError as error:
+            unsaid.append(error)
+
+    def attempt(path: Path | None, write: Callable[[Path], Iterable[str]]) -> None:
+        if path is not None:
+            try:
+                for line in write(path):
+                    say(line)
+            except OutputError as error:
+                failures.append(error)
+
+    def save_model(path: Path) -> Iterator[str]:
+        save_model_somewhere(experiment.model, path)
+        yield f"model    {path}"
+
+    def save_history(path: Path) -> Iterator[str]:
+        write_history(experiment, shlex.join(["portable-dnn", *sys.argv[1:]]), path)
+        yield f"history  {path}"
+
+    attempt(out, save_model)
+    attempt(history, save_history)
+    attempt(plots, lambda path: (f"picture  {p}" for p in draw_plots(experiment, pictures, path)))
+    if failures:
+        raise type(failures[0])("; ".join(map(str, failures)))
+    if unsaid:
+        raise unsaid[0]
+    if out is None:
+        output.detail("the model is not kept; to keep it, add --out model.h5")
+
+
+def _run(
+    output: Output,
+    pictures: DataSet,
+    settings: Settings,
+    device: Device,
+    start: dict[str, HostArray],
+    guard: Guard,
+    begin: Snapshot | None,
+) -> Experiment:
+    """Train, showing where it stands."""
+    with output.progress(settings.iterations) as bar:
+
+        def show(progress: Progress) -> None:
+            record = progress.record
+            try:
+                if record is not None:
+                    output.detail(
+                        f"cost after iteration {record.iteration:4d}: {show_cost(record.cost)}"
+                    )
+                bar.move(progress.iteration + 1, None if record is None else record.cost)
+            except OSError:  # whoever closed the terminal or the pipe did not ask to lose the run
+                guard.keep(progress)
+                raise
+            guard.look(progress)
+
+        return run(
+            pictures,
+            settings,
+            device,
+            start=start,
+            callback=show,
+            callback_seconds=guard.look_seconds,
+            begin=begin,
+            stop_every=guard.stop_every,
+            described=guard.described,
+        )
+
+
+def _show_start(output: Output, pictures: DataSet, settings: Settings, device: Device) -> None:
+    """Say what is about to happen."""
+    part = training_pictures(pictures)
+    test = f"{len(pictures.test.labels)} for the test" if pictures.test else "none for a test"
+    output.detail(
+        f"data     {pictures.source}: {len(part.labels)} pictures to train on, {test}, classes "
+        f"{' and '.join(pictures.class_names)}"
+    )
+    output.detail(f"device   {device} ({device.why})")
+    sizes = "-".join(map(str, settings.layer_dims(math.prod(part.images.shape[1:]))))
+    output.detail(
+        f"network  {sizes}, {','.join(settings.hidden)}, learning rate "
+        f"{settings.learning_rate:g}, {settings.dtype}"
+    )
+
+
+def _saving(experiment: Experiment) -> str:
+    """Say what training in the span of the pictures saved."""
+    n_x, n_1 = experiment.model.layer_dims[:2]
+    m = experiment.training.pictures
+    work = span.work(n_x, m, n_1, experiment.model.provenance["settings"]["iterations"])
+    return (
+        f"layer 1 was trained in {m} coordinates instead of {n_x}, exactly: "
+        f"{work.span / 1e9:.1f} instead of {work.plain / 1e9:.1f} Gflop"
+    )
+
+
+def _show_result(output: Output, experiment: Experiment) -> None:
+    """Say how it went."""
+    show_evaluations(output, {"training": experiment.training, "test": experiment.test})
+    dead = [
+        str(layer)
+        for layer, share in enumerate(experiment.history.dead_share[-1], start=1)
+        if share == 1.0
+    ]
+    if dead:
+        output.detail(
+            f"note     layer {', '.join(dead)}: all units are off for every picture, so the "
+            "network says the same of each; try a smaller learning rate or --hidden leaky_relu"
+        )
+    output.line(f"trained in {experiment.seconds:.1f} s on {experiment.model.provenance['device']}")

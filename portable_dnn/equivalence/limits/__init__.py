@@ -1,0 +1,1 @@
+"""How large rounding errors may be."""

@@ -1,0 +1,1 @@
+"""The operations that are judged, and the inputs that they are tried on."""

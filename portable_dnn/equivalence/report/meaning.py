@@ -1,0 +1,67 @@
+"""What a verdict means, for somebody who has read nothing else."""
+
+from portable_dnn.equivalence.report.report import Report
+
+__all__ = ["IN_REFERENCE", "SAVED", "meaning"]
+
+SAVED = "in the saved run: "
+"""How a reason begins where the result that this machine's is held against is the wrong one."""
+
+IN_REFERENCE = "in the reference: "
+"""The same where the reference is of this machine."""
+
+_PRECISION = ("tf32", "precision")  # in the names of libraries' settings
+
+
+def meaning(report: Report) -> tuple[str, ...]:
+    """Explain a report's outcome.
+
+    Parameters
+    ----------
+    report : Report
+        The comparison.
+
+    Returns
+    -------
+    tuple of str
+        Sentences, beside the headline.
+    """
+    here, there = report.tested.device, report.reference.device
+    if report.outcome == "same numbers":
+        return (f"Every result of {here} has the very bits of {there}'s.",)
+    apart = report.free_run is not None and report.free_run.unexplained_at is not None
+    if report.outcome == "could not be compared" and apart and report.failure is None:
+        return (
+            f"No result of {here} that was judged is farther from the exact one than rounding "
+            f"explains; but {here} and {there}, each trained on its own, differ by more.",
+            "Either training blows rounding up further than was seen when it was tried (a ReLU "
+            "that changes sides), or something goes wrong that only a run comes to: which, this "
+            "comparison cannot say. Others, with another seed or length, may.",
+        )
+    if report.outcome == "rounding only":
+        return (
+            f"{here} adds numbers up in another order than {there} and rounds otherwise; no result "
+            "is farther from the exact one than that explains, so neither side is more right.",
+            "A long training may carry the two apart; that is no fault of either.",
+        )
+    if report.outcome == "wrong":
+        both = {**report.reference.versions, **report.tested.versions}
+        settings = [
+            f"{name} = {value}"
+            for name, value in both.items()
+            if any(word in name.lower() for word in _PRECISION)
+        ]
+        return (
+            "Rounding does not explain this: the operation computes something else, or in fewer "
+            "digits than it should.",
+            f"Do not trust results of {_blamed(report)} until it is mended.",
+            *(f"Settings that decide its digits: {s}." for s in [", ".join(settings)] if s),
+        )
+    return ("Nothing is said about the numbers that were not compared.",)
+
+
+def _blamed(report: Report) -> str:
+    """Name the side that is wrong."""
+    other = [judgement.reason.startswith((SAVED, IN_REFERENCE)) for judgement in report.wrong]
+    here, there = report.tested.device, report.reference.device
+    return there if all(other) else f"{here} and {there}" if any(other) else here

@@ -1,0 +1,89 @@
+"""A report's table: a row an operation, the cells as text."""
+
+from collections.abc import Iterable
+
+from portable_dnn.equivalence.report.report import TRAINING_DATA, Judgement
+from portable_dnn.equivalence.report.verdict import in_order
+from portable_dnn.equivalence.report.wording import number
+
+__all__ = ["COLUMNS", "cells", "name_of", "table_rows"]
+
+_VERDICTS = ("identical", "rounding", "by design", "not compared", "wrong")
+
+COLUMNS = ("operation", "result", "max ulp", "typical ulp", "bound ulp", "spread", "verdict")
+"""Headings. An ulp is a unit in the last place; the maximum is at the element nearest to its bound,
+or farthest beyond; the spread is shown with its limit."""
+
+
+def table_rows(judgements: Iterable[Judgement]) -> tuple[Judgement, ...]:
+    """Return one judgement for each operation: the worst of its iterations and results.
+
+    Parameters
+    ----------
+    judgements : iterable of Judgement
+        Of one report.
+
+    Returns
+    -------
+    tuple of Judgement
+        In the order of data flow: the operations of the training step by layer, then the probes.
+    """
+    worst: dict[tuple[bool, str], Judgement] = {}
+    for judgement in in_order(judgements):
+        key = judgement.case != TRAINING_DATA, judgement.name
+        if key not in worst or _severity(judgement) > _severity(worst[key]):
+            worst[key] = judgement
+    return tuple(worst[key] for key in sorted(worst, key=lambda key: key[0]))
+
+
+def _severity(judgement: Judgement) -> tuple[int, float]:
+    """How bad a judgement is: its verdict, then its error."""
+    errors = judgement.tested
+    return _VERDICTS.index(judgement.verdict), errors.max_bounds if errors else 0.0
+
+
+def name_of(row: Judgement) -> str:
+    """Name a row: the operation with its layer; for a probe that is not right, its inputs too.
+
+    Parameters
+    ----------
+    row : Judgement
+        A row of the table.
+
+    Returns
+    -------
+    str
+    """
+    if row.case == TRAINING_DATA:
+        return row.name
+    right = row.verdict in ("identical", "rounding")
+    return f"probe: {row.name}" if right else f"probe: {row.name}, {row.case}"
+
+
+def cells(row: Judgement) -> tuple[str, ...]:
+    """Write a judgement as a row of the table.
+
+    Parameters
+    ----------
+    row : Judgement
+        The worst of an operation's cases.
+
+    Returns
+    -------
+    tuple of str
+        As many as `COLUMNS`.
+    """
+    errors = row.tested
+    worst = None if errors is None else errors.worst
+    spread = "-"
+    if errors is not None and errors.spread is not None and row.spread_limit is not None:
+        spread = f"{number(errors.spread)} of {number(row.spread_limit)}"
+    return (
+        name_of(row),
+        row.output,
+        "-" if errors is None else number(worst.ulps if worst else 0.0),
+        "-" if errors is None else number(errors.typical_ulps),
+        number(worst.bound_ulps if worst else None),
+        spread,
+        row.verdict.upper() if row.verdict == "wrong" else row.verdict,
+    )

@@ -1,0 +1,218 @@
+"""From judgements to one sentence: the outcome of a comparison, and the operation to name."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from portable_dnn.equivalence.operations.operation import ORDER, SCALING, WHOLE
+from portable_dnn.equivalence.report.report import (
+    TRAINING_DATA,
+    Failure,
+    FreeRun,
+    Judgement,
+    Outcome,
+    Side,
+)
+from portable_dnn.equivalence.report.wording import number
+
+__all__ = ["headline", "in_order", "notes", "outcome", "worst_rows"]
+
+_BADNESS = {"identical": 0, "rounding": 1, "by design": 2, "not compared": 3, "wrong": 4}
+
+
+def in_order(judgements: Iterable[Judgement]) -> tuple[Judgement, ...]:
+    """Sort judgements by where their operation stands in a training step.
+
+    A wrong operation is wrong wherever it is used, and what is built of it is wrong too: so the
+    first is the one to name. Training data come before probes of the same operation, and the
+    compiled step, which is built of all, comes last.
+
+    Parameters
+    ----------
+    judgements : iterable of Judgement
+        Of one report.
+
+    Returns
+    -------
+    tuple of Judgement
+    """
+    every = tuple(judgements)
+    last = max((j.layer or 0 for j in every), default=0)
+    return tuple(sorted(every, key=lambda j: (_place(j, last), _badness(j))))
+
+
+def _place(j: Judgement, last: int) -> tuple[int, int, int]:
+    """Where an operation stands: phase, layer in the order of the phase, rank in the layer."""
+    base = j.operation.partition(" (")[0]
+    rank = ORDER.index(base) if base in ORDER else len(ORDER)
+    name = base.partition(" ")[0]
+    if base in (ORDER[0], SCALING):
+        return 0, 0, rank
+    if name in ("forward", "activation") and base != "activation backward":
+        return 1, j.layer or 1, rank
+    if name == "cost":
+        return 2, 0, rank
+    if name in ("backward", "activation"):
+        return 3, last - (j.layer or last), rank
+    if name == "update":
+        return 4, j.layer or 1, rank
+    whole = base.partition(",")[0]
+    return 5, 0, WHOLE.index(whole) if whole in WHOLE else len(WHOLE)
+
+
+def _badness(j: Judgement) -> tuple[bool, int, int]:
+    """Order of judgements of one operation: training data, early iterations first."""
+    return j.case != TRAINING_DATA, j.iteration or 0, 0
+
+
+def worst_rows(judgements: Iterable[Judgement]) -> tuple[Judgement, ...]:
+    """Return one judgement for each operation: the worst over iterations, and over probes.
+
+    Parameters
+    ----------
+    judgements : iterable of Judgement
+        Of one report.
+
+    Returns
+    -------
+    tuple of Judgement
+        In the order of data flow; an operation has a row for training data and one for probes.
+    """
+    worst: dict[tuple[int | None, str, str], Judgement] = {}
+    for j in in_order(judgements):
+        output = j.output if j.case == TRAINING_DATA else ""
+        key = j.layer, f"{j.operation} {j.case == TRAINING_DATA}", output
+        if key not in worst or _severity(j) > _severity(worst[key]):
+            worst[key] = j
+    return tuple(worst.values())
+
+
+def _severity(j: Judgement) -> tuple[int, float]:
+    """How bad a judgement is."""
+    return _BADNESS[j.verdict], j.tested.max_bounds if j.tested else 0.0
+
+
+def outcome(
+    judgements: Sequence[Judgement], run: FreeRun | None, failure: Failure | None
+) -> Outcome:
+    """Give the verdict of a comparison.
+
+    Parameters
+    ----------
+    judgements : sequence of Judgement
+        All that were made.
+    run : FreeRun or None
+        None if it was not reached.
+    failure : Failure or None
+        Where the comparison died. What was found wrong before that stays wrong.
+
+    Returns
+    -------
+    Outcome
+        A free run that comes apart by more than is explained leaves the question open.
+    """
+    if any(j.verdict == "wrong" for j in judgements):
+        return "wrong"
+    if failure is not None or (run is not None and run.unexplained_at is not None):
+        return "could not be compared"
+    same = all(j.verdict == "identical" for j in judgements)
+    return "same numbers" if same and run is not None and run.identical else "rounding only"
+
+
+def headline(
+    tested: Side,
+    reference: Side,
+    judgements: Sequence[Judgement],
+    run: FreeRun | None,
+    failure: Failure | None,
+) -> str:
+    """Give the verdict in a sentence.
+
+    Parameters
+    ----------
+    tested, reference : Side
+        The sides.
+    judgements, run, failure
+        As for `outcome`.
+
+    Returns
+    -------
+    str
+        With a full stop.
+    """
+    wrong = in_order(j for j in judgements if j.verdict == "wrong")
+    found = _wrong(wrong) if wrong else ""
+    verdict = outcome(judgements, run, failure)
+    died = "" if failure is None else _died(tested, reference, failure)
+    if verdict == "wrong":
+        return f"Wrong at {found}." + (f" Then {died}." if died else "")
+    if died:
+        return f"Could not be compared: {died}."
+    if verdict == "same numbers":
+        return (
+            f"The same numbers: all {len(judgements)} results of {tested.device} have the bits of "
+            f"{reference.device}."
+        )
+    if run is not None and run.unexplained_at is not None:
+        return (
+            f"Could not be told: rounding only, operation by operation ({_rounding(judgements)}); "
+            "but the free run comes apart by more than rounding explains, from iteration "
+            f"{run.unexplained_at} on."
+        )
+    return f"Rounding only: {_rounding(judgements)}."
+
+
+def notes(run: FreeRun | None) -> tuple[str, ...]:
+    """Say what a reader should know beside the verdict.
+
+    Parameters
+    ----------
+    run : FreeRun or None
+        None if it was not reached.
+
+    Returns
+    -------
+    tuple of str
+        Sentences without a full stop.
+    """
+    # Where one side diverged, the parameters are infinitely far apart, and the verdict says so.
+    if run is None or run.unexplained_at is None or math.isinf(run.parameters_apart):
+        return ()
+    return (
+        "the runs come apart further than the noise that was tried explains; if nothing is wrong "
+        "in lockstep, a ReLU that changed sides is the usual reason",
+    )
+
+
+def _died(tested: Side, reference: Side, failure: Failure) -> str:
+    """Say where a comparison died."""
+    side = tested if failure.side == "tested" else reference
+    return f"{side.device} failed at {failure.operation}: {failure.error}"
+
+
+def _wrong(wrong: Sequence[Judgement]) -> str:
+    """Name the first wrong operation, and count the others."""
+    first = wrong[0]
+    single = [j for j in wrong if j.layer is not None] or wrong
+    others = len({(j.layer, j.operation) for j in single} - {(first.layer, first.operation)})
+    where = first.name if first.case == TRAINING_DATA else f"{first.name} of {first.case}"
+    if first.layer is None and first.case == TRAINING_DATA and first.output != "cost":
+        where = f"{first.name}, {first.output}"
+    more = f"; {others} other operation{'s' * (others != 1)} wrong too" if others else ""
+    return f"{where}, {first.reason}{more}"
+
+
+def _rounding(judgements: Sequence[Judgement]) -> str:
+    """Say how near to its bound the worst operation is."""
+    judged = [j for j in judgements if j.tested is not None and j.verdict != "by design"]
+    # Among single roundings one always comes near to half a unit; a sum tells more.
+    sums = [j for j in judged if j.inner > 1] or judged
+    worst = max(sums, key=lambda j: j.tested.max_bounds if j.tested else 0.0)
+    assert worst.tested is not None
+    place = worst.name if worst.case == TRAINING_DATA else f"{worst.name} of {worst.case}"
+    text = (
+        f"{len(judgements)} results judged, the largest error of a sum is "
+        f"{number(worst.tested.max_bounds)} of what rounding explains ({place})"
+    )
+    if any(j.verdict == "by design" for j in judgements):
+        text += "; subnormal numbers are taken for 0, as the library documents"
+    return text

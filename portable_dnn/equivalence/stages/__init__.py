@@ -1,0 +1,1 @@
+"""The stages of a comparison, from single operations to whole trainings."""

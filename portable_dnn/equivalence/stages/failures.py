@@ -1,0 +1,71 @@
+"""Telling where a comparison died: in which operation, on which side."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from portable_dnn.equivalence.report.report import Failure
+from portable_dnn.files.text import words
+
+__all__ = ["REFERENCE", "TESTED", "Died", "during", "unfinished"]
+
+TESTED, REFERENCE = "tested", "reference"
+"""The sides."""
+
+
+class Died(Exception):  # noqa: N818 - nobody outside this package meets it
+    """A library raised something in the middle of a comparison.
+
+    Attributes
+    ----------
+    failure : Failure
+        Where.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.error)
+        self.failure = failure
+
+
+@contextmanager
+def during(operation: str, side: str) -> Iterator[None]:
+    """Turn whatever is raised into a `Died` that says where.
+
+    Parameters
+    ----------
+    operation : str
+        What is being computed, as a headline names it.
+    side : {"tested", "reference"}
+        Where.
+
+    Raises
+    ------
+    Died
+        From the library's own error: out of memory, a CUDA error, anything.
+    """
+    try:
+        yield
+    except Died:  # within this, it was told already where
+        raise
+    except (Exception, SystemExit) as error:  # a library may raise anything
+        raise Died(Failure(operation, side, words(error))) from error
+
+
+def unfinished(stage: str, side: str = TESTED, *, interrupted: bool = False) -> Failure:
+    """Say where a comparison is, for a report that is kept in case the program ends here.
+
+    Parameters
+    ----------
+    stage : str
+        What is going on.
+    side : {"tested", "reference"}
+        Which side is at work; of both, the tested one.
+    interrupted : bool
+        Whether Ctrl-C has ended it.
+
+    Returns
+    -------
+    Failure
+        As of a side that died.
+    """
+    error = "Ctrl-C ended it" if interrupted else "the program ended before this stage was done"
+    return Failure(stage, side, error)

@@ -1,0 +1,233 @@
+"""The training step as the library really runs it: compiled, with layer 1 held in either way.
+
+Besides two steps, judged as they are first called and again after many calls, since a compiler or
+a graph may serve a later call otherwise, several steps in one call are held against the same steps
+one by one: on one device they must have the same bits (see `backend.Stretch`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from portable_dnn.arrays.contract import HostArray
+from portable_dnn.equivalence.exact.pairs import pair
+from portable_dnn.equivalence.exact.running_error import Stepped, exact_step
+from portable_dnn.equivalence.exact.running_value import Value, known
+from portable_dnn.equivalence.exact.truth import Truth
+from portable_dnn.equivalence.limits.accuracy import Accuracy, accuracy_of, loosest
+from portable_dnn.equivalence.operations.operation import (
+    LATE_STEP,
+    SECOND_LATE_STEP,
+    SECOND_STEP,
+    STEP,
+    STRETCH,
+)
+from portable_dnn.equivalence.report.meaning import IN_REFERENCE
+from portable_dnn.equivalence.report.report import TRAINING_DATA, Judgement
+from portable_dnn.equivalence.stages.compiled_steps import LENGTHS, SPANNED, Stepper, Steps, Taken
+from portable_dnn.equivalence.stages.failures import REFERENCE, TESTED, during
+from portable_dnn.equivalence.stages.judge import Finding, judge
+from portable_dnn.network.activations import Activation
+
+__all__ = ["compare_steps"]
+
+
+def _exact(
+    X: HostArray,
+    Y: HostArray,
+    parameters: Mapping[str, HostArray],
+    activations: Sequence[Activation],
+    rate: float,
+    accuracy: Accuracy,
+    ways: Sequence[str],
+) -> dict[str, tuple[Stepped, Stepped]]:
+    """Two steps in better arithmetic, by the way to hold layer 1, which tells after the first."""
+    start = {name: known(x) for name, x in parameters.items()}
+    wide = X.astype(np.float64, copy=False)
+    K = wide.T @ wide + 1.0 if SPANNED in ways else None
+    first = exact_step(X, Y, start, activations, rate, accuracy, K)
+    left: dict[str, dict[str, Any]] = {how: {"apart": first.apart} for how in ways}
+    if SPANNED in left:
+        left[SPANNED] = {"Z1": first.Z1}
+    return {
+        how: (first, exact_step(X, Y, first.parameters, activations, rate, accuracy, **layer_1))
+        for how, layer_1 in left.items()
+    }
+
+
+def compare_steps(
+    tested: Steps,
+    reference: Steps,
+    X: HostArray,
+    Y: HostArray,
+    parameters: Mapping[str, HostArray],
+    activations: Sequence[Activation],
+    rate: float,
+    iteration: int,
+    *,
+    often: bool,
+) -> Iterator[Judgement]:
+    """Judge steps from the same parameters, in each way to hold layer 1 that was compiled.
+
+    The second step shows what the first left behind; in the span, that is the product with K.
+
+    Parameters
+    ----------
+    tested, reference : Steps
+        The sides.
+    X, Y : numpy.ndarray
+        Input (n_x, m) and labels (1, m), in the dtype of the run.
+    parameters : mapping of str to numpy.ndarray
+        Where to start.
+    activations : sequence of Activation
+        Those of the hidden layers.
+    rate : float
+        α.
+    iteration : int
+        Which the parameters belong to.
+    often : bool
+        Whether the steps are also called many times, and several taken in one call.
+
+    Yields
+    ------
+    Judgement
+        For each parameter after each step, and the cost before the last.
+    """
+    # One truth for both sides: the bound of the less accurate library.
+    accuracy = loosest(accuracy_of(side.device, X.dtype) for side in (tested, reference))
+    ways = tuple(dict.fromkeys(how for how, _ in tested.compiled))
+    with during("the judge's own steps", REFERENCE):
+        exact = _exact(X, Y, parameters, activations, rate, accuracy, ways)
+    for how in ways:
+        steppers, results = [], []
+        for name, side in ((TESTED, tested), (REFERENCE, reference)):
+            with during(f"{STEP}, {how}", name):
+                steppers.append(Stepper(side, how, X, Y, parameters))
+                results.append(steppers[-1].two())
+        names = f"{STEP}, {how}", f"{SECOND_STEP}, {how}"
+        yield from _two_steps(names, iteration, results, exact[how], accuracy)
+        if often:
+            yield from _often(how, iteration, steppers, exact[how], accuracy)
+
+
+def _often(
+    how: str,
+    iteration: int,
+    steppers: Sequence[Stepper],
+    exact: tuple[Stepped, Stepped],
+    accuracy: Accuracy,
+) -> Iterator[Judgement]:
+    """Judge the same two steps after many calls, and stretches of steps."""
+    single, stretched, results = [], [], []
+    for name, stepper in zip((TESTED, REFERENCE), steppers, strict=True):
+        with during(f"{STRETCH}, {how}", name):
+            single.append(stepper.one_by_one())
+            stretched.append(stepper.stretches())
+        with during(f"{LATE_STEP}, {how}", name):
+            results.append(stepper.two())
+    names = f"{LATE_STEP}, {how}", f"{SECOND_LATE_STEP}, {how}"
+    calls = f" (after more than {sum(LENGTHS)} calls)"
+    for found in _two_steps(names, iteration, results, exact, accuracy):
+        yield _reworded(found, found.reason + calls)
+    lengths = ", ".join(map(str, LENGTHS))
+    reason = f"{lengths} steps, each in one call, give other numbers than one by one: "
+    for output in (*single[0].parameters, "cost"):
+        both = [_output(taken, output) for taken in stretched]
+        truths = [_same(_output(taken, output)) for taken in single]
+        found = _judgement(f"{STRETCH}, {how}", output, iteration, both, truths, accuracy)
+        yield _reworded(found, reason + found.reason)
+
+
+def _reworded(judgement: Judgement, reason: str) -> Judgement:
+    """Give a wrong result another reason."""
+    return replace(judgement, reason=reason) if judgement.verdict == "wrong" else judgement
+
+
+def _two_steps(
+    names: tuple[str, str],
+    iteration: int,
+    results: Sequence[tuple[Taken, Taken]],
+    exact: tuple[Stepped, Stepped],
+    accuracy: Accuracy,
+) -> Iterator[Judgement]:
+    """Judge two steps of both sides."""
+    for step, (operation, known_step) in enumerate(zip(names, exact, strict=True)):
+        for output, value in (*known_step.parameters.items(), ("cost", known_step.cost)):
+            if step == 0 and output == "cost":
+                continue  # the first does not measure itself
+            both = [_output(taken[step], output) for taken in results]
+            truths = [_truth(value)] * 2
+            yield _judgement(operation, output, iteration, both, truths, accuracy)
+
+
+def _output(taken: Taken, name: str) -> HostArray:
+    """The cost, or a parameter."""
+    if name != "cost":
+        return taken.parameters[name]
+    assert taken.cost is not None
+    return taken.cost
+
+
+def _same(result: HostArray) -> Truth:
+    """Make a truth of what the same device computed: nothing else is right."""
+    wide = result.astype(np.float64)
+    nothing = np.zeros_like(wide)
+    return Truth("exact", wide.shape, pair(wide), np.abs(wide), bound=nothing)
+
+
+def _truth(value: Value) -> Truth:
+    """Make a truth of a value."""
+    return Truth(
+        "exact", value.exact.hi.shape, value.exact, np.abs(value.exact.hi), bound=value.limit
+    )
+
+
+def _judgement(
+    name: str,
+    output: str,
+    iteration: int,
+    results: list[HostArray],
+    truths: list[Truth],
+    accuracy: Accuracy,
+) -> Judgement:
+    """Judge one array of both sides, each by its own truth."""
+    wrong = _kind(results[0], results[1].dtype, truths[0].shape)
+    found: list[Finding | None] = [
+        None if wrong and not i else judge(result, truth, accuracy)
+        for i, (result, truth) in enumerate(zip(results, truths, strict=True))
+    ]
+    ours, theirs = found
+    truth = truths[1]
+    assert theirs is not None
+    verdict, reason = ("wrong", wrong) if ours is None else (ours.verdict, ours.reason)
+    if verdict != "wrong" and theirs.verdict == "wrong":
+        verdict, reason = "wrong", IN_REFERENCE + theirs.reason
+    if ours is not None and verdict != "wrong" and ours.errors.digest == theirs.errors.digest:
+        verdict, reason = "identical", ""
+    return Judgement(
+        iteration,
+        TRAINING_DATA,
+        None,
+        name,
+        output,
+        truth.shape,
+        results[1].dtype.name,
+        truth.inner,
+        truth.value.hi.size,
+        ours.errors if ours else None,
+        theirs.errors,
+        None,
+        verdict,  # type: ignore[arg-type]
+        reason,
+    )
+
+
+def _kind(result: HostArray, dtype: np.dtype, shape: tuple[int, ...]) -> str:
+    """Check shape and dtype."""
+    if result.shape != shape:
+        return f"the result has shape {result.shape}; {shape} is right"
+    if result.dtype != dtype:
+        return f"the result has dtype {result.dtype}; {dtype} is right"
+    return ""

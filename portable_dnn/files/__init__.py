@@ -1,0 +1,1 @@
+"""Files: read only once they are checked, written whole or not at all."""

@@ -1,0 +1,1 @@
+"""HDF5 files, those of strangers checked before the HDF5 library reads them."""

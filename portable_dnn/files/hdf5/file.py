@@ -1,0 +1,218 @@
+"""HDF5 files: those of strangers are checked before they are read, ours are written whole.
+
+This is the one door to a file: `opened`, then `open_group` and `open_array`, which give only what
+passed the checks of `hdf5_guards`; `check_memory` over all that is wanted; then `read_array` and
+`read_attribute`. Nothing else of h5py is used on a file from outside.
+"""
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+from numpy.typing import NDArray
+
+from portable_dnn.errors import DataError
+from portable_dnn.files.atomic import write_atomically
+from portable_dnn.files.hdf5.attributes import read_attribute, write_attribute
+from portable_dnn.files.hdf5.chunks import check_chunks
+from portable_dnn.files.hdf5.guards import (
+    check_attributes,
+    check_group,
+    check_memory,
+    check_storage,
+    check_type,
+    names_in,
+    without_plugins,
+)
+from portable_dnn.files.hdf5.heaps import check_heaps
+from portable_dnn.files.paths import existing_file
+
+__all__ = [
+    "check_memory",
+    "names_in",
+    "open_array",
+    "open_group",
+    "opened",
+    "read_array",
+    "read_attribute",
+    "write_attribute",
+    "write_hdf5",
+]
+
+
+@contextmanager
+def opened(path: Path, what: str) -> Iterator[h5py.File]:
+    """Open a file for reading, and turn whatever is found broken in it into one sentence.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    what : str
+        What it should be, for the message: "an HDF5 data file".
+
+    Yields
+    ------
+    h5py.File
+        The open file.
+
+    Raises
+    ------
+    DataError
+        If it is missing, not HDF5, truncated or damaged, at any time while it is open.
+    """
+    existing_file(path, what)
+    check_heaps(path)
+    try:
+        with without_plugins(), h5py.File(path, "r") as file:
+            check_group(file, path)
+            yield file
+    # h5py turns what the HDF5 library finds broken into any of these, by where it finds it.
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(_unreadable(path, error)) from error
+
+
+def open_group(file: h5py.Group, key: str, path: Path) -> h5py.Group:
+    """Open a group of a file, if it is one, in the file, and of a size that is read.
+
+    Parameters
+    ----------
+    file : h5py.File or h5py.Group
+        The open file, or a group in it.
+    key : str
+        The group's name there.
+    path : Path
+        The file's path, for the message.
+
+    Returns
+    -------
+    h5py.Group
+
+    Raises
+    ------
+    DataError
+        If the name leads to nothing, is a link or an array, or the group has too many entries.
+    """
+    found = _open(file, key, path)
+    if not isinstance(found, h5py.Group):
+        raise DataError(f"{path}: {key} is an array; it must be a group")
+    check_group(found, path)
+    return found
+
+
+def open_array(
+    file: h5py.Group, key: str, path: Path, *, variable_text: bool = False
+) -> h5py.Dataset:
+    """Open one array of a file, and refuse whatever would read from anywhere else or run code.
+
+    Parameters
+    ----------
+    file : h5py.File or h5py.Group
+        The open file, or a group in it.
+    key : str
+        The array's name there.
+    path : Path
+        The file's path, for the message.
+    variable_text : bool, default False
+        Let text of variable length pass: only where a process that hangs does no harm.
+
+    Returns
+    -------
+    h5py.Dataset
+        Numbers or plain text; nothing of it is read yet, and its size is not checked yet.
+
+    Raises
+    ------
+    DataError
+        If the name is a link, a group, or an array whose data lie in another file, are neither
+        numbers nor plain text, or need a filter other than gzip, shuffle and fletcher32.
+    """
+    found = _open(file, key, path)
+    if not isinstance(found, h5py.Dataset):
+        raise DataError(f"{path}: {key} is a group; it must be an array")
+    check_attributes(found, path)
+    check_storage(found, key, path)
+    kind = found.id.get_type()
+    text = kind.get_class() == h5py.h5t.STRING
+    if not (variable_text and text and kind.is_variable_str()):
+        check_type(kind, key, path)
+    return found
+
+
+def _open(file: h5py.Group, key: str, path: Path) -> h5py.HLObject:
+    """Open what a name leads to, if it lies in this file itself."""
+    link = file.get(key, getlink=True)
+    if link is None:
+        raise DataError(f"{path} is a damaged HDF5 file: {key} is listed but cannot be found")
+    if not isinstance(link, h5py.HardLink):
+        # A soft link may end in an external one, so neither is followed.
+        raise DataError(f"{path}: {key} is a link to {link.path}; the data must be in the file")
+    return file[key]
+
+
+def read_array(array: h5py.Dataset) -> NDArray[Any]:
+    """Read an array that has passed the checks: the one place where data leave a file.
+
+    Parameters
+    ----------
+    array : h5py.Dataset
+        As `open_array` returned it, after `check_memory`.
+
+    Returns
+    -------
+    numpy.ndarray
+        All of it.
+
+    Raises
+    ------
+    DataError
+        If a chunk of it is damaged.
+    """
+    check_chunks(array, Path(array.file.filename))
+    values: NDArray[Any] = array[()]
+    return values
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    """Say why the HDF5 library cannot read a file."""
+    # A KeyError puts its message in quotes.
+    text = " ".join(str(error).split()).strip("'")
+    if isinstance(error, PermissionError):
+        return f"{path} may not be read: permission denied"
+    if "signature not found" in text:
+        return f"{path} is not an HDF5 file"
+    if "memory allocation failed" in text:
+        return f"{path} needs more memory than there is: {text}"
+    if "truncated" in text:
+        return f"{path} is truncated: its end is missing; copy or download it again"
+    return f"{path} is a damaged HDF5 file: {text}"
+
+
+def write_hdf5(path: str | Path, fill: Callable[[h5py.File], object]) -> None:
+    """Write a file, whole or not at all.
+
+    It is made in memory first: the HDF5 library cannot give up a file that the disk has no room
+    for, and these files are no larger than what they are made from.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to create or replace.
+    fill : callable
+        Puts the content into an open file.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    content = io.BytesIO()
+    with write_atomically(path) as temporary:
+        with h5py.File(content, "w") as file:
+            fill(file)
+        temporary.write_bytes(content.getbuffer())

@@ -1,0 +1,1 @@
+"""Reading files of strangers in a process of its own."""

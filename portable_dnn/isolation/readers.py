@@ -1,0 +1,265 @@
+"""What can be read in a process of its own: each reader's end there, and its end here.
+
+The process leaves a safetensors file, see `isolation`. What is in it came out of a file of a
+stranger, so it is checked here as that file was there.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from portable_dnn.arrays.devices import Device
+from portable_dnn.checkpoints.content import to_snapshot
+from portable_dnn.checkpoints.file import Checkpoint, read_arrays
+from portable_dnn.data.checks import check_declared, checked_images, checked_labels
+from portable_dnn.data.class_names import check_class_names
+from portable_dnn.data.dataset import DataSet, ImageSet, check_sizes_agree
+from portable_dnn.data.folder import import_folder
+from portable_dnn.data.hdf5 import read_dataset
+from portable_dnn.data.pictures import read_pictures
+from portable_dnn.errors import DataError
+from portable_dnn.files.json_objects import read_object
+from portable_dnn.files.safetensors import TensorFile, opened_tensors, write_tensors
+from portable_dnn.isolation.runner import Limits, isolated
+from portable_dnn.models.model import Model
+from portable_dnn.models.store import load_model, save_model
+
+__all__ = [
+    "READERS",
+    "import_folder_isolated",
+    "load_model_isolated",
+    "read_checkpoint_isolated",
+    "read_dataset_isolated",
+    "read_pictures_isolated",
+]
+
+_WHAT = "the result of another process"
+_NAMES = "class_names"
+_PICTURES = "pictures"
+
+
+def read_dataset_isolated(path: Path, test_path: Path | None, limits: Limits) -> DataSet:
+    """Read a data set as `data.read_dataset` does, in another process.
+
+    Text of variable length is read as well: what could keep the HDF5 library busy for ever has a
+    limit of time here.
+
+    Parameters
+    ----------
+    path : Path
+        An HDF5 file with the course's keys.
+    test_path : Path or None
+        A second file to take the test set from.
+    limits : Limits
+        When to give up.
+
+    Returns
+    -------
+    DataSet
+
+    Raises
+    ------
+    DataError
+        As for `read_dataset`, and if a limit is reached or the process crashes.
+    """
+    paths = [str(part) for part in (path, test_path) if part is not None]
+    subject = " and ".join(paths)
+    with isolated("dataset", {"paths": paths}, subject, limits) as result:
+        return _dataset(result, subject)
+
+
+def import_folder_isolated(
+    folder: Path, size: int, test_share: float, seed: int, follow_links: bool, limits: Limits
+) -> DataSet:
+    """Read two subfolders of pictures as `data.import_folder` does, in another process.
+
+    Parameters
+    ----------
+    folder, size, test_share, seed, follow_links
+        As for `import_folder`.
+    limits : Limits
+        When to give up.
+
+    Returns
+    -------
+    DataSet
+
+    Raises
+    ------
+    DataError
+        As for `import_folder`, and if a limit is reached or the process crashes.
+    """
+    request = {
+        "folder": str(folder),
+        "size": size,
+        "test_share": test_share,
+        "seed": seed,
+        "follow_links": follow_links,
+    }
+    with isolated("folder", request, str(folder), limits) as result:
+        return _dataset(result, str(folder))
+
+
+def load_model_isolated(path: Path, device: Device | str, limits: Limits) -> Model:
+    """Read a model as `store.load_model` does, in another process.
+
+    Parameters
+    ----------
+    path : Path
+        A model file of either kind.
+    device : Device or str
+        Where to put the parameters, in this process.
+    limits : Limits
+        When to give up.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    DataError
+        As for `load_model`, and if a limit is reached or the process crashes.
+    """
+    with isolated("model", {"path": str(path)}, str(path), limits) as result:
+        return load_model(result, device)
+
+
+def read_checkpoint_isolated(path: Path, limits: Limits) -> Checkpoint:
+    """Read a checkpoint as `checkpoint.read_checkpoint` does, in another process.
+
+    Parameters
+    ----------
+    path : Path
+        A checkpoint file.
+    limits : Limits
+        When to give up.
+
+    Returns
+    -------
+    Checkpoint
+
+    Raises
+    ------
+    DamagedError
+        If its checksum is wrong.
+    DataError
+        As for `read_checkpoint`, and if a limit is reached or the process crashes.
+    """
+    with (
+        isolated("checkpoint", {"path": str(path)}, str(path), limits) as result,
+        opened_tensors(result, _WHAT) as file,
+    ):
+        arrays = {name: file.read(name) for name in file.arrays}
+    return Checkpoint(path, *to_snapshot(arrays, path))
+
+
+def read_pictures_isolated(
+    paths: Sequence[Path], size: tuple[int, int], limits: Limits
+) -> NDArray[np.uint8]:
+    """Read pictures as `data.read_pictures` does, in another process.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        At least one file.
+    size : (int, int)
+        Height and width to bring them to.
+    limits : Limits
+        When to give up, for all together.
+
+    Returns
+    -------
+    ndarray of uint8, (len(paths), height, width, 3)
+
+    Raises
+    ------
+    DataError
+        As for `read_pictures`, and if a limit is reached or the process crashes.
+    """
+    request = {"paths": [str(path) for path in paths], "size": size}
+    subject = str(paths[0]) if len(paths) == 1 else f"{paths[0]}, or a picture after it,"
+    with (
+        isolated("pictures", request, subject, limits) as result,
+        opened_tensors(result, _WHAT) as file,
+    ):
+        declared = file.arrays.get(_PICTURES)
+        expected = (len(paths), *size, 3)
+        if declared is None or declared.shape != expected or declared.dtype != np.uint8:
+            raise DataError(f"{result}: {_WHAT} holds no pictures of shape {expected}")
+        return file.read(_PICTURES)
+
+
+def _leave_dataset(result: Path, *, paths: Sequence[str]) -> None:
+    """Read one data file or two, in the other process."""
+    _leave(result, read_dataset(*paths, variable_text=True))
+
+
+def _leave_folder(result: Path, **arguments: Any) -> None:
+    """Read a folder of pictures, in the other process."""
+    _leave(result, import_folder(**arguments))
+
+
+def _leave_model(result: Path, *, path: str) -> None:
+    """Read a model, in the other process."""
+    save_model(load_model(path), result)
+
+
+def _leave_checkpoint(result: Path, *, path: str) -> None:
+    """Read a checkpoint, in the other process; the lists of names and checksums have served."""
+    arrays = read_arrays(Path(path))
+    write_tensors(result, {k: a for k, a in arrays.items() if a.dtype.kind != "S"}, {})
+
+
+def _leave_pictures(result: Path, *, paths: Sequence[str], size: tuple[int, int]) -> None:
+    """Read pictures, in the other process."""
+    height, width = size
+    pictures = read_pictures([Path(path) for path in paths], (height, width))
+    write_tensors(result, {_PICTURES: pictures}, {})
+
+
+READERS: Mapping[str, Callable[..., None]] = MappingProxyType(
+    {
+        "checkpoint": _leave_checkpoint,
+        "dataset": _leave_dataset,
+        "folder": _leave_folder,
+        "model": _leave_model,
+        "pictures": _leave_pictures,
+    }
+)
+"""What the other process runs, by name: a path for the result, and the request's entries."""
+
+
+def _leave(result: Path, dataset: DataSet) -> None:
+    """Write a data set for the process that asked."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, part in (("train", dataset.train), ("test", dataset.test)):
+        if part is not None:
+            arrays |= {f"{name}_set_x": part.images, f"{name}_set_y": part.labels}
+    write_tensors(result, arrays, {_NAMES: json.dumps({_NAMES: dataset.class_names})})
+
+
+def _dataset(result: Path, source: str) -> DataSet:
+    """Read what `_leave` wrote, with the checks of a file from outside."""
+    with opened_tensors(result, _WHAT) as file:
+        train, test = (_image_set(file, name, result) for name in ("train", "test"))
+        found = read_object(file.metadata.get(_NAMES, ""), _WHAT).get(_NAMES)
+    names = found if isinstance(found, list) and all(isinstance(n, str) for n in found) else []
+    dataset = DataSet(train, test, check_class_names(names), source)
+    check_sizes_agree(dataset)
+    return dataset
+
+
+def _image_set(file: TensorFile, name: str, path: Path) -> ImageSet | None:
+    """Read one of the two sets, if it is there."""
+    keys = f"{name}_set_x", f"{name}_set_y"
+    if not file.arrays.keys() >= set(keys):
+        return None
+    check_declared(file.arrays[keys[0]], file.arrays[keys[1]], keys, path)
+    x, y = (file.read(key) for key in keys)
+    return ImageSet(checked_images(x, keys[0], path), checked_labels(y, keys[1], path))

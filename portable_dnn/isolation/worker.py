@@ -1,0 +1,51 @@
+"""The process that reads for another: `python -m portable_dnn.isolation.worker READER FOLDER`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from portable_dnn.errors import DamagedError, PortableDnnError
+from portable_dnn.isolation.readers import READERS
+from portable_dnn.isolation.runner import ERROR_FILE, REQUEST_FILE, RESULT_FILE
+from portable_dnn.machine.process_limits import limit_this_process
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Read what the request in the folder names, and leave a result or an error there.
+
+    Raises
+    ------
+    SystemExit
+        0 if there is a result, 2 if the file was refused.
+    """
+    reader, name = sys.argv[1:]
+    folder = Path(name)
+    request: dict[str, Any] = json.loads((folder / REQUEST_FILE).read_text("utf-8"))
+    limit_this_process(**request.pop("limits"))
+    try:
+        READERS[reader](folder / RESULT_FILE, **request)
+    except MemoryError:
+        _leave(folder, "", memory=True)
+    except PortableDnnError as error:
+        _leave(folder, str(error), damaged=isinstance(error, DamagedError))
+    except BaseException as error:
+        # What libraries written in Rust raise, such as safetensors' where Python has no memory
+        # left for an object; it is no Exception, and cannot be imported.
+        if type(error).__name__ != "PanicException":
+            raise
+        _leave(folder, "", memory=True)
+    raise SystemExit(0)
+
+
+def _leave(folder: Path, message: str, *, memory: bool = False, damaged: bool = False) -> None:
+    """Leave an error, and end."""
+    content = json.dumps({"message": message[:10_000], "memory": memory, "damaged": damaged})
+    (folder / ERROR_FILE).write_text(content, encoding="utf-8")
+    raise SystemExit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What this machine leaves a process: memory, control groups, limits of the operating system."""

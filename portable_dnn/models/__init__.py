@@ -1,0 +1,1 @@
+"""Trained networks, and the files they are kept in."""

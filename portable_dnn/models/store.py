@@ -1,0 +1,108 @@
+"""The model file: self-describing, always host arrays, never code; HDF5 or safetensors.
+
+A file written on a GPU holds nothing of the GPU, so it loads where CuPy is not installed. Both
+kinds hold the same, and what a model must be is checked in one place, `model_checks`.
+"""
+
+import tempfile
+import uuid
+from pathlib import Path
+
+from portable_dnn.arrays.devices import Device, place, to_host
+from portable_dnn.errors import OutputError, UnsavedError
+from portable_dnn.files.paths import existing_file
+from portable_dnn.models import hdf5 as store_hdf5
+from portable_dnn.models import safetensors as store_safetensors
+from portable_dnn.models.checks import FORMAT_VERSION, describe, put_together
+from portable_dnn.models.model import Model
+
+__all__ = ["FORMAT_VERSION", "load_model", "save_model", "save_model_somewhere"]
+
+
+def save_model(model: Model, path: str | Path) -> None:
+    """Write a model to a file, whole or not at all.
+
+    Parameters
+    ----------
+    model : Model
+        With parameters on any device.
+    path : str or Path
+        The file to create or replace: safetensors if it ends in ".safetensors", else HDF5.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written, or the description of the model is too long for it.
+    """
+    kind = store_safetensors if _has_suffix(Path(path)) else store_hdf5
+    kind.write(path, describe(model, path), to_host(model.parameters))
+
+
+def save_model_somewhere(model: Model, path: str | Path) -> None:
+    """Write a model to a file, or, so that it is not lost, into the folder for temporary files.
+
+    Parameters
+    ----------
+    model : Model
+        With parameters on any device.
+    path : str or Path
+        Where it should be.
+
+    Raises
+    ------
+    UnsavedError
+        If it could not be written to `path`; the message says where it is.
+    """
+    try:
+        save_model(model, path)
+    except OutputError as error:
+        folder = Path(tempfile.gettempdir())
+        fallback = folder / f"{Path(path).stem[:100]}-{uuid.uuid4().hex[:8]}.h5"
+        try:
+            save_model(model, fallback)
+        except OutputError as second:
+            raise UnsavedError(f"{error}; nor is the model anywhere else: {second}") from second
+        raise UnsavedError(f"{error}; the model was saved to {fallback} instead") from error
+
+
+def load_model(path: str | Path, device: Device | str = "cpu") -> Model:
+    """Read a model from a file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file that `save_model` wrote, on any machine; which of the two kinds it is, its name or
+        its first bytes tell.
+    device : Device or str
+        Where to put the parameters.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    DataError
+        If the file is not a model, is from a newer version, is damaged, or holds arrays that are
+        not a network.
+    DeviceError
+        If the device cannot be used.
+    """
+    path = existing_file(path, "a model file")
+    kind = store_safetensors if _has_suffix(path) or _has_header(path) else store_hdf5
+    described, parameters = kind.read(path)
+    return put_together(described, place(parameters, device))
+
+
+def _has_suffix(path: Path) -> bool:
+    """Whether a file's name says that it is safetensors."""
+    return path.suffix.lower() == store_safetensors.SUFFIX
+
+
+def _has_header(path: Path) -> bool:
+    """Whether a file's content begins as safetensors does: a length in 8 bytes, then JSON."""
+    try:
+        with path.open("rb") as file:
+            return file.read(9)[8:] == b"{"
+    except OSError:
+        return False  # to be said by the reader

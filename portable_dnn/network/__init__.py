@@ -1,0 +1,1 @@
+"""The mathematics: activations, layers, costs, the way forward and back."""

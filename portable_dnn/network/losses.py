@@ -1,0 +1,121 @@
+"""The cross-entropy cost, averaged over the samples: from probabilities and from logits."""
+
+from portable_dnn.arrays.contract import Array, Namespace
+from portable_dnn.arrays.namespaces import common_namespace
+from portable_dnn.arrays.shapes import check_input, check_labels
+
+__all__ = ["compute_cost", "compute_cost_from_logits", "cost_gradient"]
+
+
+def compute_cost(AL: Array, Y: Array, *, xp: Namespace | None = None) -> Array:
+    """Cross-entropy of probabilities, −(1/m) Σ [Y log A + (1 − Y) log(1 − A)].
+
+    0 · log 0 counts as 0, so a certain and right answer costs nothing; a certain and wrong one
+    costs infinity.
+
+    Parameters
+    ----------
+    AL : array
+        Probabilities of class 1, shape (n_y, m).
+    Y : array
+        Labels 0 or 1, same shape, any real dtype.
+    xp : namespace, optional
+        The arrays' namespace, if the caller has checked them.
+
+    Returns
+    -------
+    array
+        The cost, 0-d, in the dtype of `AL`, in nats.
+
+    Raises
+    ------
+    ShapeError, DTypeError, DeviceError
+        If the arrays do not fit each other.
+    """
+    if xp is None:
+        xp = _check(AL, Y, "AL")
+    Y = xp.astype(Y, AL.dtype, copy=False)
+    total = xp.sum(_x_log_y(Y, AL, xp) + _x_log_y(1.0 - Y, 1.0 - AL, xp))
+    return -total / AL.shape[1]
+
+
+def compute_cost_from_logits(ZL: Array, Y: Array, *, xp: Namespace | None = None) -> Array:
+    """Cross-entropy of logits, (1/m) Σ [max(Z, 0) − Z Y + log(1 + e^−|Z|)].
+
+    The same function of the network as `compute_cost(sigmoid(ZL), Y)`, but finite and accurate for
+    every finite logit, where the probability has long rounded to 0 or 1.
+
+    Parameters
+    ----------
+    ZL : array
+        Logits, the output layer's Z, shape (n_y, m).
+    Y : array
+        Labels 0 or 1, same shape, any real dtype.
+    xp : namespace, optional
+        The arrays' namespace, if the caller has checked them.
+
+    Returns
+    -------
+    array
+        The cost, 0-d, in the dtype of `ZL`, in nats.
+
+    Raises
+    ------
+    ShapeError, DTypeError, DeviceError
+        If the arrays do not fit each other.
+    """
+    if xp is None:
+        xp = _check(ZL, Y, "ZL")
+    Y = xp.astype(Y, ZL.dtype, copy=False)
+    # Where the answer is right the first two terms cancel exactly, being 0 or Z − Z.
+    losses = xp.maximum(ZL, 0.0) - ZL * Y + xp.log1p(xp.exp(-xp.abs(ZL)))
+    # The mean of shares of the largest loss is at most 1, so the mean of losses cannot overflow.
+    largest = xp.max(losses)
+    # Whoever divides by multiplying with 1 / scale (XLA does) must not meet a subnormal there.
+    limit = float(xp.finfo(losses.dtype).max) / 8.0
+    scale = xp.where(xp.isfinite(largest) & (largest > 0.0), xp.minimum(largest, limit), 1.0)
+    return scale * (xp.sum(losses / scale) / ZL.shape[1])
+
+
+def cost_gradient(AL: Array, Y: Array, *, xp: Namespace | None = None) -> Array:
+    """Derivative of m times the cost by the logits, A − Y.
+
+    The course divides by A and 1 − A and multiplies by them again; the quotient cancels for a
+    sigmoid output, and with it the division by 0.
+
+    Parameters
+    ----------
+    AL : array
+        Probabilities of class 1, shape (n_y, m).
+    Y : array
+        Labels 0 or 1, same shape, any real dtype.
+    xp : namespace, optional
+        The arrays' namespace, if the caller has checked them.
+
+    Returns
+    -------
+    array
+        `dZL`, shape and dtype of `AL`; not divided by m, as the course has it.
+
+    Raises
+    ------
+    ShapeError, DTypeError, DeviceError
+        If the arrays do not fit each other.
+    """
+    if xp is None:
+        xp = _check(AL, Y, "AL")
+    return AL - xp.astype(Y, AL.dtype, copy=False)
+
+
+def _check(A: Array, Y: Array, name: str) -> Namespace:
+    """Check outputs against labels at the door."""
+    xp = common_namespace({name: A}, {"Y": Y})
+    check_input(A, A.shape[0] if A.ndim == 2 else 1, name, "the cost")
+    check_labels(Y, *A.shape)
+    return xp
+
+
+def _x_log_y(x: Array, y: Array, xp: Namespace) -> Array:
+    """Return x · log y, 0 where x is 0, without the warnings of log 0 and 0 · ∞."""
+    safe = xp.where(x == 0.0, 1.0, y)
+    return x * xp.where(safe == 0.0, -float("inf"), xp.log(xp.where(safe == 0.0, 1.0, safe)))

@@ -1,0 +1,85 @@
+"""From pictures to the network's input: flattened on the host as bytes, scaled where they lie."""
+
+from portable_dnn.arrays.contract import Array, HostArray
+from portable_dnn.arrays.namespaces import common_namespace, dtype_name
+from portable_dnn.errors import DTypeError, ShapeError
+from portable_dnn.setting_checks import FLOATS, check_choice
+
+__all__ = ["PIXEL_SCALE", "are_pixels", "flatten_images", "scale_pixels"]
+
+PIXEL_SCALE = 255.0
+"""The greatest pixel value, by which bytes are divided."""
+
+
+def flatten_images(images: HostArray) -> HostArray:
+    """Turn pictures into columns.
+
+    Parameters
+    ----------
+    images : numpy.ndarray
+        (m, height, width, channels), any dtype.
+
+    Returns
+    -------
+    numpy.ndarray
+        (height · width · channels, m), a column a picture, a view where possible.
+
+    Raises
+    ------
+    ShapeError
+        If the rank is not 4.
+    """
+    if images.ndim != 4:
+        raise ShapeError(
+            f"pictures have shape {images.shape}; (m, height, width, channels) would be right"
+        )
+    return images.reshape(images.shape[0], -1).T
+
+
+def are_pixels(X: Array) -> bool:
+    """Whether input is pictures as bytes, still to be scaled.
+
+    Parameters
+    ----------
+    X : array
+        Of any library.
+
+    Returns
+    -------
+    bool
+        Whether its dtype is uint8.
+    """
+    return hasattr(X, "dtype") and dtype_name(X) == "uint8"
+
+
+def scale_pixels(X: Array, dtype: str = "float64") -> Array:
+    """Turn pixels into floats from 0 to 1, on the device where they are.
+
+    Parameters
+    ----------
+    X : array
+        uint8, which is divided by 255; or floating, taken to be scaled already and only cast.
+    dtype : {"float64", "float32"}
+        The dtype to compute in.
+
+    Returns
+    -------
+    array
+        Same shape.
+
+    Raises
+    ------
+    DTypeError
+        If X is neither.
+    SettingError
+        If the dtype is unknown.
+    """
+    xp = common_namespace({}, {"X": X})
+    target = getattr(xp, check_choice(dtype, FLOATS, "dtype"))
+    if are_pixels(X):
+        return xp.astype(X, target) / PIXEL_SCALE
+    if xp.isdtype(X.dtype, "real floating"):
+        return xp.astype(X, target, copy=False)
+    raise DTypeError(
+        f"pixels have dtype {dtype_name(X)}; uint8 (0 to 255) or floats (0 to 1) would be right"
+    )

@@ -1,0 +1,249 @@
+"""A training run on a data set: data and settings in, model and history out."""
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+from portable_dnn.arrays.contract import HostArray
+from portable_dnn.arrays.devices import Device, place
+from portable_dnn.arrays.versions import versions
+from portable_dnn.data.dataset import DataSet, ImageSet, check_sizes_agree
+from portable_dnn.errors import DataError
+from portable_dnn.machine.memory import check_fits
+from portable_dnn.models.model import Model
+from portable_dnn.network.initializers import initialize_parameters_deep, parameters_hash
+from portable_dnn.network.pixels import are_pixels, flatten_images, scale_pixels
+from portable_dnn.results.evaluation import Evaluation, evaluate, evaluate_input, place_labels
+from portable_dnn.training.history import History
+from portable_dnn.training.run_memory import Needs, check_room, explained_shortage
+from portable_dnn.training.settings import Settings
+from portable_dnn.training.state import Snapshot
+from portable_dnn.training.train import Progress, train
+
+__all__ = ["Experiment", "describe_run", "run", "start_parameters", "training_pictures"]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What a run gives back.
+
+    Attributes
+    ----------
+    model : Model
+        With parameters on the device of the run.
+    history : History
+        Costs and diagnostics.
+    training : Evaluation
+        On the training pictures.
+    test : Evaluation or None
+        On the test pictures, if there are any.
+    seconds : float
+        Wall-clock time of placing, training and the last record; reading and evaluation excluded.
+    start : dict of str to numpy.ndarray
+        The start parameters.
+    """
+
+    model: Model
+    history: History
+    training: Evaluation
+    test: Evaluation | None
+    seconds: float
+    start: dict[str, HostArray]
+
+
+def training_pictures(data: DataSet) -> ImageSet:
+    """Return the pictures to train on.
+
+    Parameters
+    ----------
+    data : DataSet
+        A data set.
+
+    Returns
+    -------
+    ImageSet
+
+    Raises
+    ------
+    DataError
+        If there are none.
+    """
+    if data.train is None:
+        raise DataError(f"{data.source} has no training pictures (train_set_x, train_set_y)")
+    return data.train
+
+
+def start_parameters(data: DataSet, settings: Settings) -> dict[str, HostArray]:
+    """Draw the start parameters of a run.
+
+    Parameters
+    ----------
+    data : DataSet
+        Its pictures decide the number of input features.
+    settings : Settings
+        Layers, initialization, seed and dtype.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        `W1, b1 … WL, bL`.
+
+    Raises
+    ------
+    DataError
+        If there are no training pictures, or there is no memory for the parameters.
+    """
+    dims = settings.layer_dims(_features(training_pictures(data)))
+    check_fits(_itemsize(settings) * _weights(dims), "the start parameters make")
+    return initialize_parameters_deep(
+        dims,
+        method=settings.initialization,
+        seed=settings.seed,
+        dtype=settings.dtype,
+    )
+
+
+def _features(pictures: ImageSet) -> int:
+    """Count the numbers in a picture."""
+    return math.prod(pictures.images.shape[1:])
+
+
+def _weights(dims: tuple[int, ...]) -> int:
+    """Count the weights of a network."""
+    return sum(a * b for a, b in pairwise(dims))
+
+
+def _itemsize(settings: Settings) -> int:
+    """Return the bytes of a number."""
+    return 8 if settings.dtype == "float64" else 4
+
+
+def run(
+    data: DataSet,
+    settings: Settings,
+    device: Device,
+    *,
+    start: dict[str, HostArray] | None = None,
+    callback: Callable[[Progress], object] | None = None,
+    callback_seconds: float = 0.0,
+    begin: Snapshot | None = None,
+    stop_every: int | None = None,
+    described: Mapping[str, Any] | None = None,
+) -> Experiment:
+    """Train a network on a data set and evaluate it.
+
+    Parameters
+    ----------
+    data : DataSet
+        With training pictures; test pictures are used if there are any.
+    settings : Settings
+        What to train.
+    device : Device
+        Where.
+    start : dict of str to numpy.ndarray, optional
+        What `start_parameters` gave, if the caller has asked already.
+    callback, callback_seconds, begin, stop_every
+        As for `train`.
+    described : mapping, optional
+        What `describe_run` told, if the caller has asked already.
+
+    Returns
+    -------
+    Experiment
+
+    Raises
+    ------
+    DataError
+        If there are no training pictures, the test pictures are of another size, or memory runs
+        out; the message says then what would fit.
+    SettingError, DivergenceError
+        As for `train`.
+    """
+    settings.check()
+    pictures = training_pictures(data)
+    check_sizes_agree(data)
+    images = pictures.images
+    dims = settings.layer_dims(_features(pictures))
+    tested = 0 if data.test is None else len(data.test.labels)
+    needs = Needs(dims, len(pictures.labels), settings.dtype, settings.compress == "on", tested)
+    check_room(needs, device)
+    if start is None:
+        start = start_parameters(data, settings)
+    began = time.perf_counter()
+    with explained_shortage(needs, device):
+        X = place(flatten_images(images), device)
+        if not are_pixels(X):
+            X = scale_pixels(X, settings.dtype)
+        Y = place_labels(pictures, device)
+        parameters, history = train(
+            X,
+            Y,
+            place(start, device),
+            hidden=settings.activations,
+            learning_rate=settings.learning_rate,
+            num_iterations=settings.iterations,
+            compress=settings.compress,
+            callback=callback,
+            callback_seconds=callback_seconds,
+            begin=None if begin is None else _from_this_start(begin, start),
+            stop_every=stop_every,
+        )
+        device.backend.synchronize(device.name)
+        seconds = time.perf_counter() - began
+    height, width, channels = images.shape[1:]
+    model = Model(
+        parameters,
+        settings.activations,
+        data.class_names,
+        (height, width, channels),
+        {
+            **(described or describe_run(data, settings, device)),
+            "start_sha256": history.start_hash,
+            "final_cost": history.final_cost,
+            "seconds": seconds,
+        },
+    )
+    with explained_shortage(needs, device):
+        training = evaluate_input(scale_pixels(X, settings.dtype), Y, model)
+        test = None if data.test is None else evaluate(data.test, model)
+    return Experiment(model, history, training, test, seconds, start)
+
+
+def _from_this_start(begin: Snapshot, start: dict[str, HostArray]) -> Snapshot:
+    """Let a run go on where its start is drawn with other last bits."""
+    drawn = parameters_hash(start)
+    if drawn == begin.history.start_hash:
+        return begin
+    # The settings are the same: another mathematical library has rounded a logarithm otherwise.
+    warnings.warn(
+        "the start parameters are drawn with other last bits here than where the run began: the "
+        "numbers are equal up to rounding from here on",
+        UserWarning,
+        stacklevel=3,
+    )
+    return replace(begin, history=replace(begin.history, start_hash=drawn))
+
+
+def describe_run(data: DataSet, settings: Settings, device: Device) -> dict[str, Any]:
+    """Tell what decides a run, and what it is made with.
+
+    Parameters
+    ----------
+    data, settings, device
+        As for `run`.
+
+    Returns
+    -------
+    dict of str to object
+        Plain data.
+    """
+    return {
+        "settings": {**asdict(settings), "hidden": settings.activations},
+        "data": {"source": data.source, "sha256": data.fingerprint()},
+        "device": str(device),
+        "versions": versions(device.backend),
+    }

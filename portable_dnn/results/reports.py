@@ -1,0 +1,159 @@
+"""What a run leaves behind beside the model: the history and the pictures."""
+
+import json
+import math
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from portable_dnn.arrays.devices import to_host
+from portable_dnn.data.dataset import DataSet
+from portable_dnn.errors import OutputError
+from portable_dnn.files.atomic import check_writable, write_atomically
+from portable_dnn.results.evaluation import Evaluation
+from portable_dnn.results.experiment import Experiment
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["check_plot_folder", "draw_plots", "write_history"]
+
+
+def write_history(experiment: Experiment, command: str, path: str | Path) -> None:
+    """Write what happened in a run as JSON.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        The run.
+    command : str
+        The command that made it.
+    path : str or Path
+        The file to create or replace.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    provenance = experiment.model.provenance
+    content = {
+        "command": command,
+        **experiment.history.as_dict(),
+        "training": _numbers(experiment.training),
+        "test": None if experiment.test is None else _numbers(experiment.test),
+        "seconds": experiment.seconds,
+        "backend": str(provenance["device"]).partition(":")[0],
+        "device": provenance["device"],
+        "dtype": experiment.model.dtype,
+        "layer_dims": experiment.model.layer_dims,
+        "settings": provenance["settings"],
+        "data": provenance["data"],
+        "versions": provenance["versions"],
+    }
+    with write_atomically(path) as temporary:
+        text = json.dumps(_finite(content), indent=1, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _finite(value: Any) -> Any:
+    """Put null, which JSON has, in the place of NaN and infinity, which it has not."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _numbers(evaluation: Evaluation) -> dict[str, float]:
+    """Return what an evaluation found, without the single pictures."""
+    return {
+        "pictures": evaluation.pictures,
+        "wrong": evaluation.wrong,
+        "accuracy": evaluation.accuracy,
+        "cost": evaluation.cost,
+    }
+
+
+def check_plot_folder(folder: str | Path) -> Path:
+    """Say now that pictures cannot be written into a folder, which may be yet to be made.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The folder; if it does not exist, the one above it must.
+
+    Returns
+    -------
+    Path
+        The same path.
+
+    Raises
+    ------
+    OutputError
+        If nothing can be written there.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"cannot write pictures into {folder}: it is not a folder")
+    check_writable(folder / "cost.png" if folder.is_dir() else folder)
+    return folder
+
+
+def draw_plots(experiment: Experiment, data: DataSet, folder: str | Path) -> list[Path]:
+    """Draw the pictures of a run.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        The run.
+    data : DataSet
+        What it was trained and tested on.
+    folder : str or Path
+        Where to; made if it does not exist.
+
+    Returns
+    -------
+    list of Path
+        The files: `cost.png`, `first_layer.png` and, with test pictures, `mislabelled.png`.
+
+    Raises
+    ------
+    OutputError
+        If a picture cannot be written.
+    """
+    folder = check_plot_folder(folder)
+    folder.mkdir(exist_ok=True)
+    paths = []
+    for name, figure in _figures(experiment, data):
+        path = folder / f"{name}.png"
+        with write_atomically(path) as temporary, warnings.catch_warnings():
+            # A class name may be in a script that matplotlib's font does not have.
+            warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+            figure.savefig(temporary, format="png", dpi=130)
+        paths.append(path)
+    return paths
+
+
+def _figures(experiment: Experiment, data: DataSet) -> Iterator[tuple[str, "Figure"]]:
+    """Draw one picture after the other."""
+    from portable_dnn.results.plots import cost_curve, first_layer, mislabelled
+
+    model, history = experiment.model, experiment.history
+    settings = model.provenance["settings"]
+    title = f"{'-'.join(map(str, model.layer_dims))}, learning rate {settings['learning_rate']:g}"
+    last = settings["iterations"]
+    yield "cost", cost_curve([*history.iteration, last], [*history.cost, history.final_cost], title)
+    if data.test is not None and experiment.test is not None:
+        yield (
+            "mislabelled",
+            mislabelled(
+                data.test.images,
+                data.test.labels,
+                experiment.test.probabilities,
+                model.class_names,
+            ),
+        )
+    W1 = to_host(model.parameters["W1"])
+    yield "first_layer", first_layer(W1, experiment.start["W1"], model.image_shape)
