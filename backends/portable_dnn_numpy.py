@@ -5,11 +5,20 @@ from collections.abc import Iterator
 import array_api_compat.numpy as xp
 import numpy as np
 
-from portable_dnn.arrays.contract import Array, Check, HostArray, Namespace, Step, Stretch
-from portable_dnn.arrays.repeat import one_by_one
+from portable_dnn.arrays.contract import (
+    CONTRACT,
+    Array,
+    Check,
+    Function,
+    HostArray,
+    Namespace,
+    Step,
+)
+from portable_dnn.arrays.repeat import OneByOne
 from portable_dnn.machine.memory import free_host_memory
 
 name = "numpy"
+contract = CONTRACT
 
 
 def checks() -> Iterator[Check]:
@@ -56,9 +65,14 @@ def to_host(array: Array) -> HostArray:
     return np.asarray(array)
 
 
-def compile(step: Step) -> Stretch:
-    """Return a loop over the step itself: NumPy runs what is written."""
-    return one_by_one(step)
+def repeat(step: Step) -> OneByOne:
+    """Return a loop over the step."""
+    return OneByOne(step)
+
+
+def compile(function: Function) -> Function:
+    """Return the function itself: the library runs what is written."""
+    return function
 
 
 def versions() -> dict[str, str]:

@@ -8,11 +8,20 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from portable_dnn.arrays.contract import Array, Check, HostArray, Namespace, Step, Stretch
-from portable_dnn.arrays.repeat import one_by_one
+from portable_dnn.arrays.contract import (
+    CONTRACT,
+    Array,
+    Check,
+    Function,
+    HostArray,
+    Namespace,
+    Step,
+)
+from portable_dnn.arrays.repeat import OneByOne
 from portable_dnn.machine.memory import free_host_memory
 
 name = "strict"
+contract = CONTRACT
 
 _DEFAULT_DEVICE = "CPU_DEVICE"  # the library's own name for it
 
@@ -79,9 +88,14 @@ def to_host(array: Array) -> HostArray:
     return np.asarray(array.to_device(array_api_strict.Device(_DEFAULT_DEVICE)))
 
 
-def compile(step: Step) -> Stretch:
-    """Return a loop over the step itself."""
-    return one_by_one(step)
+def repeat(step: Step) -> OneByOne:
+    """Return a loop over the step."""
+    return OneByOne(step)
+
+
+def compile(function: Function) -> Function:
+    """Return the function itself: the library runs what is written."""
+    return function
 
 
 def accuracy(device: str, dtype: str) -> Mapping[str, float | bool | str]:

@@ -11,19 +11,20 @@ from typing import Any
 import numpy as np
 
 from portable_dnn.arrays.contract import (
+    CONTRACT,
     Array,
     Check,
+    Function,
     HostArray,
-    Measurements,
     Namespace,
     Step,
-    Stretch,
 )
-from portable_dnn.arrays.repeat import one_by_one
+from portable_dnn.arrays.repeat import OneByOne
 from portable_dnn.files.text import answers, words
 from portable_dnn.machine.memory import free_host_memory
 
 name = "torch"
+contract = CONTRACT
 
 _REMEDY = 'python -m pip install "portable-dnn[torch]"'
 
@@ -112,8 +113,13 @@ def to_host(array: Array) -> HostArray:
     return copy
 
 
-def compile(step: Step) -> Stretch:
-    """Return a loop over the step that records nothing for automatic differentiation.
+def repeat(step: Step) -> OneByOne:
+    """Return a loop over the step."""
+    return OneByOne(step)
+
+
+def compile(function: Function) -> Function:
+    """Return the function, recording nothing for automatic differentiation.
 
     A start that requires gradients would else grow a graph from iteration to iteration.
     """
@@ -124,13 +130,9 @@ def compile(step: Step) -> Stretch:
     # iterations were no faster (17.6 ms against 17.1, 6.8 against 6.3, on a busy machine). no_grad
     # and inference_mode gain nothing measurable (8.3 and 8.2 ms against 8.5, idle); inference_mode
     # would hand out tensors that automatic differentiation refuses.
-    loop = one_by_one(step)
-
-    def run(
-        state: dict[str, Array], data: Any, signs: Array, times: int = 1
-    ) -> tuple[Measurements, dict[str, Array]]:
+    def run(*arguments: Any) -> Any:
         with torch.no_grad():
-            return loop(state, data, signs, times)
+            return function(*arguments)
 
     return run
 

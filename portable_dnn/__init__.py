@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from portable_dnn.arrays.devices import choose_device, device_of, place, to_host
 from portable_dnn.arrays.shapes import summary, summary_table
+from portable_dnn.course import L_layer_model, two_layer_model
 from portable_dnn.errors import PortableDnnError
 from portable_dnn.network.activations import (
     leaky_relu,
@@ -33,7 +34,7 @@ from portable_dnn.network.passes import L_model_backward, L_model_forward
 from portable_dnn.network.pixels import flatten_images, scale_pixels
 from portable_dnn.network.prediction import accuracy, predict, predict_probabilities
 from portable_dnn.training.optimizers import update_parameters
-from portable_dnn.training.train import L_layer_model, train, two_layer_model
+from portable_dnn.training.train import train
 
 if TYPE_CHECKING:
     from portable_dnn.models.store import load_model, save_model

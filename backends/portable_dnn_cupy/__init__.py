@@ -8,13 +8,22 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
-from portable_dnn.arrays.contract import Array, Check, HostArray, Namespace, Step, Stretch
-from portable_dnn.arrays.repeat import one_by_one
+from portable_dnn.arrays.contract import (
+    CONTRACT,
+    Array,
+    Check,
+    Function,
+    HostArray,
+    Namespace,
+    Step,
+)
+from portable_dnn.arrays.repeat import OneByOne
 from portable_dnn.files.text import answers, words
 from portable_dnn_cupy.installation import dotted
 from portable_dnn_cupy.ladder import climb
 
 name = "cupy"
+contract = CONTRACT
 
 # Has whole stretches of steps taken by a kernel of our own (see portable_dnn_cupy.kernel).
 _KERNEL = "PORTABLE_DNN_CUPY_KERNEL"
@@ -86,18 +95,22 @@ def to_host(array: Array) -> HostArray:
     return copy
 
 
-def compile(step: Step) -> Stretch:
-    """Return a loop over the step: cuBLAS refuses CuPy's stream capture, so it can be no graph.
+def repeat(step: Step) -> OneByOne:
+    """Return a loop over the step: cuBLAS refuses CuPy's stream capture, so it can be no graph."""
+    return OneByOne(step)
 
-    With `PORTABLE_DNN_CUPY_KERNEL=1` a stretch of steps in the span is one launch, unless CuPy was
+
+def compile(function: Function) -> Function:
+    """Return the function itself, or a launch of our own kernel in its place.
+
+    With `PORTABLE_DNN_CUPY_KERNEL=1` several steps in the span are one launch, unless CuPy was
     asked for TF32 products, which the kernel does not make.
     """
-    general = one_by_one(step)
     if os.environ.get(_KERNEL) != "1" or os.environ.get("CUPY_TF32", "0") != "0":
-        return general
-    from portable_dnn_cupy.kernel.stretch import with_kernel
+        return function
+    from portable_dnn_cupy.kernel.launch import with_kernel
 
-    return with_kernel(step, general)
+    return with_kernel(function)
 
 
 def accuracy(device: str, dtype: str) -> Mapping[str, float | bool | str]:

@@ -6,8 +6,12 @@ moves arrays; it does no mathematics. It is found through the entry-point group
 that happens in its functions, when somebody asks for that library.
 
 `array_api_compat.array_namespace` must know the library's arrays. That is all that the mathematics
-needs, so a library without a plug-in can be computed with as well (see `standard`); it only cannot
+needs, so a library without a plug-in can be computed with as well (see `generic`); it only cannot
 be chosen by a device string.
+
+This is version 2 of the contract, which a backend names as `contract = 2`. Plug-ins of version 1,
+whose `compile` takes a training step and returns a loop over it, are still accepted (see
+`contract_1`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,17 +21,23 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy.typing as npt
 
 __all__ = [
+    "CONTRACT",
     "Array",
+    "Arrays",
     "Backend",
     "Check",
     "DocumentsAccuracy",
+    "Function",
     "HostArray",
     "Measurements",
     "Namespace",
     "Parameters",
+    "RepeatedStep",
     "Step",
-    "Stretch",
 ]
+
+CONTRACT = 2
+"""The version of this contract."""
 
 Array: TypeAlias = Any
 """An array of any library that keeps to the Python array API standard.
@@ -44,23 +54,43 @@ HostArray: TypeAlias = npt.NDArray[Any]
 Parameters: TypeAlias = Mapping[str, Array]
 """`W1, b1 … WL, bL`: W of shape (n_l, n_{l-1}), b of shape (n_l, 1)."""
 
+Arrays: TypeAlias = dict[str, Array]
+"""Arrays by name, in an order that counts."""
+
 Measurements: TypeAlias = dict[str, Array]
-"""What a step measured: names to 0-d arrays, still on the device."""
+"""What was measured: names to 0-d arrays, still on the device."""
 
-Step: TypeAlias = Callable[[dict[str, Array], Any, Array], tuple[Measurements, dict[str, Array]]]
-"""A training step, `(state, data, signs) -> (measurements, state)`, without side effects.
+Function: TypeAlias = Callable[..., Any]
+"""A function without side effects. What it takes and returns is made of arrays and Python's
+numbers, in dicts, tuples and named tuples; equal functions (`==`) compute the same."""
 
-A dict of arrays, a named tuple of arrays and an array; what they are, `step.TrainingStep` says.
+Step: TypeAlias = Callable[[Any, Any, Arrays], Any]
+"""A training step, `(state, batch, row) -> state`, a `Function`.
+
+`row` holds what differs from step to step, such as the learning rate of this step; it may be empty.
 """
 
 
-class Stretch(Protocol):
-    """A training step that can be taken several times at once."""
+class RepeatedStep(Protocol):
+    """A training step that is taken several times in one call, a `Function`."""
 
-    def __call__(
-        self, state: dict[str, Array], data: Any, signs: Array, times: int = 1
-    ) -> tuple[Measurements, dict[str, Array]]:
-        """Take the step `times` times (1 or more); the measurements are those of the last."""
+    def __call__(self, state: Any, batch: Any, rows: Arrays, times: int) -> Any:
+        """Take the step `times` times, 1 or more.
+
+        Parameters
+        ----------
+        state, batch
+            As the step takes them; each step but the first is given the state of the one before.
+        rows : dict of str to array
+            Step i is given `array[i, ...]` of each; at least `times` rows. Or empty.
+        times : int
+            How often.
+
+        Returns
+        -------
+        state
+            After the last step.
+        """
 
 
 @dataclass(frozen=True)
@@ -91,6 +121,10 @@ class Backend(Protocol):
     @property
     def name(self) -> str:
         """The backend's name, the first part of a device string."""
+
+    @property
+    def contract(self) -> int:
+        """The version of this contract that the backend keeps to."""
 
     def checks(self) -> Iterator[Check]:
         """Climb the ladder, cheapest rung first, and stop after the first that failed.
@@ -129,11 +163,18 @@ class Backend(Protocol):
     def to_host(self, array: Array) -> HostArray:
         """Copy an array of this library to a NumPy array, dtype and shape kept."""
 
-    def compile(self, step: Step) -> Stretch:
-        """Return a function that takes `step` as often as it is told, with the same results.
+    def repeat(self, step: Step) -> RepeatedStep:
+        """Return a function that takes a step several times.
 
-        Where the library can run all of it on the device, the host is asked once a stretch, not
-        once a step; elsewhere `stretch.one_by_one` will do.
+        Equal steps give equal functions. `repeat.OneByOne` will do, unless the library has a loop
+        of its own that runs on the device.
+        """
+
+    def compile(self, function: Function) -> Function:
+        """Return the function, or one that gives the same results faster.
+
+        It is given pure functions of all kinds: what `repeat` returned, measurements, and others.
+        Where the library can run all of a call on the device, the host is asked once a call.
         """
 
     def versions(self) -> dict[str, str]:

@@ -9,14 +9,22 @@ from collections.abc import Iterator
 import array_api_compat
 import numpy as np
 
-from portable_dnn.arrays.contract import Array, Check, HostArray, Namespace, Step, Stretch
-from portable_dnn.arrays.repeat import one_by_one
+from portable_dnn.arrays.contract import (
+    CONTRACT,
+    Array,
+    Check,
+    Function,
+    HostArray,
+    Namespace,
+    Step,
+)
+from portable_dnn.arrays.repeat import OneByOne
 
-__all__ = ["StandardBackend"]
+__all__ = ["GenericBackend"]
 
 
-class StandardBackend:
-    """The contract of a backend, answered from an array alone; see `backend.Backend`.
+class GenericBackend:
+    """The contract of a backend, answered from an array alone; see `contract.Backend`.
 
     Parameters
     ----------
@@ -24,13 +32,15 @@ class StandardBackend:
         One of the library's arrays.
     """
 
+    contract = CONTRACT
+
     def __init__(self, array: Array) -> None:
         self._xp = array_api_compat.array_namespace(array)
         self._devices = {str(array_api_compat.device(array)): array_api_compat.device(array)}
         self.name = str(self._xp.__name__).removeprefix("array_api_compat.").partition(".")[0]
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, StandardBackend) and self._xp is other._xp
+        return isinstance(other, GenericBackend) and self._xp is other._xp
 
     def __hash__(self) -> int:
         return hash(self.name)
@@ -73,9 +83,13 @@ class StandardBackend:
         """Copy an array to NumPy through DLPack, the standard's way between libraries."""
         return np.from_dlpack(array)
 
-    def compile(self, step: Step) -> Stretch:
-        """Return a loop over the step itself."""
-        return one_by_one(step)
+    def repeat(self, step: Step) -> OneByOne:
+        """Return a loop over the step."""
+        return OneByOne(step)
+
+    def compile(self, function: Function) -> Function:
+        """Return the function itself."""
+        return function
 
     def versions(self) -> dict[str, str]:
         """Return the library's version, if it tells."""

@@ -8,8 +8,9 @@ from typing import cast
 
 import array_api_compat
 
-from portable_dnn.arrays.contract import Backend, Check
-from portable_dnn.arrays.generic import StandardBackend
+from portable_dnn.arrays.contract import CONTRACT, Backend, Check
+from portable_dnn.arrays.contract_1 import ADDED, FirstContract
+from portable_dnn.arrays.generic import GenericBackend
 from portable_dnn.errors import BackendError
 from portable_dnn.files.text import words
 
@@ -50,7 +51,7 @@ def get_backend(name: str) -> Backend:
     Returns
     -------
     Backend
-        The plug-in's module.
+        The plug-in's module, or what makes one of version 1 into one of version 2.
 
     Raises
     ------
@@ -69,7 +70,14 @@ def get_backend(name: str) -> Backend:
         raise BackendError(
             f"the backend {name!r} ({entry.value}) does not load: {error}"
         ) from error
-    missing = [member for member in contract_members() if not hasattr(plug_in, member)]
+    version = getattr(plug_in, "contract", 1)
+    if version not in (1, CONTRACT):
+        raise BackendError(
+            f"the backend {name!r} ({entry.value}) keeps to version {version!r} of the contract; "
+            f"this release of portable_dnn knows 1 and {CONTRACT}"
+        )
+    needed = [m for m in contract_members() if version == CONTRACT or m not in ADDED]
+    missing = [member for member in needed if not hasattr(plug_in, member)]
     if missing:
         raise BackendError(
             f"the backend {name!r} ({entry.value}) lacks {', '.join(missing)} of the contract in "
@@ -80,7 +88,7 @@ def get_backend(name: str) -> Backend:
             f"the backend {name!r} ({entry.value}) calls itself {plug_in.name!r}; both names must "
             f"be the same, and none of {', '.join(RESERVED)}"
         )
-    return cast(Backend, plug_in)
+    return cast(Backend, plug_in if version == CONTRACT else FirstContract(plug_in))
 
 
 def contract_members() -> tuple[str, ...]:
@@ -144,4 +152,4 @@ def owner_of(array: object) -> Backend | None:
             continue  # a broken plug-in of somebody else's must not stop work on other arrays
         if backend.owns(array):
             return backend
-    return StandardBackend(array) if array_api_compat.is_array_api_obj(array) else None
+    return GenericBackend(array) if array_api_compat.is_array_api_obj(array) else None

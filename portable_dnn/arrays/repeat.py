@@ -1,29 +1,31 @@
 """Taking a step several times, for array libraries that know nothing better than a loop."""
 
-from portable_dnn.arrays.contract import Array, Measurements, Step, Stretch
+from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["one_by_one"]
+from portable_dnn.arrays.contract import Arrays, Step
+
+__all__ = ["OneByOne"]
 
 
-def one_by_one(step: Step) -> Stretch:
-    """Take a step again and again.
+@dataclass(frozen=True)
+class OneByOne:
+    """A step taken again and again; a `contract.RepeatedStep`.
 
-    Parameters
+    Attributes
     ----------
     step : Step
-        What to take.
-
-    Returns
-    -------
-    Stretch
+        What is taken.
     """
 
-    def run(
-        state: dict[str, Array], data: Array, signs: Array, times: int = 1
-    ) -> tuple[Measurements, dict[str, Array]]:
-        measurements: Measurements = {}
-        for _ in range(times):
-            measurements, state = step(state, data, signs)
-        return measurements, state
+    step: Step
 
-    return run
+    def __call__(self, state: Any, batch: Any, rows: Arrays, times: int) -> Any:
+        """Take the step `times` times."""
+        step = self.step
+        row = rows
+        for i in range(times):
+            if rows:
+                row = {name: array[i, ...] for name, array in rows.items()}
+            state = step(state, batch, row)
+        return state

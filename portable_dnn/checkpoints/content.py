@@ -30,16 +30,18 @@ from portable_dnn.files.text import shortened
 from portable_dnn.machine.limits import MOST_NAMES
 from portable_dnn.training.history import History, Record
 from portable_dnn.training.state import Snapshot
+from portable_dnn.training.step import State
 
 __all__ = ["COLUMNS", "FORMAT", "FORMAT_VERSION", "checksum", "read_content", "to_snapshot"]
 
 FORMAT = "portable_dnn checkpoint"
 """The first words of a file."""
-FORMAT_VERSION = 1
-"""Of the layout."""
+FORMAT_VERSION = 2
+"""Of the layout. Files of version 1 have no slots, and nothing that callbacks keep."""
 COLUMNS = tuple(f"history/{name}" for name in ("iteration", "cost", "dead_share", "gradient_norm"))
 """The arrays that have a row for each record."""
 _FLOATS = (np.dtype("<f4"), np.dtype("<f8"))
+_NUMBERS = (*_FLOATS, *(np.dtype(f"<{kind}{size}") for kind in "iu" for size in (1, 2, 4, 8)))
 
 
 def checksum(data: bytes | memoryview) -> bytes:
@@ -105,7 +107,7 @@ def to_snapshot(arrays: Mapping[str, HostArray], path: Path) -> tuple[dict[str, 
         If they are not what this library writes.
     """
     try:
-        run = read_object(_array(arrays, "run", 1, (np.uint8,)).tobytes().decode(), "its run")
+        run = read_object(_array(arrays, "run", (np.uint8,), 1).tobytes().decode(), "its run")
         return run, _snapshot(run, arrays)
     # A name that is not there, or a value of another kind: the checks above them say it better.
     except (ValueError, TypeError, KeyError, ArithmeticError, AttributeError) as error:
@@ -145,7 +147,7 @@ def _check_room(arrays: Iterable[h5py.Dataset], path: Path) -> None:
 def _open_nested(file: h5py.File, name: str, path: Path) -> h5py.Dataset:
     """Open an array that may lie in a group."""
     folder, _, last = name.rpartition("/")
-    if folder not in ("", "state", "history"):
+    if folder not in ("", "state", "slots", "history"):
         raise DataError(f"{path}: there is no array {shortened(name)} in a checkpoint")
     return _open_whole(open_group(file, folder, path) if folder else file, last, path)
 
@@ -165,15 +167,22 @@ def _open_whole(group: h5py.Group, name: str, path: Path) -> h5py.Dataset:
 
 def _snapshot(run: Mapping[str, Any], arrays: Mapping[str, HostArray]) -> Snapshot:
     """Put the arrays together."""
-    counts = _array(arrays, "counts", 1, (np.int64,))
+    counts = _array(arrays, "counts", (np.int64,), 1)
     if len(counts) != 2:
         raise ValueError(f"counts has {len(counts)} numbers; 2 would be right")
     iteration, records = map(int, counts)
-    state = {name: _array(arrays, f"state/{name}", 2, _FLOATS) for name in _texts(run, "state")}
+    parameters = {
+        name: _array(arrays, f"state/{name}", _FLOATS, 2) for name in _texts(run, "state")
+    }
+    slots = {name: _array(arrays, f"slots/{name}", _NUMBERS) for name in _texts(run, "slots", [])}
+    kept = run.get("kept", {})
+    if not isinstance(kept, dict):
+        raise ValueError("kept is not an object")
     history = History(_text(run, "start_sha256"), run["compressed"] is True)
     for record in _records(iteration, records, _texts(run, "gradient_norm"), arrays):
         history.append(record)
-    return Snapshot(iteration, state, history, _text(run, "products_sha256"))
+    state = State(parameters, slots)
+    return Snapshot(iteration, state, history, _text(run, "products_sha256"), kept)
 
 
 def _records(
@@ -181,7 +190,7 @@ def _records(
 ) -> Iterable[Record]:
     """Check the records of a run, and give them one by one."""
     kinds = (np.int64, np.float64, np.float64, np.float64)
-    columns = [_array(arrays, name, 2, (k,)) for name, k in zip(COLUMNS, kinds, strict=True)]
+    columns = [_array(arrays, name, (k,), 2) for name, k in zip(COLUMNS, kinds, strict=True)]
     width = tuple(column.shape[1] for column in columns)
     if width != (1, 1, width[2], len(names)):
         raise ValueError(f"its records have {width} columns, with norms of {len(names)} parameters")
@@ -208,11 +217,13 @@ def _check_records(iteration: int, numbers: HostArray, costs: HostArray, dead: H
 
 
 def _array(
-    arrays: Mapping[str, HostArray], name: str, ndim: int, dtypes: Iterable[Any]
+    arrays: Mapping[str, HostArray], name: str, dtypes: Iterable[Any], ndim: int | None = None
 ) -> NDArray[Any]:
     """Return an array in the order of bytes of this machine, if it is of a kind."""
     array = arrays[name]
-    if array.ndim != ndim or array.dtype not in [np.dtype(d).newbyteorder("<") for d in dtypes]:
+    if ndim not in (None, array.ndim) or array.dtype not in [
+        np.dtype(d).newbyteorder("<") for d in dtypes
+    ]:
         raise ValueError(f"{name} is {array.dtype} of shape {array.shape}")
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
@@ -224,9 +235,9 @@ def _text(run: Mapping[str, Any], name: str) -> str:
     return str(run[name])
 
 
-def _texts(run: Mapping[str, Any], name: str) -> list[str]:
+def _texts(run: Mapping[str, Any], name: str, absent: list[str] | None = None) -> list[str]:
     """Return a list of texts of which no two are the same."""
-    found = run[name]
+    found = run[name] if absent is None else run.get(name, absent)
     if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
         raise ValueError(f"{name} is not a list of texts")
     if len(set(found)) != len(found):

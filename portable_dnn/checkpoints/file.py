@@ -3,11 +3,12 @@
 The first 512 bytes, HDF5's user block, hold the SHA-256 and the length of all that follows, so that
 no changed bit and no missing end gets as far as the HDF5 library. Behind it are arrays:
 
-- `state/…`: `Snapshot.state`, as the run holds it;
+- `state/…`, `slots/…`: parameters and slots of `Snapshot.state`, as the run holds them;
 - `history/iteration`, `cost`, `dead_share` (NaN: cannot die), `gradient_norm`: a row a record, and
   rows to spare;
 - `counts`: updates made, records made;
-- `run`: JSON with the settings, the data's fingerprint, dtype, device, versions and so on;
+- `run`: JSON with the settings, the data's fingerprint, dtype, device, versions and so on, and
+  what callbacks keep;
 - `names`, `crc32`: each array's name and the checksum of its bytes.
 
 Nothing is drawn at random after the start, which is drawn again from its seed, so there is no
@@ -41,6 +42,7 @@ from portable_dnn.files.paths import existing_file
 from portable_dnn.machine.memory import check_fits
 from portable_dnn.training.history import History
 from portable_dnn.training.state import Snapshot
+from portable_dnn.training.step import State
 
 __all__ = [
     "FORMAT",
@@ -93,6 +95,7 @@ class CheckpointFormat:
         self._content = bytearray()
         self._arrays: dict[str, HostArray] = {}  # views of the content
         self._places: list[slice] = []
+        self._kept: Mapping[str, Any] = {}
 
     def to_bytes(self, snapshot: Snapshot) -> bytearray:
         """Write a snapshot.
@@ -108,12 +111,13 @@ class CheckpointFormat:
             The content of a file, valid until the next call.
         """
         records = len(snapshot.history.cost)
-        if records > self._rows or not self._arrays or not self._arrays["counts"][1]:
+        laid_out = self._arrays and self._arrays["counts"][1] and self._kept == snapshot.kept
+        if records > self._rows or not laid_out:
             while records > self._rows:
                 self._rows *= 2
             self._lay_out(snapshot)
-        for name, array in snapshot.state.items():
-            self._arrays[f"state/{name}"][...] = array
+        for name, array in _state_arrays(snapshot.state).items():
+            self._arrays[name][...] = array
         counts = self._arrays["counts"]
         self._add_records(snapshot.history, int(counts[1]))
         counts[...] = snapshot.iteration, records
@@ -142,7 +146,7 @@ class CheckpointFormat:
 
     def _lay_out(self, snapshot: Snapshot) -> None:
         """Have HDF5 make a file without values, and find out where it puts each array."""
-        arrays = _empty_arrays(snapshot, self._run, self._rows)
+        arrays, self._kept = _empty_arrays(snapshot, self._run, self._rows), snapshot.kept
         made = io.BytesIO()
         places = {}
         with h5py.File(made, "w", userblock_size=_BLOCK) as file:
@@ -177,12 +181,14 @@ def _empty_arrays(snapshot: Snapshot, run: Mapping[str, Any], rows: int) -> dict
         "compressed": history.compressed,
         "start_sha256": history.start_hash,
         "products_sha256": snapshot.products_hash,
-        "state": list(snapshot.state),
+        "state": list(snapshot.state.parameters),
+        "slots": list(snapshot.state.slots),
+        "kept": dict(snapshot.kept),
         "gradient_norm": names,
     }
     arrays: dict[str, HostArray] = {
-        f"state/{name}": np.zeros(array.shape, array.dtype.newbyteorder("<"))
-        for name, array in snapshot.state.items()
+        name: np.zeros(array.shape, array.dtype.newbyteorder("<"))
+        for name, array in _state_arrays(snapshot.state).items()
     }
     arrays |= {
         "history/iteration": np.zeros((rows, 1), "<i8"),
@@ -195,6 +201,16 @@ def _empty_arrays(snapshot: Snapshot, run: Mapping[str, Any], rows: int) -> dict
     arrays["names"] = np.array([name.encode() for name in (*arrays, "names")])
     arrays["crc32"] = np.zeros(len(arrays), f"S{len(checksum(b''))}")
     return arrays
+
+
+def _state_arrays(state: State) -> dict[str, HostArray]:
+    """Return the arrays of a state by their names in a file."""
+    folders = ("state", "slots")
+    return {
+        f"{folder}/{name}": array
+        for folder, arrays in zip(folders, state, strict=True)
+        for name, array in arrays.items()
+    }
 
 
 def _user_block(rest: bytes | memoryview) -> bytes:

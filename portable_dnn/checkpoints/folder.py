@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from portable_dnn.checkpoints.file import Checkpoint, read_checkpoint
 from portable_dnn.errors import DamagedError, DataError, SettingError
+from portable_dnn.training.settings import as_of_today, without_later
 
 __all__ = ["Found", "checkpoint_path", "find", "iteration_of", "list_checkpoints", "mark"]
 
@@ -35,7 +36,7 @@ def mark(run: Mapping[str, Any]) -> str:
     str
         Eight hexadecimal digits, of the settings and the data.
     """
-    deciding = [run["settings"], run["data"]["sha256"]]
+    deciding = [without_later(run["settings"]), run["data"]["sha256"]]
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:8]
 
 
@@ -221,7 +222,9 @@ def _is_marked_otherwise(path: Path, end: str) -> bool:
 def _deciding(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
     """Say in what another run differs, of what decides it."""
     theirs, ours = (json.loads(json.dumps(run)) for run in (theirs, ours))
-    differences = list(_differing(theirs.get("settings"), ours["settings"]))
+    settings = theirs.get("settings")
+    complete = as_of_today(settings) if isinstance(settings, dict) else settings
+    differences = list(_differing(complete, ours["settings"]))
     if len(differences) > _MOST_DIFFERENCES:
         more = len(differences) - _MOST_DIFFERENCES
         differences[_MOST_DIFFERENCES:] = [f"and {more} more"]

@@ -18,6 +18,7 @@ from portable_dnn.checkpoints.intervals import Every
 from portable_dnn.files.atomic import remove_leftovers, replace_bytes, temporary_beside
 from portable_dnn.training.run_memory import is_shortage
 from portable_dnn.training.state import Snapshot
+from portable_dnn.training.step import State
 from portable_dnn.training.train import Progress
 
 __all__ = ["KEPT", "SPACING", "Keeper"]
@@ -118,7 +119,7 @@ class Keeper:
             self._put = progress.iteration
             snapshot = progress.snapshot
             try:
-                snapshot = replace(snapshot, state=to_host(snapshot.state))
+                snapshot = replace(snapshot, state=State(*map(to_host, snapshot.state)))
             except Exception as error:
                 if not is_shortage(error):
                     raise

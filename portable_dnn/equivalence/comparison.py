@@ -13,6 +13,7 @@ from portable_dnn.arrays.devices import Device, choose_device, place, to_host
 from portable_dnn.arrays.versions import versions
 from portable_dnn.equivalence.data_checks import check_data
 from portable_dnn.equivalence.exact.pairs import check_products
+from portable_dnn.equivalence.judged import check_judged
 from portable_dnn.equivalence.limits.accuracy import accuracy_of, loosest
 from portable_dnn.equivalence.operations.linear import input_scaling
 from portable_dnn.equivalence.operations.probes import MANY, probes
@@ -28,13 +29,11 @@ from portable_dnn.equivalence.report.report import (
 )
 from portable_dnn.equivalence.report.setup import setup_of
 from portable_dnn.equivalence.report.verdict import headline, notes, outcome
-from portable_dnn.equivalence.stages.compiled_steps import compile_steps, ways_to_hold
 from portable_dnn.equivalence.stages.failures import REFERENCE, TESTED, Died, during, unfinished
 from portable_dnn.equivalence.stages.free_run import Run, Task, train_on
 from portable_dnn.equivalence.stages.lockstep import compare_operation, reference_state
 from portable_dnn.equivalence.stages.run_difference import compare_runs
 from portable_dnn.equivalence.stages.whole_step import compare_steps
-from portable_dnn.network.activations import Activation, hidden_activations
 from portable_dnn.network.initializers import initialize_parameters_deep
 from portable_dnn.network.pixels import scale_pixels
 from portable_dnn.training.settings import Settings
@@ -117,6 +116,7 @@ def compare(
         If a plug-in's `accuracy` is not what it should be.
     """
     settings.check()
+    check_judged(settings)
     began = time.perf_counter()
     tested, other = (d if isinstance(d, Device) else choose_device(d) for d in (backend, reference))
     check_data(X, Y, settings.dtype)
@@ -180,11 +180,6 @@ class _Comparison:
         """The dtype to compute in."""
         return np.dtype(self.settings.dtype)
 
-    @property
-    def activations(self) -> tuple[Activation, ...]:
-        """Those of the hidden layers."""
-        return hidden_activations(self.settings.activations, len(self.settings.layers))
-
     def run(self) -> _Found:
         """Compare; keep what there is if a side dies, and tell it in case the process does."""
         judgements: list[Judgement] = []
@@ -224,9 +219,9 @@ class _Comparison:
         for iteration, parameters in sorted(theirs.parameters.items()):
             stage = f"iteration {iteration}"
             yield stage, None
-            yield from ((stage, j) for j in self._lockstep(x, y, parameters, iteration))
+            yield from ((stage, j) for j in self._lockstep(task, parameters, iteration))
         yield "compiled step", None
-        yield from (("compiled step", j) for j in self._steps(x, y, theirs))
+        yield from (("compiled step", j) for j in self._steps(task, theirs))
         yield "free run", None
         with during("the free run", TESTED):
             ours = train_on(self.tested, task, (1, last))
@@ -281,14 +276,13 @@ class _Comparison:
             )
 
     def _lockstep(
-        self, x: HostArray, y: HostArray, parameters: dict[str, HostArray], iteration: int
+        self, task: Task, parameters: dict[str, HostArray], iteration: int
     ) -> Iterator[Judgement]:
         """Judge all operations of a step."""
         random = np.random.RandomState([self.settings.seed, iteration])
         with during(f"a step of iteration {iteration}", REFERENCE), np.errstate(all="ignore"):
-            state = reference_state(self.reference, x, y, parameters, self.activations)
-        layers = len(self.settings.layers) + 1
-        for operation in step_operations(layers, self.activations, self.settings.learning_rate):
+            state = reference_state(self.reference, task, parameters)
+        for operation in step_operations(self.settings):
             yield from compare_operation(
                 operation,
                 operation.inputs(state),
@@ -299,22 +293,19 @@ class _Comparison:
                 random=random,
             )
 
-    def _steps(self, x: HostArray, y: HostArray, theirs: Run) -> Iterator[Judgement]:
+    def _steps(self, task: Task, theirs: Run) -> Iterator[Judgement]:
         """Judge the compiled step, from the start and from the end of the reference's run.
 
         Only at the end it is called often: there no bias is 0.
         """
-        rate = self.settings.learning_rate
-        ways = ways_to_hold(x.shape[0], x.shape[1], self.settings.compress)
-        with during("compiling the step", TESTED):
-            ours = compile_steps(self.tested, self.activations, rate, ways)
-        with during("compiling the step", REFERENCE):
-            other = compile_steps(self.reference, self.activations, rate, ways)
         first, last = min(theirs.parameters), max(theirs.parameters)
         for iteration in sorted({first, last}):
-            start = theirs.parameters[iteration]
             yield from compare_steps(
-                *(ours, other, x, y, start, self.activations, rate, iteration),
+                self.tested,
+                self.reference,
+                task,
+                theirs.parameters[iteration],
+                iteration,
                 often=iteration == last,
             )
 

@@ -244,6 +244,9 @@ class Activation:
     backward: Callable[..., Array]
     rectifies: bool = False
 
+    def __str__(self) -> str:
+        return self.name
+
 
 ACTIVATIONS = MappingProxyType(
     {

@@ -7,6 +7,7 @@ from portable_dnn.arrays.namespaces import common_namespace
 from portable_dnn.arrays.shapes import check_input, check_layer, check_same_shape
 from portable_dnn.errors import ShapeError
 from portable_dnn.network.activations import Activation, get_activation
+from portable_dnn.network.linear import input_derivative, linear, weight_derivative
 
 __all__ = [
     "LayerCache",
@@ -85,7 +86,7 @@ def linear_forward(
         xp = common_namespace({"A": A, "W": W, "b": b})
         check_layer(W, b)
         check_input(A, W.shape[1], "A", "W")
-    return W @ A + b, LinearCache(A, W, b)
+    return linear(W, A, b), LinearCache(A, W, b)
 
 
 def linear_activation_forward(
@@ -176,9 +177,9 @@ def linear_backward(
         xp = _check_backward({"dZ": dZ}, *check_linear_cache(cache))
     A_prev, W, _ = cache
     m = A_prev.shape[1]
-    dW = dZ @ A_prev.T / m
+    dW = weight_derivative(dZ, A_prev) / m
     db = xp.sum(dZ, axis=1, keepdims=True) / m
-    dA_prev = W.T @ dZ if input_gradient else None
+    dA_prev = input_derivative(W, dZ) if input_gradient else None
     return dA_prev, dW, db
 
 

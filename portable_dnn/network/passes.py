@@ -6,19 +6,19 @@ from portable_dnn.arrays.contract import Array, Namespace, Parameters
 from portable_dnn.arrays.namespaces import common_namespace
 from portable_dnn.arrays.shapes import check_input, check_labels, check_parameters, check_same_shape
 from portable_dnn.errors import ShapeError
-from portable_dnn.network.activations import ACTIVATIONS, Hidden, hidden_activations
+from portable_dnn.network.activations import Hidden, hidden_activations
+from portable_dnn.network.heads import SIGMOID
 from portable_dnn.network.layers import (
     LayerCache,
     check_cache,
     linear_activation_forward,
     linear_backward,
+    linear_forward,
 )
 from portable_dnn.network.losses import cost_gradient
 from portable_dnn.network.pixels import are_pixels
 
 __all__ = ["L_model_backward", "L_model_forward", "check_network"]
-
-OUTPUT = ACTIVATIONS["sigmoid"]
 
 
 def check_network(
@@ -101,14 +101,14 @@ def L_model_forward(
     if xp is None:
         xp, _ = check_network(X, parameters)
     L = len(parameters) // 2
-    activations = (*hidden_activations(hidden, L - 1), OUTPUT)
     A, caches = X, []
-    for layer, g in enumerate(activations, start=1):
+    for layer, g in enumerate(hidden_activations(hidden, L - 1), start=1):
         A, cache = linear_activation_forward(
             A, parameters[f"W{layer}"], parameters[f"b{layer}"], g, xp=xp
         )
         caches.append(cache)
-    return A, caches
+    Z, linear_cache = linear_forward(A, parameters[f"W{L}"], parameters[f"b{L}"], xp=xp)
+    return SIGMOID.probabilities(Z, xp=xp), [*caches, LayerCache(linear_cache, Z)]
 
 
 def L_model_backward(

@@ -7,6 +7,7 @@ from portable_dnn.arrays.namespaces import common_namespace
 from portable_dnn.arrays.shapes import check_labels
 from portable_dnn.errors import DTypeError, ShapeError
 from portable_dnn.network.activations import Hidden
+from portable_dnn.network.heads import SIGMOID
 from portable_dnn.network.passes import L_model_forward, check_network
 
 __all__ = ["accuracy", "predict", "predict_probabilities"]
@@ -58,7 +59,7 @@ def predict(X: Array, parameters: Parameters, hidden: Hidden = "relu") -> Array:
         As for `predict_probabilities`.
     """
     xp, _ = check_network(X, parameters)
-    return xp.astype(L_model_forward(X, parameters, hidden, xp=xp)[0] > 0.5, xp.int32)
+    return SIGMOID.decide(L_model_forward(X, parameters, hidden, xp=xp)[0], xp=xp)
 
 
 def accuracy(predictions: Array, Y: Array) -> float:

@@ -4,7 +4,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -183,10 +183,7 @@ def run(
             X,
             Y,
             place(start, device),
-            hidden=settings.activations,
-            learning_rate=settings.learning_rate,
-            num_iterations=settings.iterations,
-            compress=settings.compress,
+            settings,
             callback=callback,
             callback_seconds=callback_seconds,
             begin=None if begin is None else _from_this_start(begin, start),
@@ -242,7 +239,7 @@ def describe_run(data: DataSet, settings: Settings, device: Device) -> dict[str,
         Plain data.
     """
     return {
-        "settings": {**asdict(settings), "hidden": settings.activations},
+        "settings": settings.as_dict(),
         "data": {"source": data.source, "sha256": data.fingerprint()},
         "device": str(device),
         "versions": versions(device.backend),

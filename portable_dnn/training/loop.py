@@ -3,39 +3,127 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
-from portable_dnn.arrays.contract import Array, Measurements, Stretch
+from portable_dnn.arrays.contract import Array, Arrays, Function, Measurements, RepeatedStep
+from portable_dnn.arrays.devices import Device
+from portable_dnn.arrays.namespaces import dtype_name
+from portable_dnn.training.batches import Batches
+from portable_dnn.training.measurements import Measure
+from portable_dnn.training.step import Bound, State, TrainingStep
 
-__all__ = ["Steps", "first_not_finite", "iterate", "measure_once"]
+__all__ = ["CompiledSteps", "compile_steps", "first_not_finite", "iterate"]
 
 
-class Steps(NamedTuple):
-    """A training step in both its forms, and what it is given every time.
+@dataclass(frozen=True)
+class CompiledSteps:
+    """A training step compiled for a device, with the data that it is given.
 
     Attributes
     ----------
-    measured : Stretch
-        The step that also measures the cost and the diagnostics.
-    plain : Stretch
-        The same step without.
-    data : object
-        `Held.data`.
-    signs : array
-        Labels as 1 − 2Y, (n_L, m), in the dtype of the run.
+    step : TrainingStep
+        What was compiled.
+    repeated : RepeatedStep
+        It, several times in one call.
+    measured : callable
+        `(state, batch) -> measurements`.
+    batches : Batches
+        The data.
+    device : Device
+        Where.
     """
 
-    measured: Stretch
-    plain: Stretch
-    data: Any
-    signs: Array
+    step: TrainingStep
+    repeated: RepeatedStep
+    measured: Function
+    batches: Batches
+    device: Device
+
+    def advance(self, state: State, iteration: int, times: int) -> State:
+        """Take the steps from an iteration on.
+
+        Parameters
+        ----------
+        state : State
+            Where the run stands.
+        iteration : int
+            Number of steps taken before.
+        times : int
+            How many to take.
+
+        Returns
+        -------
+        State
+        """
+        # What NumPy would warn of on the way to a cost that is not finite, the error says better.
+        with np.errstate(over="ignore", invalid="ignore"):
+            while times > 0:
+                run = self.batches.run_from(iteration, times)
+                rows = {**run.rows, **self._rates(state, iteration, run.times)}
+                state = self.repeated(state, run.batch, rows, run.times)
+                iteration, times = iteration + run.times, times - run.times
+        return state
+
+    def measure(self, state: State) -> Measurements:
+        """Measure a state on all samples.
+
+        Parameters
+        ----------
+        state : State
+            Where the run stands.
+
+        Returns
+        -------
+        dict of str to array
+            See `Measure`.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            measurements: Measurements = self.measured(state, self.batches.whole)
+        return measurements
+
+    def _rates(self, state: State, iteration: int, times: int) -> Arrays:
+        """Return the optimizer's numbers for some steps, if it has any, where the run computes."""
+        rates = self.step.optimizer.rates
+        if not rates(iteration):
+            return {}
+        table = [rates(i) for i in range(iteration, iteration + times)]
+        dtype = dtype_name(next(iter(state.parameters.values())))
+        placed: Array = self.device.backend.from_host(np.array(table, dtype), self.device.name)
+        return {"rates": placed}
+
+
+def compile_steps(step: TrainingStep, batches: Batches, device: Device) -> CompiledSteps:
+    """Compile a training step, and its measurements, for a device.
+
+    Parameters
+    ----------
+    step : TrainingStep
+        As `step_of` made it.
+    batches : Batches
+        The data, on the device.
+    device : Device
+        Where.
+
+    Returns
+    -------
+    CompiledSteps
+    """
+    backend = device.backend
+    xp = backend.namespace()
+    return CompiledSteps(
+        step,
+        backend.compile(backend.repeat(Bound(step, xp))),
+        backend.compile(Bound(Measure(step), xp)),
+        batches,
+        device,
+    )
 
 
 def iterate(
-    steps: Steps,
-    state: dict[str, Array],
+    steps: CompiledSteps,
+    state: State,
     num_iterations: int,
     measure_every: int,
     look_every: float | None = None,
@@ -43,14 +131,14 @@ def iterate(
     begin: int = 0,
     stop_every: int | None = None,
     synchronize: Callable[[], object] | None = None,
-) -> Iterator[tuple[int, Measurements, dict[str, Array]]]:
+) -> Iterator[tuple[int, Measurements, State]]:
     """Run a step again and again.
 
     Parameters
     ----------
-    steps : Steps
+    steps : CompiledSteps
         What to run.
-    state : dict of str to array
+    state : State
         Where to start.
     num_iterations : int
         How often, those before `begin` included.
@@ -64,7 +152,7 @@ def iterate(
     stop_every : int, optional
         Yield after `stop_every`, 2 · `stop_every` … iterations as well.
     synchronize : callable, optional
-        Waits until the steps are done, so that what is timed is not only their start. Asked where
+        Waits until the steps are done, so that what is timed is not only their start. Called where
         time decides how often to yield.
 
     Yields
@@ -72,22 +160,20 @@ def iterate(
     iteration : int
         The last that was done, from 0.
     measurements : dict of str to array
-        Of the parameters before its update; empty where nothing was measured.
-    state : dict of str to array
+        Of the state before its update; empty where nothing was measured.
+    state : State
         After its update. Whoever has seen enough stops asking.
     """
     done, stride = begin, 1
     while done < num_iterations:
-        step, times, began = steps.measured, 1, time.perf_counter()
-        if done % measure_every:
-            to_next = measure_every - done % measure_every
-            times = min(
-                to_next, num_iterations - done, stride if look_every is not None else to_next
-            )
-            step = steps.plain
+        began, times = time.perf_counter(), 1
+        measurements = {} if done % measure_every else steps.measure(state)
+        if not measurements:
+            to_next = min(measure_every - done % measure_every, num_iterations - done)
+            times = to_next if look_every is None else min(to_next, stride)
         if stop_every is not None:
             times = min(times, stop_every - done % stop_every)
-        measurements, state = _take(step, state, steps, times)
+        state = steps.advance(state, done, times)
         done += times
         if look_every and synchronize is not None:
             synchronize()
@@ -102,35 +188,8 @@ def _next_stride(stride: int, seconds: float, wanted: float) -> int:
     return max(1, stride // 2) if seconds > wanted else stride
 
 
-def measure_once(steps: Steps, state: dict[str, Array]) -> Measurements:
-    """Measure parameters without going on from them.
-
-    Parameters
-    ----------
-    steps : Steps
-        What was run.
-    state : dict of str to array
-        Where it stands.
-
-    Returns
-    -------
-    dict of str to array
-        As a measured step gives them.
-    """
-    return _take(steps.measured, state, steps, 1)[0]
-
-
-def _take(
-    step: Stretch, state: dict[str, Array], steps: Steps, times: int
-) -> tuple[Measurements, dict[str, Array]]:
-    """Take some steps."""
-    # What NumPy would warn of on the way to a cost that is not finite, the error says better.
-    with np.errstate(over="ignore", invalid="ignore"):
-        return step(state, steps.data, steps.signs, times)
-
-
 def first_not_finite(
-    steps: Steps, state: dict[str, Array], first: int, last: int
+    steps: CompiledSteps, state: State, first: int, last: int
 ) -> tuple[int, float]:
     """Repeat a part of a run, measuring every iteration, to find the first that went wrong.
 
@@ -138,9 +197,9 @@ def first_not_finite(
 
     Parameters
     ----------
-    steps : Steps
+    steps : CompiledSteps
         What was run.
-    state : dict of str to array
+    state : State
         The last that is known to be good.
     first, last : int
         The iteration it belongs to, and the one that was found to be wrong.
@@ -152,10 +211,9 @@ def first_not_finite(
     cost : float
         That cost.
     """
-    cost = math.nan
     for iteration in range(first, last + 1):
-        measurements, state = _take(steps.measured, state, steps, 1)
-        cost = float(measurements["cost"])
+        cost = float(steps.measure(state)["cost"])
         if not math.isfinite(cost):
             return iteration, cost
+        state = steps.advance(state, iteration, 1)
     return last, math.nan

@@ -1,63 +1,57 @@
-"""What is worth knowing about a step: the cost, dead ReLU units, the size of each gradient."""
+"""What is worth knowing about a run: the cost, dead ReLU units, the size of each gradient."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
-from portable_dnn.arrays.contract import Array, Measurements, Namespace, Parameters
-from portable_dnn.network.activations import Activation
-from portable_dnn.network.losses import compute_cost_from_logits
-from portable_dnn.training.first_layer import FirstLayer, Samples
-from portable_dnn.training.joined import split
-from portable_dnn.training.norms import gradient_norm
+from portable_dnn.arrays.contract import Array, Measurements, Namespace
+from portable_dnn.training.batches import Batch
+from portable_dnn.training.step import State, TrainingStep
 
-__all__ = ["dead_share", "measure"]
+__all__ = ["Measure", "dead_share"]
 
 
-def measure(
-    Y: Array,
-    samples: Samples,
-    outputs: Sequence[Array],
-    moves: Parameters,
-    activations: Sequence[Activation],
-    learning_rate: float,
-    *,
-    xp: Namespace,
-    first: FirstLayer,
-) -> Measurements:
-    """Measure a step; nothing leaves the device.
+@dataclass(frozen=True)
+class Measure:
+    """Measures the state of a run, and does not step.
 
-    Parameters
+    Attributes
     ----------
-    Y : array
-        Labels, (n_L, m).
-    samples : Samples
-        What the step was given.
-    outputs : sequence of array
-        `Z1 … ZL`.
-    moves : mapping of str to array
-        What each part of the state moves by, −α times its gradient.
-    activations : sequence of Activation
-        Those of the hidden layers.
-    learning_rate : float
-        α.
-    xp : namespace
-        The arrays' namespace.
-    first : FirstLayer
-        How the run holds layer 1.
-
-    Returns
-    -------
-    dict of str to array
-        0-d each: "cost"; "dead_share/{l}" for each hidden layer l that rectifies;
-        "gradient_norm/{name}" for each parameter, in the order of the layers.
+    step : TrainingStep
+        The step of the run.
     """
-    measured = {"cost": compute_cost_from_logits(outputs[-1], Y, xp=xp)}
-    for layer, g in enumerate(activations, start=1):
-        if g.rectifies:
-            measured[f"dead_share/{layer}"] = dead_share(outputs[layer - 1], xp=xp)
-    norms = first.norms(moves, samples, xp=xp)
-    for name, move in split(moves).items():
-        norms[name] = gradient_norm(move, xp=xp)
-    return measured | {f"gradient_norm/{name}": n / learning_rate for name, n in norms.items()}
+
+    step: TrainingStep
+
+    def __call__(self, state: State, batch: Batch, *, xp: Namespace) -> Measurements:
+        """Measure; nothing leaves the device.
+
+        Parameters
+        ----------
+        state : State
+            Parameters and slots.
+        batch : Batch
+            All samples.
+        xp : namespace
+            That of the arrays.
+
+        Returns
+        -------
+        dict of str to array
+            0-d each: "cost"; "dead_share/{l}" for each hidden layer l that rectifies;
+            "gradient_norm/{name}" for each of `W1, b1 … WL, bL`.
+        """
+        step, parameters = self.step, state.parameters
+        passed = step.forward(parameters, batch, xp=xp)
+        gradients = step.backward(parameters, batch, passed, 1.0, xp)
+        cost = step.head.cost(passed.outputs[-1], batch.targets, batch.m, xp=xp)
+        measured = step.reduce.sum({"cost": cost})
+        for layer, g in enumerate(step.activations, start=1):
+            if g.rectifies:
+                measured[f"dead_share/{layer}"] = dead_share(passed.outputs[layer - 1], xp=xp)
+        for form in step.forms:
+            norms = form.norms(gradients, batch.ones, xp=xp)
+            for name, norm in zip((form.W, form.b), norms, strict=True):
+                measured[f"gradient_norm/{name}"] = norm
+        return measured
 
 
 def dead_share(Z: Array, *, xp: Namespace) -> Array:

@@ -1,13 +1,153 @@
-"""From gradients to the next parameters."""
+"""From gradients to the next parameters: the update rules.
+
+A new rule is a class with the members of `Optimizer` and a row in `OPTIMIZERS`; the fields of the
+class after the learning rate are its settings, "momentum:0.9" in a text.
+"""
 
 import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol
 
-from portable_dnn.arrays.contract import Array, Namespace, Parameters
+from portable_dnn.arrays.contract import Array, Arrays, Namespace, Parameters
 from portable_dnn.arrays.namespaces import common_namespace
 from portable_dnn.arrays.shapes import check_parameters, check_same_shape
 from portable_dnn.errors import SettingError, ShapeError
 
-__all__ = ["check_learning_rate", "update_parameters"]
+__all__ = [
+    "OPTIMIZERS",
+    "GradientDescent",
+    "Optimizer",
+    "check_learning_rate",
+    "get_optimizer",
+    "update_parameters",
+]
+
+
+class Optimizer(Protocol):
+    """An update rule: a part of the training step.
+
+    Equal rules (`==`) make equal steps, so a rule is a frozen dataclass of plain numbers.
+    """
+
+    @property
+    def gradient_scale(self) -> float:
+        """What the gradients that `update` is given are multiplied with.
+
+        1, or −α where the rule is linear in the gradient alone, so that the step can multiply the
+        few derivatives of the logits by it instead of every gradient.
+        """
+
+    @property
+    def linear(self) -> bool:
+        """Whether the rule is linear in gradients, parameters and slots.
+
+        With the same coefficients for all elements of an array, that is. Layer 1 can then be
+        trained in the span of the samples.
+        """
+
+    def init(self, parameters: Parameters, *, xp: Namespace) -> Arrays:
+        """Return the slots that a run begins with: what the rule remembers between steps.
+
+        Arrays of any rank and dtype, in a flat dict; empty if it remembers nothing.
+        """
+
+    def rates(self, iteration: int) -> tuple[float, ...]:
+        """Return the numbers of a step that depend on its number, such as a scheduled rate.
+
+        They are made on the host and handed to `update` as data, so that a compiled step serves all
+        iterations. Always as many; none if nothing depends on the iteration.
+        """
+
+    def update(
+        self, gradients: Parameters, parameters: Parameters, slots: Arrays, rates: Array
+    ) -> tuple[Arrays, Arrays]:
+        """Return the next parameters and slots.
+
+        `gradients` carry the factor `gradient_scale` and may be overwritten; `rates` is what
+        `rates` gave for this step as an array (r,), in the dtype of the parameters.
+        """
+
+
+@dataclass(frozen=True)
+class GradientDescent:
+    """W ← W − α dW.
+
+    Attributes
+    ----------
+    learning_rate : float
+        α, above 0.
+    """
+
+    learning_rate: float
+    linear = True
+
+    @property
+    def gradient_scale(self) -> float:
+        """−α."""
+        return -self.learning_rate
+
+    def init(self, parameters: Parameters, *, xp: Namespace) -> Arrays:
+        """Remember nothing."""
+        return {}
+
+    def rates(self, iteration: int) -> tuple[float, ...]:
+        """Depend on no iteration."""
+        return ()
+
+    def update(
+        self, gradients: Parameters, parameters: Parameters, slots: Arrays, rates: Array
+    ) -> tuple[Arrays, Arrays]:
+        """Add the gradients, which carry −α, to the parameters."""
+        after = {}
+        for name, array in parameters.items():
+            moved = gradients[name]
+            moved += array  # into the step's own array where the library can; into a new one else
+            after[name] = moved
+        return after, slots
+
+
+OPTIMIZERS: Mapping[str, Callable[..., Optimizer]] = MappingProxyType(
+    {
+        "gradient_descent": GradientDescent,
+    }
+)
+"""The update rules by name; each is called with the learning rate and its settings."""
+
+
+def get_optimizer(name: str, learning_rate: float) -> Optimizer:
+    """Make an update rule by name.
+
+    Parameters
+    ----------
+    name : str
+        A name of `OPTIMIZERS`; settings of the rule may follow a colon, numbers with commas between
+        them.
+    learning_rate : float
+        α, above 0.
+
+    Returns
+    -------
+    Optimizer
+
+    Raises
+    ------
+    SettingError
+        If there is no such rule, or it cannot have these settings.
+    """
+    kind, colon, text = str(name).partition(":")
+    rule = OPTIMIZERS.get(kind)
+    if rule is None:
+        raise SettingError(f"unknown optimizer {name!r}; use {' or '.join(OPTIMIZERS)}")
+    learning_rate = check_learning_rate(learning_rate)
+    try:
+        settings = [float(part) for part in text.split(",")] if colon else []
+        return rule(learning_rate, *settings)
+    except (TypeError, ValueError) as error:
+        raise SettingError(
+            f"optimizer {name!r} has settings that {kind} cannot have: {error}"
+        ) from error
 
 
 def check_learning_rate(learning_rate: float) -> float:
@@ -75,7 +215,9 @@ def update_parameters(
     if xp is None:
         learning_rate = check_learning_rate(learning_rate)
         _check(parameters, grads)
-    return {name: array - learning_rate * grads[f"d{name}"] for name, array in parameters.items()}
+    rule = GradientDescent(learning_rate)
+    moves = {name: rule.gradient_scale * grads[f"d{name}"] for name in parameters}
+    return rule.update(moves, parameters, {}, None)[0]
 
 
 def _check(parameters: Parameters, grads: Parameters) -> None:

@@ -1,16 +1,20 @@
 """What decides a run, besides data and device."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from portable_dnn.arrays.shapes import check_layer_dims
-from portable_dnn.network.activations import hidden_activations
+from portable_dnn.network.activations import Activation, hidden_activations
 from portable_dnn.network.initializers import INITIALIZATIONS
 from portable_dnn.network.randomness import check_seed
 from portable_dnn.setting_checks import FLOATS, check_choice, check_count
-from portable_dnn.training.optimizers import check_learning_rate
-from portable_dnn.training.span import COMPRESS
+from portable_dnn.training.optimizers import get_optimizer
 
-__all__ = ["Settings"]
+__all__ = ["COMPRESS", "Settings", "as_of_today", "without_later"]
+
+COMPRESS = ("auto", "on", "off")
+"""Whether to train layer 1 in the span of the samples."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +25,15 @@ class Settings:
     ----------
     layers : tuple of int
         Units of each hidden layer; input and output sizes come from the data.
-    hidden : tuple of str
-        Activation of all hidden layers (one name) or of each.
+    hidden : tuple of str or Activation
+        Activation of all hidden layers (one) or of each. A run that is described in a file needs
+        names.
     initialization : str
         See `initialize_parameters_deep`.
     seed : int
         Seed of the start parameters.
+    optimizer : str
+        Update rule, by its name and settings; see `get_optimizer`.
     learning_rate : float
         α, above 0.
     iterations : int
@@ -34,23 +41,29 @@ class Settings:
     dtype : {"float64", "float32"}
         The dtype to compute in.
     compress : {"auto", "on", "off"}
-        Whether to train layer 1 in the span of the pictures; see `train`.
+        Whether to train layer 1 in the span of the samples; see `train`.
     """
 
     layers: tuple[int, ...] = (20, 7, 5)
-    hidden: tuple[str, ...] = ("relu",)
+    hidden: tuple[str | Activation, ...] = ("relu",)
     initialization: str = "lecun"
     seed: int = 1
+    optimizer: str = "gradient_descent"
     learning_rate: float = 0.0075
     iterations: int = 2500
     dtype: str = "float64"
     compress: str = "auto"
 
     @property
+    def hidden_activations(self) -> tuple[Activation, ...]:
+        """Each hidden layer's activation."""
+        hidden = self.hidden[0] if len(self.hidden) == 1 else self.hidden
+        return hidden_activations(hidden, len(self.layers))
+
+    @property
     def activations(self) -> tuple[str, ...]:
         """Name of each hidden layer's activation."""
-        hidden = self.hidden[0] if len(self.hidden) == 1 else self.hidden
-        return tuple(g.name for g in hidden_activations(hidden, len(self.layers)))
+        return tuple(g.name for g in self.hidden_activations)
 
     def layer_dims(self, n_x: int) -> tuple[int, ...]:
         """Return `n_0 … n_L` for `n_x` input features and one output."""
@@ -64,5 +77,46 @@ class Settings:
         check_seed(self.seed)
         check_count(self.iterations, "number of iterations")
         check_choice(self.dtype, FLOATS, "dtype")
-        check_learning_rate(self.learning_rate)
+        get_optimizer(self.optimizer, self.learning_rate)
         check_choice(self.compress, COMPRESS, "compression")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the settings as plain data: every field, with each hidden layer's activation."""
+        return {**asdict(self), "hidden": self.activations}
+
+
+# What the absence of a setting means in a file: how runs were made before there was the setting.
+# A later change of a default changes nothing here.
+_ABSENT: Mapping[str, object] = {"optimizer": "gradient_descent"}
+
+
+def as_of_today(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Complete the settings that an older release wrote into a file.
+
+    Parameters
+    ----------
+    settings : mapping of str to object
+        `Settings.as_dict` of that release.
+
+    Returns
+    -------
+    dict of str to object
+        With what the settings that it did not know would have been.
+    """
+    return {**_ABSENT, **settings}
+
+
+def without_later(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Undo `as_of_today`: leave out later settings whose values are those of before them.
+
+    Parameters
+    ----------
+    settings : mapping of str to object
+        `Settings.as_dict` of this release.
+
+    Returns
+    -------
+    dict of str to object
+        The same for the same run, whichever release describes it.
+    """
+    return {n: v for n, v in settings.items() if n not in _ABSENT or v != _ABSENT[n]}

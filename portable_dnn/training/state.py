@@ -2,13 +2,15 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
-from portable_dnn.arrays.contract import Array
+from portable_dnn.arrays.contract import Array, Arrays
 from portable_dnn.arrays.devices import Device, place, to_host
 from portable_dnn.arrays.namespaces import dtype_name
 from portable_dnn.errors import SettingError
 from portable_dnn.training.history import History
+from portable_dnn.training.step import State
 
 __all__ = ["Snapshot", "array_hash", "place_state"]
 
@@ -24,20 +26,23 @@ class Snapshot:
     ----------
     iteration : int
         Number of updates made.
-    state : mapping of str to array
-        `first_layer.Held.state`: what the next step is given, as it is held, since bits are lost
-        on any other way. Of any library, or the host's.
+    state : State
+        Parameters and slots as the next step is given them, since bits are lost on any other way.
+        Of any library, or the host's.
     history : History
         Its records so far, and how the run began and is held.
     products_hash : str
         `array_hash` of the products of the samples with each other, where layer 1 is trained in
         their span; else empty. They are formed anew, and may be rounded otherwise elsewhere.
+    kept : mapping of str to object
+        What callbacks keep between updates, by name: plain data that JSON can hold.
     """
 
     iteration: int
-    state: Mapping[str, Array]
+    state: State
     history: History
     products_hash: str = ""
+    kept: Mapping[str, Any] = field(default_factory=dict)
 
 
 def array_hash(array: Array) -> str:
@@ -57,23 +62,21 @@ def array_hash(array: Array) -> str:
     return hashlib.sha256(host.astype(host.dtype.newbyteorder("<"), order="C").data).hexdigest()
 
 
-def place_state(
-    snapshot: Snapshot, expected: Mapping[str, Array], device: Device
-) -> dict[str, Array]:
+def place_state(snapshot: Snapshot, expected: State, device: Device) -> State:
     """Put a snapshot's state where a run computes.
 
     Parameters
     ----------
     snapshot : Snapshot
         To go on from.
-    expected : mapping of str to array
+    expected : State
         The state that the run would begin with.
     device : Device
         Where the run computes.
 
     Returns
     -------
-    dict of str to array
+    State
         In the order of `expected`.
 
     Raises
@@ -81,25 +84,28 @@ def place_state(
     SettingError
         If its arrays are not those that the run has.
     """
-    state = {}
+    parameters = _matching(snapshot.state.parameters, expected.parameters, "array")
+    slots = _matching(snapshot.state.slots, expected.slots, "slot")
+    return State(dict(place(parameters, device)), dict(place(slots, device)))
+
+
+def _matching(found: Arrays, expected: Arrays, what: str) -> Arrays:
+    """Return arrays in the order that is expected, if they are of the same kinds."""
     for name, array in expected.items():
-        found = snapshot.state.get(name)
-        wanted = (dtype_name(array), tuple(array.shape))
-        got = None if found is None else (dtype_name(found), tuple(found.shape))
+        wanted, got = _words(array), _words(found.get(name))
         if got != wanted:
             raise SettingError(
-                f"the snapshot's {name} is {_words(got)}, but this run's is {_words(wanted)}; "
+                f"the snapshot's {name} is {got}, but this run's is {wanted}; "
                 "go on with the network, the data and the dtype that the snapshot is of"
             )
-        state[name] = found
-    if len(snapshot.state) != len(expected):
+    if len(found) != len(expected):
         raise SettingError(
-            f"the snapshot has {len(snapshot.state)} arrays, but this run has {len(expected)}; "
+            f"the snapshot has {len(found)} {what}s, but this run has {len(expected)}; "
             "go on with the network that the snapshot is of"
         )
-    return dict(place(state, device))
+    return {name: found[name] for name in expected}
 
 
-def _words(kind: tuple[str, tuple[int, ...]] | None) -> str:
-    """Write a dtype and a shape."""
-    return "missing" if kind is None else f"{kind[0]} of shape {kind[1]}"
+def _words(array: Array | None) -> str:
+    """Write the dtype and the shape of an array."""
+    return "missing" if array is None else f"{dtype_name(array)} of shape {tuple(array.shape)}"

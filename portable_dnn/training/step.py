@@ -1,125 +1,260 @@
-"""The training step: one pure function, forward, backward and update.
+"""The training step: one pure function, forward, backward and update, made of parts.
 
-Its numbers are those of `L_model_forward`, `L_model_backward` and `update_parameters` up to
-rounding. What differs is the arrangement, because a step on a small network costs more in calls
-than in arithmetic:
-
-- each layer from the second on has W and b in one matrix (see `joined`), and the run chooses how
-  the first is held (see `first_layer`);
-- labels come as signs, s = 1 − 2y, so that the derivative of the logits is σ(z) − y =
-  (tanh(z/2) + s) / 2; it carries the factor −α/m from there on, so that every product of the way
-  back is what a parameter moves by, and the old parameter is added to it where it lies.
+`step_of` is the only place where a step is made, so that what is trained with is what is compared
+between backends, compiled, measured and timed. Its numbers are those of `L_model_forward`,
+`L_model_backward` and `update_parameters` up to rounding. What differs is the arrangement, because
+a step on a small network costs more in calls than in arithmetic: the layers' parameters are held in
+forms that need fewer products (see `layer_forms` and `span`), and what every gradient is multiplied
+with, −α/m in gradient descent, is multiplied into the few derivatives of the logits.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from portable_dnn.arrays.contract import Array, Measurements, Namespace
-from portable_dnn.network.activations import Activation, hidden_activations
-from portable_dnn.training.first_layer import WEIGHTS, FirstLayer, Samples
-from portable_dnn.training.joined import weights_of
-from portable_dnn.training.measurements import measure
+from portable_dnn.arrays.contract import Array, Arrays, Namespace, Parameters
+from portable_dnn.network.activations import Activation
+from portable_dnn.network.heads import SIGMOID, Head
+from portable_dnn.training.batches import Batch
+from portable_dnn.training.layer_forms import Joined, LayerForm, Weights
+from portable_dnn.training.optimizers import Optimizer, get_optimizer
+from portable_dnn.training.penalties import Penalty
+from portable_dnn.training.reduce import ALONE, Reduce
+from portable_dnn.training.settings import Settings
+from portable_dnn.training.span import Span
 
-__all__ = ["TrainingStep", "make_step"]
+__all__ = ["Bound", "Passed", "State", "TrainingStep", "forms_for", "step_of"]
+
+
+class State(NamedTuple):
+    """What a step turns into the next.
+
+    Attributes
+    ----------
+    parameters : dict of str to array
+        Those of the network, as the layers' forms hold them.
+    slots : dict of str to array
+        What the optimizer remembers between steps.
+    """
+
+    parameters: Arrays
+    slots: Arrays
+
+
+class Passed(NamedTuple):
+    """What the way forward leaves behind.
+
+    Attributes
+    ----------
+    outputs : list of array
+        `Z1 … ZL`.
+    inputs : list of array
+        For each layer, what its form's `gradients` is given in the place of its input.
+    """
+
+    outputs: list[Array]
+    inputs: list[Array]
 
 
 @dataclass(frozen=True)
 class TrainingStep:
-    """A step, and what it is made of, so that a backend can recognise one it has a program for.
+    """A step as its parts, so that equal steps are equal and a backend can recognise one.
 
-    Called with `(state, samples, signs)`, it returns `(measurements, state)`, without side effects:
-    it can be compiled, and run in lockstep on two backends. State and samples are those of a
-    `Held`, the signs are 1 − 2Y; the measurements are those of `diagnostics.measure`, still on the
-    device, or empty.
+    Called with `(state, batch, row, xp=…)`, it returns the next state, without side effects: it can
+    be compiled, and run in lockstep on two backends.
 
     Attributes
     ----------
-    layers : tuple of (str, Activation)
-        For each layer from the second on, its name in the state and the activation before it.
-    learning_rate : float
-        α.
-    measured : bool
-        Whether it measures itself.
-    xp : namespace
-        That of its arrays.
-    first : FirstLayer
-        How layer 1 is held.
+    forms : tuple of LayerForm
+        How each layer's parameters are held.
+    activations : tuple of Activation
+        Those of the hidden layers.
+    head : Head
+        Output activation and cost.
+    optimizer : Optimizer
+        Update rule.
+    penalty : Penalty or None
+        What is added to the cost, if anything.
+    reduce : Reduce
+        How gradients are added up over processes.
     """
 
-    layers: tuple[tuple[str, Activation], ...]
-    learning_rate: float
-    measured: bool
-    xp: Namespace
-    first: FirstLayer
+    forms: tuple[LayerForm, ...]
+    activations: tuple[Activation, ...]
+    head: Head
+    optimizer: Optimizer
+    penalty: Penalty | None = None
+    reduce: Reduce = ALONE
 
-    def __call__(
-        self, state: dict[str, Array], samples: Samples, signs: Array
-    ) -> tuple[Measurements, dict[str, Array]]:
-        """Take the step."""
-        xp, layers = self.xp, self.layers
-        Z = self.first.forward(state, samples, xp=xp)
-        outputs, inputs = [Z], []
-        for name, g in layers:
-            A = xp.concat((g.forward(Z, xp=xp)[0], samples.ones))
-            Z = state[name] @ A
-            inputs.append(A)
+    def __call__(self, state: State, batch: Batch, row: Arrays, *, xp: Namespace) -> State:
+        """Take the step.
+
+        Parameters
+        ----------
+        state : State
+            Parameters and slots.
+        batch : Batch
+            Data.
+        row : dict of str to array
+            "rates", the optimizer's numbers for this iteration, if it has any.
+        xp : namespace
+            That of the arrays.
+
+        Returns
+        -------
+        State
+        """
+        parameters, slots = state
+        scale = self.optimizer.gradient_scale
+        gradients = self.gradients(parameters, batch, scale=scale, xp=xp)
+        rates = row["rates"] if row else None
+        return State(*self.optimizer.update(gradients, parameters, slots, rates))
+
+    def gradients(
+        self, parameters: Parameters, batch: Batch, *, scale: Any = 1.0, xp: Namespace
+    ) -> Arrays:
+        """Return the derivatives of what is minimised, over all processes.
+
+        Parameters
+        ----------
+        parameters : mapping of str to array
+            As the forms hold them.
+        batch : Batch
+            Data.
+        scale : float
+            What they are multiplied with.
+        xp : namespace
+            That of the arrays.
+
+        Returns
+        -------
+        dict of str to array
+            A gradient for each array of the parameters, under its name.
+        """
+        return self.backward(parameters, batch, self.forward(parameters, batch, xp=xp), scale, xp)
+
+    def forward(self, parameters: Parameters, batch: Batch, *, xp: Namespace) -> Passed:
+        """Run the network up to the logits.
+
+        Parameters
+        ----------
+        parameters, batch, xp
+            As for `gradients`.
+
+        Returns
+        -------
+        Passed
+        """
+        ones = batch.ones
+        first, *others = self.forms
+        Z, A = first.forward(parameters, batch.inputs, ones, xp=xp)
+        outputs, inputs = [Z], [A]
+        for form, g in zip(others, self.activations, strict=True):
+            Z, A = form.forward(parameters, g.forward(Z, xp=xp)[0], ones, xp=xp)
             outputs.append(Z)
-        factor = -0.5 * self.learning_rate / signs.shape[1]
-        dZ = (xp.tanh(0.5 * Z) + signs) * factor
-        moves = {}
-        for (name, g), A, Z in zip(layers[::-1], inputs[::-1], outputs[-2::-1], strict=True):
-            moves[name] = dZ @ A.T
-            dZ = g.backward(weights_of(state[name]).T @ dZ, Z, xp=xp)
-        moves.update(self.first.moves(dZ, samples, xp=xp))
-        measurements = self._measure(signs, samples, outputs, moves) if self.measured else {}
-        after = {}
-        for name, array in state.items():
-            moved = moves[name]
-            moved += array  # into the step's own array where the library can; into a new one else
-            after[name] = moved
-        return measurements, after
+            inputs.append(A)
+        return Passed(outputs, inputs)
 
-    def _measure(
-        self, signs: Array, samples: Samples, outputs: Sequence[Array], moves: dict[str, Array]
-    ) -> Measurements:
-        """Measure what the step has computed."""
-        activations = [g for _, g in self.layers]
-        Y = 0.5 * (1.0 - signs)
-        return measure(
-            *(Y, samples, outputs, moves, activations, self.learning_rate),
-            xp=self.xp,
-            first=self.first,
-        )
+    def backward(
+        self, parameters: Parameters, batch: Batch, passed: Passed, scale: Any, xp: Namespace
+    ) -> Arrays:
+        """Run it backward; see `gradients`.
+
+        Parameters
+        ----------
+        parameters, batch, scale, xp
+            As for `gradients`.
+        passed : Passed
+            What `forward` returned.
+
+        Returns
+        -------
+        dict of str to array
+        """
+        ones, (outputs, inputs) = batch.ones, passed
+        dZ = self.head.derivative(outputs[-1], batch.targets, scale / batch.m, xp=xp)
+        gradients: Arrays = {}
+        for layer in range(len(self.activations), 0, -1):
+            form = self.forms[layer]
+            gradients.update(form.gradients(dZ, inputs[layer], ones))
+            dA = form.back(parameters, dZ)
+            dZ = self.activations[layer - 1].backward(dA, outputs[layer - 1], xp=xp)
+        gradients.update(self.forms[0].gradients(dZ, inputs[0], ones))
+        gradients = self.reduce.sum(gradients)
+        if self.penalty is not None:
+            for form in self.forms:
+                for name in form.decayed:
+                    move = scale * self.penalty.derivative(parameters[name])
+                    gradients[name] = gradients[name] + move
+        return gradients
 
 
-def make_step(
-    activations: Sequence[Activation],
-    learning_rate: float,
-    *,
-    measured: bool,
-    xp: Namespace,
-    first: FirstLayer = WEIGHTS,
-) -> TrainingStep:
-    """Make the step of a training run: forward, backward, update.
+@dataclass(frozen=True)
+class Bound:
+    """A function with its `xp` bound; equal where function and namespace are.
+
+    Attributes
+    ----------
+    function : callable
+        Takes `xp` as a keyword.
+    xp : namespace
+        What it is given.
+    """
+
+    function: Any
+    xp: Namespace
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the function."""
+        return self.function(*arguments, xp=self.xp)
+
+
+def forms_for(layers: int, *, compressed: bool) -> tuple[LayerForm, ...]:
+    """Choose how the layers of a network are held during a run.
 
     Parameters
     ----------
-    activations : sequence of Activation
-        Those of the hidden layers.
-    learning_rate : float
-        α, above 0.
-    measured : bool
-        Whether the step also measures itself, at the parameters before the update. It does so
-        only at iterations that are recorded: what nobody looks at is not computed.
-    xp : namespace
-        That of the arrays the step will be given. They are checked by the caller, once a run.
-    first : FirstLayer
-        How the run holds layer 1.
+    layers : int
+        L.
+    compressed : bool
+        Whether layer 1 is trained in the span of the samples.
+
+    Returns
+    -------
+    tuple of LayerForm
+        Of length L.
+    """
+    first: LayerForm = Span() if compressed else Weights("W1", "b1")
+    return first, *(Joined(f"W{layer}", f"b{layer}") for layer in range(2, layers + 1))
+
+
+def step_of(
+    settings: Settings, forms: Sequence[LayerForm], *, reduce: Reduce = ALONE
+) -> TrainingStep:
+    """Make the training step of a run: the only place where one is made.
+
+    Parameters
+    ----------
+    settings : Settings
+        What decides the run.
+    forms : sequence of LayerForm
+        How each layer is held, as `forms_for` chose.
+    reduce : Reduce
+        How gradients are added up over processes.
 
     Returns
     -------
     TrainingStep
+
+    Raises
+    ------
+    SettingError
+        If an activation or the optimizer is unknown, or cannot have its settings.
     """
-    activations = hidden_activations(activations, len(activations))
-    layers = tuple((f"W{layer}", g) for layer, g in enumerate(activations, start=2))
-    return TrainingStep(layers, learning_rate, measured, xp, first)
+    return TrainingStep(
+        tuple(forms),
+        settings.hidden_activations,
+        SIGMOID,
+        get_optimizer(settings.optimizer, settings.learning_rate),
+        reduce=reduce,
+    )

@@ -1,36 +1,34 @@
-"""The training loop: full-batch gradient descent, the same on every backend."""
+"""Training a network on arrays, the same on every backend."""
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from portable_dnn.arrays.contract import Array, Measurements, Namespace, Parameters
-from portable_dnn.arrays.devices import location_of, place
+from portable_dnn.arrays.devices import location_of
 from portable_dnn.arrays.namespaces import dtype_name
-from portable_dnn.arrays.shapes import check_layer_dims
 from portable_dnn.errors import DataError, DivergenceError, SettingError
 from portable_dnn.files.text import shortened
 from portable_dnn.network.activations import Hidden, hidden_activations
-from portable_dnn.network.initializers import (
-    initialize_parameters,
-    initialize_parameters_deep,
-    parameters_hash,
-)
+from portable_dnn.network.initializers import parameters_hash
 from portable_dnn.network.passes import check_network
 from portable_dnn.network.pixels import are_pixels, scale_pixels
 from portable_dnn.setting_checks import check_count
-from portable_dnn.training import span
-from portable_dnn.training.first_layer import Held, hold
+from portable_dnn.training.batches import Batch, FullBatch
+from portable_dnn.training.compression import choose
 from portable_dnn.training.history import History, Record, to_record
-from portable_dnn.training.loop import Steps, first_not_finite, iterate, measure_once
-from portable_dnn.training.optimizers import check_learning_rate
+from portable_dnn.training.layer_forms import enter, leave, ones_for
+from portable_dnn.training.loop import CompiledSteps, compile_steps, first_not_finite, iterate
+from portable_dnn.training.optimizers import get_optimizer
+from portable_dnn.training.reduce import ALONE, Reduce
+from portable_dnn.training.settings import Settings
 from portable_dnn.training.state import Snapshot, array_hash, place_state
-from portable_dnn.training.step import make_step
+from portable_dnn.training.step import State, forms_for, step_of
 
-__all__ = ["L_layer_model", "Progress", "TrainedNetwork", "train", "two_layer_model"]
+__all__ = ["Progress", "TrainedNetwork", "train"]
 
 
 @dataclass(slots=True)
@@ -47,7 +45,7 @@ class Progress:
 
     iteration: int
     record: Record | None
-    _state: dict[str, Array]
+    _state: State
     _run: "_Run"
 
     @property
@@ -58,7 +56,7 @@ class Progress:
     @property
     def cost(self) -> float:
         """The cost after the update; worked out when asked for."""
-        return float(measure_once(self._run.steps, self._state)["cost"])
+        return float(self._run.steps.measure(self._state)["cost"])
 
     @property
     def is_recorded_next(self) -> bool:
@@ -69,7 +67,13 @@ class Progress:
     def snapshot(self) -> Snapshot:
         """The run as it stands, to go on from with `train(…, begin=snapshot)`."""
         history = self._run.history.copy()
-        return Snapshot(self.iteration + 1, self._state, history, self._run.products_hash())
+        products, kept = self._run.products_hash(), dict(self._run.kept)
+        return Snapshot(self.iteration + 1, self._state, history, products, kept)
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What callbacks keep between updates; it goes into each snapshot, and is there again."""
+        return self._run.kept
 
 
 class TrainedNetwork(NamedTuple):
@@ -91,16 +95,18 @@ def train(
     X: Array,
     Y: Array,
     parameters: Parameters,
+    settings: Settings | None = None,
     *,
-    hidden: Hidden = "relu",
-    learning_rate: float = 0.0075,
-    num_iterations: int = 2500,
+    hidden: Hidden | None = None,
+    learning_rate: float | None = None,
+    num_iterations: int | None = None,
+    compress: str | None = None,
     record_every: int = 100,
-    compress: str = "auto",
     callback: Callable[[Progress], object] | None = None,
     callback_seconds: float = 0.0,
     begin: Snapshot | None = None,
     stop_every: int | None = None,
+    reduce: Reduce = ALONE,
 ) -> TrainedNetwork:
     """Train a network from given start parameters.
 
@@ -114,23 +120,26 @@ def train(
         Labels 0 or 1, (n_L, m), any real dtype.
     parameters : mapping of str to array
         Start parameters, on the device of X; not changed. Their dtype is the run's precision.
-    hidden : str, Activation or sequence of these
-        Activation of all hidden layers, or one for each.
-    learning_rate : float
-        α, above 0.
-    num_iterations : int
-        Number of updates.
+    settings : Settings, optional
+        What decides the run. Its layers and dtype must be those of the parameters; the start is not
+        drawn again. By default the published run's, for the layers and dtype of the parameters.
+    hidden, learning_rate, num_iterations, compress : optional
+        Single settings, in the place of `settings`: `hidden`, `learning_rate`, `iterations` and
+        `compress` of `Settings`.
     record_every : int
         Iterations 0, `record_every`, 2 · `record_every` … are measured and recorded; only then
         does the host wait for the device.
-    compress : {"auto", "on", "off"}
-        Whether to train layer 1 in the span of the samples (see `span`): the same numbers up to
-        rounding, and many times faster with more features than samples. "auto" does where it pays.
     callback : callable, optional
         Called with a `Progress` after every update.
     callback_seconds : float
         Call it only after recorded iterations and about every so many seconds in between, so that
         a library which can keep many updates on the device does.
+    begin : Snapshot, optional
+        A snapshot of this run to go on from.
+    stop_every : int, optional
+        Call the callback after `stop_every`, 2 · `stop_every` … updates as well.
+    reduce : Reduce
+        How gradients are added up over processes; by default there is one.
 
     Returns
     -------
@@ -155,55 +164,93 @@ def train(
         If the products of the samples are rounded otherwise than where `begin` was made.
     """
     xp, dims = check_network(X, parameters, Y, pixels=True)
-    activations = hidden_activations(hidden, len(dims) - 2)
-    learning_rate = check_learning_rate(learning_rate)
-    check_count(num_iterations, "number of iterations")
+    single = {
+        "hidden": hidden,
+        "learning_rate": learning_rate,
+        "iterations": num_iterations,
+        "compress": compress,
+    }
+    settings = _settings(settings, single, dims, dtype_name(parameters["W1"]))
     check_count(record_every, "interval between records")
     if stop_every is not None:
         check_count(stop_every, "interval between stops")
-    Y = xp.astype(Y, parameters["W1"].dtype, copy=False)
     _check_labels_binary(Y, xp)
-    device = location_of(X)
-    start_hash = parameters_hash(parameters)
-    if begin is None:
-        compressed = span.choose(compress, X, parameters, num_iterations, device)
-    else:
-        compressed = _check_begin(begin, start_hash, num_iterations, record_every, parameters)
-    held = _hold(X, parameters, compressed=compressed, xp=xp)
-    history = History(start_hash, compressed) if begin is None else begin.history.copy()
-    measured, plain = (
-        device.backend.compile(
-            make_step(activations, learning_rate, measured=measured, xp=xp, first=held.first)
-        )
-        for measured in (True, False)
-    )
-    steps = Steps(measured, plain, held.data, 1.0 - 2.0 * Y)
-    run = _Run(steps, held.parameters_of, learning_rate, record_every, history)
-    state, done = held.state, 0
-    if begin is not None:
-        state, done = place_state(begin, held.state, device), begin.iteration
-        _check_products(begin, run)
+    run = _prepare(X, Y, parameters, settings, record_every, begin, reduce, xp)
     look_every = None if callback is None else callback_seconds
     stops = iterate(
-        steps,
-        state,
-        num_iterations,
+        run.steps,
+        run.state,
+        settings.iterations,
         record_every,
         look_every,
-        begin=done,
+        begin=run.done,
         stop_every=stop_every,
-        synchronize=partial(device.backend.synchronize, device.name),
+        synchronize=run.synchronize,
     )
-    return _follow(run, state, done, stops, callback or _nothing)
+    return _follow(run, stops, callback or _nothing)
 
 
-def _hold(X: Array, parameters: Parameters, *, compressed: bool, xp: Namespace) -> Held:
-    """Hold layer 1 in the span of the samples, or by its weights, and then of floating input."""
-    if compressed:
-        return span.hold(X, parameters, xp=xp)
-    if are_pixels(X):
-        X = scale_pixels(X, dtype_name(parameters["W1"]))
-    return hold(X, parameters, xp=xp)
+def _settings(
+    settings: Settings | None, single: Mapping[str, Any], dims: tuple[int, ...], dtype: str
+) -> Settings:
+    """Return the settings of a run from those given, as a whole or one by one."""
+    given = {name: value for name, value in single.items() if value is not None}
+    if settings is None:
+        if "hidden" in given:
+            given["hidden"] = hidden_activations(given["hidden"], len(dims) - 2) or ("relu",)
+        settings = Settings(layers=dims[1:-1], dtype=dtype, **given)
+    elif given:
+        raise SettingError(f"{', '.join(given)} is given beside settings; put it into the settings")
+    elif (settings.layers, settings.dtype) != (dims[1:-1], dtype):
+        raise SettingError(
+            f"the settings are of a network with hidden layers {settings.layers} in "
+            f"{settings.dtype}, but the parameters have {dims[1:-1]} in {dtype}; draw the "
+            "parameters with these settings"
+        )
+    settings.check()
+    return settings
+
+
+def _prepare(
+    X: Array,
+    Y: Array,
+    parameters: Parameters,
+    settings: Settings,
+    record_every: int,
+    begin: Snapshot | None,
+    reduce: Reduce,
+    xp: Namespace,
+) -> "_Run":
+    """Make the step of a run, and put data and state into its forms."""
+    device, start_hash = location_of(X), parameters_hash(parameters)
+    optimizer = get_optimizer(settings.optimizer, settings.learning_rate)
+    if begin is None:
+        compressed = choose(
+            settings.compress, optimizer, X, parameters, settings.iterations, device
+        )
+    else:
+        compressed = _check_begin(begin, start_hash, settings.iterations, record_every, parameters)
+    history = History(start_hash, compressed) if begin is None else begin.history.copy()
+    if are_pixels(X) and not compressed:
+        X = scale_pixels(X, settings.dtype)
+    step = step_of(settings, forms_for(len(parameters) // 2, compressed=compressed), reduce=reduce)
+    held, inputs = enter(step.forms, parameters, X, xp=xp)
+    targets = step.head.targets(Y, dtype=parameters["W1"].dtype, xp=xp)
+    batches = FullBatch(Batch(inputs, targets, ones_for(targets, xp=xp), X.shape[1]))
+    state = State(held, step.optimizer.init(held, xp=xp))
+    run = _Run(
+        compile_steps(step, batches, device),
+        partial(leave, step.forms, start=parameters, X=X, xp=xp),
+        settings,
+        record_every,
+        history,
+        state,
+    )
+    if begin is not None:
+        run.state, run.done = place_state(begin, state, device), begin.iteration
+        run.kept.update(begin.kept)
+        _check_products(begin, run)
+    return run
 
 
 def _check_begin(
@@ -259,48 +306,56 @@ def _check_products(begin: Snapshot, run: "_Run") -> None:
 
 @dataclass(slots=True)
 class _Run:
-    """What stays the same during a run, and its history."""
+    """What stays the same during a run, where it begins, and its history."""
 
-    steps: Steps
-    parameters_of: Callable[[Parameters], dict[str, Array]]
-    learning_rate: float
+    steps: CompiledSteps
+    leave: Callable[[Parameters], dict[str, Array]]
+    settings: Settings
     record_every: int
     history: History
+    state: State
+    done: int = 0
+    kept: dict[str, Any] = field(default_factory=dict)
     _products_hash: str | None = None
+
+    def parameters_of(self, state: State) -> dict[str, Array]:
+        """Return `W1, b1 … WL, bL` of a state."""
+        return self.leave(state.parameters)
+
+    def synchronize(self) -> None:
+        """Wait until the device has done what was started on it."""
+        device = self.steps.device
+        device.backend.synchronize(device.name)
 
     def products_hash(self) -> str:
         """Return `Snapshot.products_hash`, found out once."""
         if self._products_hash is None:
-            products = self.steps.data.X
+            products = self.steps.batches.whole.inputs
             self._products_hash = array_hash(products) if self.history.compressed else ""
         return self._products_hash
 
 
 def _follow(
     run: _Run,
-    state: dict[str, Array],
-    done: int,
-    stops: Iterator[tuple[int, Measurements, dict[str, Array]]],
+    stops: Iterator[tuple[int, Measurements, State]],
     callback: Callable[[Progress], object],
 ) -> TrainedNetwork:
     """Follow a run, keeping the history and an eye on the cost."""
-    steps, history = run.steps, run.history
-    hidden_layers = len(state) - 2  # each but the first is one matrix, the first is two arrays
-    good, good_iteration, iteration = state, done, done - 1
+    steps, history, state = run.steps, run.history, run.state
+    good, good_iteration, iteration = state, run.done, run.done - 1
     for iteration, measurements, after in stops:
-        record = to_record(iteration, measurements, hidden_layers) if measurements else None
-        if record is not None:
+        record = None
+        if measurements:
+            record = to_record(iteration, measurements, len(run.settings.layers))
             if not math.isfinite(record.cost):
-                bad, cost = first_not_finite(steps, good, good_iteration, iteration)
-                raise _diverged(bad, cost, run.learning_rate)
+                raise _diverged(run, good, good_iteration, iteration)
             history.append(record)
             good, good_iteration = after, iteration + 1
         callback(Progress(iteration, record, after, run))
         state = after
-    history.final_cost = float(measure_once(steps, state)["cost"])
+    history.final_cost = float(steps.measure(state)["cost"])
     if not math.isfinite(history.final_cost):
-        bad, cost = first_not_finite(steps, good, good_iteration, iteration + 1)
-        raise _diverged(bad, cost, run.learning_rate)
+        raise _diverged(run, good, good_iteration, iteration + 1)
     return TrainedNetwork(run.parameters_of(state), history)
 
 
@@ -308,14 +363,15 @@ def _nothing(progress: Progress) -> None:
     """Do nothing with progress."""
 
 
-def _diverged(iteration: int, cost: float, learning_rate: float) -> DivergenceError:
+def _diverged(run: _Run, good: State, first: int, last: int) -> DivergenceError:
     """Say where the cost stopped being finite, and what to try."""
+    iteration, cost = first_not_finite(run.steps, good, first, last)
     if iteration == 0:
         advice = "before any update, so X or the start parameters hold NaN, infinity or huge values"
     else:
         advice = (
-            f"try a smaller learning rate than {learning_rate:g} (a tenth, say), or another "
-            "initialization"
+            f"try a smaller learning rate than {run.settings.learning_rate:g} (a tenth, say), or "
+            "another initialization"
         )
     return DivergenceError(f"the cost became {cost} at iteration {iteration}: {advice}", iteration)
 
@@ -324,128 +380,3 @@ def _check_labels_binary(Y: Array, xp: Namespace) -> None:
     """Check labels, where they lie."""
     if not bool(xp.all((Y == 0) | (Y == 1))):
         raise DataError("Y has values other than 0 and 1; class 1 is 1, the other class is 0")
-
-
-def L_layer_model(
-    X: Array,
-    Y: Array,
-    layers_dims: Sequence[int],
-    learning_rate: float = 0.0075,
-    num_iterations: int = 3000,
-    print_cost: bool = False,
-    *,
-    hidden: Hidden = "relu",
-    initialization: str = "lecun",
-    seed: int = 1,
-) -> tuple[dict[str, Array], list[float]]:
-    """Train a deep network, as the course's function of this name does.
-
-    Parameters
-    ----------
-    X : array
-        Input, (n_x, m), floating; or uint8 pixels, taken as X / 255 in float64.
-    Y : array
-        Labels 0 or 1, (n_L, m).
-    layers_dims : sequence of int
-        `n_0 … n_L`: input features, units of each hidden layer, outputs.
-    learning_rate, num_iterations
-        As for `train`.
-    print_cost : bool
-        Whether to print the cost every 100 iterations.
-    hidden : str, Activation or sequence of these
-        Activation of all hidden layers, or one for each.
-    initialization, seed
-        As for `initialize_parameters_deep`.
-
-    Returns
-    -------
-    parameters : dict of str to array
-        `W1, b1 … WL, bL`, on the device of X and in the run's dtype.
-    costs : list of float
-        The cost every 100 iterations, from iteration 0.
-
-    Raises
-    ------
-    SettingError, DataError, ShapeError, DTypeError, DeviceError, DivergenceError
-        As for `train`.
-    """
-    start = initialize_parameters_deep(layers_dims, method=initialization, seed=seed)
-    return _model(X, Y, start, learning_rate, num_iterations, print_cost, hidden)
-
-
-def two_layer_model(
-    X: Array,
-    Y: Array,
-    layers_dims: Sequence[int],
-    learning_rate: float = 0.0075,
-    num_iterations: int = 3000,
-    print_cost: bool = False,
-    *,
-    hidden: Hidden = "relu",
-    initialization: str = "small",
-    seed: int = 1,
-) -> tuple[dict[str, Array], list[float]]:
-    """Train a network with one hidden layer, as the course's function of this name does.
-
-    Parameters
-    ----------
-    X : array
-        As for `L_layer_model`.
-    Y : array
-        Labels 0 or 1, (n_y, m).
-    layers_dims : (n_x, n_h, n_y)
-        Input features, hidden units, outputs.
-    learning_rate, num_iterations, print_cost, hidden
-        As for `L_layer_model`.
-    initialization, seed
-        As for `initialize_parameters`.
-
-    Returns
-    -------
-    parameters : dict of str to array
-        `W1, b1, W2, b2`, on the device of X and in the run's dtype.
-    costs : list of float
-        The cost every 100 iterations, from iteration 0.
-
-    Raises
-    ------
-    SettingError, DataError, ShapeError, DTypeError, DeviceError, DivergenceError
-        As for `train`.
-    """
-    if len(check_layer_dims(layers_dims)) != 3:
-        raise SettingError(
-            f"layer sizes {layers_dims}: (n_x, n_h, n_y) would be right for two layers; "
-            "L_layer_model takes any number"
-        )
-    n_x, n_h, n_y = layers_dims
-    start = initialize_parameters(n_x, n_h, n_y, method=initialization, seed=seed)
-    return _model(X, Y, start, learning_rate, num_iterations, print_cost, hidden)
-
-
-def _model(
-    X: Array,
-    Y: Array,
-    start: Parameters,
-    learning_rate: float,
-    num_iterations: int,
-    print_cost: bool,
-    hidden: Hidden,
-) -> tuple[dict[str, Array], list[float]]:
-    """Place the start where X is, and train."""
-    dtype = "float64" if are_pixels(X) else dtype_name(X)
-    parameters = place(start, location_of(X), dtype=dtype)
-
-    def show(progress: Progress) -> None:
-        if progress.record is not None:
-            print(f"Cost after iteration {progress.iteration}: {progress.record.cost}")  # noqa: T201
-
-    trained = train(
-        X,
-        Y,
-        parameters,
-        hidden=hidden,
-        learning_rate=learning_rate,
-        num_iterations=num_iterations,
-        callback=show if print_cost else None,
-    )
-    return trained.parameters, trained.history.cost

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 import array_api_compat
 import numpy as np
 import pytest
+from portable_dnn.training.first_layer import hold
+from portable_dnn.training.norms import gradient_norm
 
 import portable_dnn as p
 from portable_dnn import device_of, place, to_host
 from portable_dnn.arrays.devices import choose_device
 from portable_dnn.network.activations import hidden_activations
 from portable_dnn.network.losses import cost_gradient
-from portable_dnn.training.first_layer import hold
-from portable_dnn.training.norms import gradient_norm
 from portable_dnn.training.span import hold as hold_in_span
 from portable_dnn.training.step import make_step
 

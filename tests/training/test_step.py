@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from portable_dnn.training.joined import join, split
 
 from portable_dnn import (
     L_model_backward,
@@ -17,7 +18,6 @@ from portable_dnn import (
 from portable_dnn.arrays.namespaces import common_namespace
 from portable_dnn.network.activations import hidden_activations
 from portable_dnn.training import first_layer, span
-from portable_dnn.training.joined import join, split
 from portable_dnn.training.step import make_step
 
 ACTIVATIONS = ["relu", "leaky_relu:0.2", "tanh", "sigmoid"]

@@ -9,7 +9,7 @@ microseconds each, most of which the card waits. Here one launch takes the whole
   on older cards one block. Nothing waits for a block that may not be running, so nothing can hang.
 - `recognize.py` says which steps it is for, `layout.py` what a launch is given and which sizes fit,
   `source.py` how it is compiled, `bounds.py` how far it may differ from the step launched
-  operation by operation, `stretch.py` puts them together.
+  operation by operation, `launch.py` puts them together.
 
 It has been compiled for cards and its body has been run on the host, but it has not run on a card:
 so it is used only where `PORTABLE_DNN_CUPY_KERNEL=1` is set, and only after its first step has

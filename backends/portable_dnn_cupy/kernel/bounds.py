@@ -10,10 +10,9 @@ the derivative is allowed.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from portable_dnn.arrays.contract import Array, Namespace
+from portable_dnn.arrays.contract import Array, Arrays, Namespace
 from portable_dnn.network.activations import Activation
-from portable_dnn.training.first_layer import Samples
-from portable_dnn.training.joined import weights_of
+from portable_dnn.training.batches import Batch
 from portable_dnn.training.step import TrainingStep
 from portable_dnn_cupy.kernel.recognize import Hidden
 
@@ -35,54 +34,59 @@ class _Value(NamedTuple):
 def bounds(
     step: TrainingStep,
     hidden: Sequence[Hidden],
-    state: dict[str, Array],
-    samples: Samples,
-    signs: Array,
-) -> dict[str, Array]:
-    """Bound how far apart the states are that two ways of taking a step lead to.
+    parameters: Arrays,
+    batch: Batch,
+    xp: Namespace,
+) -> Arrays:
+    """Bound how far apart the parameters are that two ways of taking a step lead to.
 
     Parameters
     ----------
     step : TrainingStep
-        In the span.
+        Gradient descent in the span.
     hidden : sequence of Hidden
         Its activations.
-    state, samples, signs
-        What it is given.
+    parameters : dict of str to array
+        Those of the state that it is given.
+    batch : Batch
+        What else it is given.
+    xp : namespace
+        The arrays' namespace.
 
     Returns
     -------
     dict of str to array
-        For each array of the state, the largest difference of each number.
+        For each array of the parameters, the largest difference of each number.
     """
-    xp = step.xp
-    u = float(xp.finfo(signs.dtype).eps) / 2
-    Z = _Value(state["Z1"], xp.zeros_like(state["Z1"]))
+    layers = tuple(zip((form.W for form in step.forms[1:]), step.activations, strict=True))
+    ones = batch.ones
+    u = float(xp.finfo(batch.targets.dtype).eps) / 2
+    Z = _Value(parameters["Z1"], xp.zeros_like(parameters["Z1"]))
     inputs, slopes = [], []
-    for (name, g), kind in zip(step.layers, hidden, strict=True):
+    for (name, g), kind in zip(layers, hidden, strict=True):
         A, slope = _activate(Z, g, kind, u, xp)
-        A = _Value(xp.concat((A.of, samples.ones)), xp.concat((A.off, xp.zeros_like(samples.ones))))
-        Z = _product(_exact(state[name], xp), A, u, xp)
+        A = _Value(xp.concat((A.of, ones)), xp.concat((A.off, xp.zeros_like(ones))))
+        Z = _product(_exact(parameters[name], xp), A, u, xp)
         inputs.append(A)
         slopes.append(slope)
-    factor = 0.5 * step.learning_rate / signs.shape[1]
+    factor = -0.5 * step.optimizer.gradient_scale / batch.m
     # The sum is at most 2; the factor, the sum and the product are rounded.
     dZ = _Value(
-        (xp.tanh(0.5 * Z.of) + signs) * -factor,
+        (xp.tanh(0.5 * Z.of) + batch.targets) * -factor,
         factor * (0.5 * Z.off + _FUNCTION * u + 8 * u),
     )
     moves = {}
-    for (name, _), A, slope in zip(step.layers[::-1], inputs[::-1], slopes[::-1], strict=True):
+    for (name, _), A, slope in zip(layers[::-1], inputs[::-1], slopes[::-1], strict=True):
         moves[name] = _product(dZ, _Value(A.of.T, A.off.T), u, xp)
-        dA = _product(_exact(weights_of(state[name]).T, xp), dZ, u, xp)
+        dA = _product(_exact(parameters[name][:, :-1].T, xp), dZ, u, xp)
         dZ = _times(slope, dA, u, xp)
     moves["C1"] = dZ
-    moves["Z1"] = _product(dZ, _exact(samples.X, xp), u, xp)
+    moves["Z1"] = _product(dZ, _exact(batch.inputs, xp), u, xp)
     # Each way is off by this much; second-order terms and the rounding of the bound itself are
     # below a hundredth of it, for sums of fewer than 0.01 / u terms.
     return {
         name: 2.02 * (moves[name].off + u * (xp.abs(array) + xp.abs(moves[name].of)))
-        for name, array in state.items()
+        for name, array in parameters.items()
     }
 
 

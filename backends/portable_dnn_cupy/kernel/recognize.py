@@ -3,15 +3,17 @@
 from functools import partial
 from typing import NamedTuple
 
-from portable_dnn.arrays.contract import Step
+from portable_dnn.arrays.contract import Function
+from portable_dnn.arrays.repeat import OneByOne
 from portable_dnn.network.activations import (
     ACTIVATIONS,
     Activation,
     leaky_relu,
     leaky_relu_backward,
 )
-from portable_dnn.training.span import SPAN
-from portable_dnn.training.step import TrainingStep
+from portable_dnn.network.heads import SIGMOID
+from portable_dnn.training.optimizers import GradientDescent
+from portable_dnn.training.step import Bound, TrainingStep, forms_for
 
 __all__ = ["MAX_LAYERS", "Hidden", "hidden_of"]
 
@@ -42,27 +44,38 @@ class Hidden(NamedTuple):
         return _NUMBERS[self.name]
 
 
-def hidden_of(step: Step) -> tuple[Hidden, ...] | None:
-    """Recognise a step.
+def hidden_of(function: Function) -> tuple[Hidden, ...] | None:
+    """Recognise a step that is taken again and again.
+
+    The steps that the kernel can do are built anew and compared: whatever a step has beyond them,
+    such as another optimizer, makes it one that is not the kernel's.
 
     Parameters
     ----------
-    step : Step
+    function : Function
         Any.
 
     Returns
     -------
     tuple of Hidden, or None
-        The hidden layers' activations, if the kernel can take this step: one of `make_step` in
-        the span that measures nothing, with activations of ours and not too many layers.
+        The hidden layers' activations, if the kernel can take this step: gradient descent in the
+        span, with activations of ours and not too many layers.
     """
-    if not isinstance(step, TrainingStep) or step.measured or step.first is not SPAN:
+    if not (isinstance(function, OneByOne) and isinstance(function.step, Bound)):
         return None
-    if len(step.layers) >= MAX_LAYERS:
+    step = function.step.function
+    if not isinstance(step, TrainingStep) or len(step.activations) >= MAX_LAYERS:
         return None
-    found = [_recognize(activation) for _, activation in step.layers]
-    known = tuple(hidden for hidden in found if hidden is not None)
-    return known if len(known) == len(found) else None
+    if not isinstance(step.optimizer, GradientDescent):
+        return None
+    forms = forms_for(len(step.activations) + 1, compressed=True)
+    optimizer = GradientDescent(step.optimizer.learning_rate)
+    known = TrainingStep(forms, step.activations, SIGMOID, optimizer)
+    if step != known:
+        return None
+    found = [_recognize(activation) for activation in step.activations]
+    hidden = tuple(h for h in found if h is not None)
+    return hidden if len(hidden) == len(found) else None
 
 
 def _recognize(activation: Activation) -> Hidden | None:
@@ -73,10 +86,12 @@ def _recognize(activation: Activation) -> Hidden | None:
     forward, backward = activation.forward, activation.backward
     if not (isinstance(forward, partial) and isinstance(backward, partial)):
         return None
-    if (forward.func, backward.func) != (leaky_relu, leaky_relu_backward):
-        return None
     slope = forward.keywords.get("slope")
-    same = forward.keywords == backward.keywords == {"slope": slope}
-    if not same or forward.args or backward.args or not isinstance(slope, float):
+    if not isinstance(slope, float):
         return None
-    return Hidden("leaky_relu", slope)
+    known = partial(leaky_relu, slope=slope), partial(leaky_relu_backward, slope=slope)
+    same = all(
+        (one.func, one.args, one.keywords) == (other.func, other.args, other.keywords)
+        for one, other in zip((forward, backward), known, strict=True)
+    )
+    return Hidden("leaky_relu", slope) if same else None

@@ -214,7 +214,7 @@ def _show_start(output: Output, pictures: DataSet, settings: Settings) -> None:
     part = training_pictures(pictures)
     sizes = "-".join(map(str, settings.layer_dims(math.prod(part.images.shape[1:]))))
     output.detail(f"data     {pictures.source}: {len(part.labels)} pictures")
-    output.detail(f"network  {sizes}, {','.join(settings.hidden)}, {settings.dtype}")
+    output.detail(f"network  {sizes}, {','.join(map(str, settings.hidden))}, {settings.dtype}")
 
 
 def _with_version(device: Device) -> str:

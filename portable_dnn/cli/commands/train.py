@@ -41,7 +41,7 @@ from portable_dnn.data.dataset import DataSet
 from portable_dnn.errors import OutputError
 from portable_dnn.network.initializers import INITIALIZATIONS, parameters_hash
 from portable_dnn.results.experiment import Experiment, run, start_parameters, training_pictures
-from portable_dnn.training import span
+from portable_dnn.training.compression import work as work_of
 from portable_dnn.training.settings import Settings
 from portable_dnn.training.state import Snapshot
 from portable_dnn.training.train import Progress
@@ -244,7 +244,7 @@ def _show_start(output: Output, pictures: DataSet, settings: Settings, device: D
     output.detail(f"device   {device} ({device.why})")
     sizes = "-".join(map(str, settings.layer_dims(math.prod(part.images.shape[1:]))))
     output.detail(
-        f"network  {sizes}, {','.join(settings.hidden)}, learning rate "
+        f"network  {sizes}, {','.join(map(str, settings.hidden))}, learning rate "
         f"{settings.learning_rate:g}, {settings.dtype}"
     )
 
@@ -253,7 +253,7 @@ def _saving(experiment: Experiment) -> str:
     """Say what training in the span of the pictures saved."""
     n_x, n_1 = experiment.model.layer_dims[:2]
     m = experiment.training.pictures
-    work = span.work(n_x, m, n_1, experiment.model.provenance["settings"]["iterations"])
+    work = work_of(n_x, m, n_1, experiment.model.provenance["settings"]["iterations"])
     return (
         f"layer 1 was trained in {m} coordinates instead of {n_x}, exactly: "
         f"{work.span / 1e9:.1f} instead of {work.plain / 1e9:.1f} Gflop"

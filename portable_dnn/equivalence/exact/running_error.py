@@ -18,7 +18,7 @@ limit may be open or shut: then all of dA is uncertain. Where numbers may overfl
 nothing is known of what comes of them: the limit is infinite or NaN.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -49,6 +49,7 @@ from portable_dnn.equivalence.limits.accuracy import Accuracy
 from portable_dnn.equivalence.limits.repeats import class_sizes
 from portable_dnn.equivalence.operations.activations import slope_of
 from portable_dnn.network.activations import Activation
+from portable_dnn.training.settings import Settings
 
 __all__ = [
     "Apart",
@@ -100,8 +101,7 @@ def exact_step(
     X: HostArray,
     Y: HostArray,
     parameters: Mapping[str, Value],
-    activations: Sequence[Activation],
-    rate: float,
+    settings: Settings,
     accuracy: Accuracy,
     K: HostArray | None = None,
     Z1: Value | None = None,
@@ -115,10 +115,8 @@ def exact_step(
         Input (n_x, m) and labels (1, m), in the dtype that is judged.
     parameters : mapping of str to Value
         `W1, b1 … WL, bL`, such as those of a step before.
-    activations : sequence of Activation
-        Those of the hidden layers.
-    rate : float
-        α.
+    settings : Settings
+        Activations and learning rate.
     accuracy : Accuracy
         Of the library that is judged.
     K : numpy.ndarray, optional
@@ -133,6 +131,7 @@ def exact_step(
     Stepped
     """
     a = Arithmetic(X.dtype, accuracy)
+    activations, rate = settings.hidden_activations, settings.learning_rate
     L, m = len(parameters) // 2, X.shape[1]
     features, samples = class_sizes(X, X.dtype), class_sizes(X.T, X.dtype)
     A, Z = [known(X)], []

@@ -1,6 +1,6 @@
 """The operations of one training step, in the order of data flow: one table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from portable_dnn.equivalence.operations.activations import (
     activation,
@@ -16,7 +16,8 @@ from portable_dnn.equivalence.operations.linear import (
     update,
 )
 from portable_dnn.equivalence.operations.operation import Inputs, Operation
-from portable_dnn.network.activations import Activation, get_activation
+from portable_dnn.network.activations import get_activation
+from portable_dnn.training.settings import Settings
 
 __all__ = [
     "step_operations",
@@ -28,19 +29,13 @@ def _take(**names: str) -> Callable[[Inputs], Inputs]:
     return lambda state: {key: state[name] for key, name in names.items()}
 
 
-def step_operations(
-    L: int, activations: Sequence[Activation], rate: float
-) -> tuple[Operation, ...]:
+def step_operations(settings: Settings) -> tuple[Operation, ...]:
     """The operations of one training step.
 
     Parameters
     ----------
-    L : int
-        Number of layers.
-    activations : sequence of Activation
-        Those of the hidden layers.
-    rate : float
-        α.
+    settings : Settings
+        Layers, activations and learning rate.
 
     Returns
     -------
@@ -48,7 +43,8 @@ def step_operations(
         In the order of data flow. The inputs are taken from a state of these arrays: `A0` (X), `Y`,
         and for each layer `W`, `b`, `P` (W A), `Z`, `A`, `dA`, `dZ`, `dW`, `db`.
     """
-    every = (*activations, get_activation("sigmoid"))
+    every = (*settings.hidden_activations, get_activation("sigmoid"))
+    L, rate = len(every), settings.learning_rate
     operations = []
     for layer in range(1, L + 1):
         operations += [

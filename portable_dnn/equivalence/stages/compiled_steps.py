@@ -1,36 +1,23 @@
 """The compiled step as a run calls it: once, again, many times, and several steps in one call."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from portable_dnn.arrays.contract import Array, HostArray, Measurements, Stretch
+from portable_dnn.arrays.contract import Array, HostArray
 from portable_dnn.arrays.devices import Device
-from portable_dnn.network.activations import Activation
-from portable_dnn.training import span
-from portable_dnn.training.first_layer import WEIGHTS, FirstLayer, Held, hold
-from portable_dnn.training.step import make_step
+from portable_dnn.equivalence.stages.free_run import Task
+from portable_dnn.training.batches import Batch, FullBatch
+from portable_dnn.training.layer_forms import enter, leave, ones_for
+from portable_dnn.training.loop import CompiledSteps, compile_steps
+from portable_dnn.training.settings import Settings
+from portable_dnn.training.step import State, TrainingStep, forms_for, step_of
 
-__all__ = [
-    "HOLDS",
-    "LENGTHS",
-    "SPANNED",
-    "Stepper",
-    "Steps",
-    "Taken",
-    "compile_steps",
-    "ways_to_hold",
-]
+__all__ = ["LENGTHS", "SPANNED", "Stepper", "Taken", "steps_of"]
 
-SPANNED = "in the span"
-"""The way that needs K."""
-
-HOLDS: dict[str, tuple[FirstLayer, Callable[..., Held]]] = {
-    "plain": (WEIGHTS, lambda X, parameters, xp: hold(X, parameters, xp=xp)),
-    SPANNED: (span.SPAN, lambda X, parameters, xp: span.hold(X, parameters, xp=xp)),
-}
-"""The ways to hold layer 1, by their names for people."""
+PLAIN, SPANNED = "plain", "in the span"
+"""The ways to hold layer 1, by their names for people; the second needs K."""
 
 LENGTHS = (13, 10, 100)
 """Steps in one call, in the next and in the last.
@@ -41,72 +28,29 @@ up: PyTorch's examples of graphs make 3, and 11 for several cards.
 """
 
 
-def ways_to_hold(n_x: int, m: int, compress: str) -> tuple[str, ...]:
-    """List how a run may hold layer 1.
+def steps_of(settings: Settings, n_x: int, m: int) -> dict[str, TrainingStep]:
+    """Return the steps that a run with some settings may take, by the way to hold layer 1.
 
     Parameters
     ----------
+    settings : Settings
+        What decides the run. Unless `compress` asks for it, the span is taken for wide inputs only,
+        since K has m² elements.
     n_x, m : int
         Features and samples.
-    compress : {"auto", "on", "off"}
-        As for `span.choose`: unless it is asked for, the span is taken for wide inputs only, since
-        K has m² elements.
 
     Returns
     -------
-    tuple of str
-        Of `HOLDS`.
+    dict of str to TrainingStep
     """
-    spanned = m < n_x or compress == "on"
-    return tuple(how for how in HOLDS if spanned or how != SPANNED)
-
-
-class Steps(NamedTuple):
-    """A device's compiled steps.
-
-    Attributes
-    ----------
-    device : Device
-        Where.
-    compiled : dict of (str, bool) to callable
-        By the way to hold layer 1, and whether the step measures itself.
-    """
-
-    device: Device
-    compiled: dict[tuple[str, bool], Stretch]
-
-
-def compile_steps(
-    device: Device, activations: Sequence[Activation], rate: float, ways: Sequence[str]
-) -> Steps:
-    """Compile the steps of a run.
-
-    Parameters
-    ----------
-    device : Device
-        Where.
-    activations : sequence of Activation
-        Those of the hidden layers.
-    rate : float
-        α.
-    ways : sequence of str
-        To hold layer 1, of `HOLDS`.
-
-    Returns
-    -------
-    Steps
-    """
-    xp = device.backend.namespace()
-    return Steps(
-        device,
-        {
-            (how, measured): device.backend.compile(
-                make_step(activations, rate, measured=measured, xp=xp, first=HOLDS[how][0])
-            )
-            for how in ways
-            for measured in (False, True)
-        },
-    )
+    ways = {PLAIN: False, SPANNED: True}
+    if m >= n_x and settings.compress != "on":
+        del ways[SPANNED]
+    layers = len(settings.layers) + 1
+    return {
+        how: step_of(settings, forms_for(layers, compressed=compressed))
+        for how, compressed in ways.items()
+    }
 
 
 class Taken(NamedTuple):
@@ -117,7 +61,7 @@ class Taken(NamedTuple):
     parameters : dict of str to numpy.ndarray
         After the last step.
     cost : numpy.ndarray or None
-        Before it, if it measured itself.
+        Before it, if it was measured.
     """
 
     parameters: dict[str, HostArray]
@@ -129,76 +73,76 @@ class Stepper:
 
     Parameters
     ----------
-    steps : Steps
-        The side's.
-    how : str
-        A way to hold layer 1, of `HOLDS`.
-    X, Y : numpy.ndarray
-        Input (n_x, m) and labels (1, m), in the dtype of the run.
+    device : Device
+        The side.
+    step : TrainingStep
+        What is compiled there.
+    task : Task
+        The data.
     parameters : mapping of str to numpy.ndarray
         Where to start.
     """
 
     def __init__(
-        self,
-        steps: Steps,
-        how: str,
-        X: HostArray,
-        Y: HostArray,
-        parameters: Mapping[str, HostArray],
+        self, device: Device, step: TrainingStep, task: Task, parameters: Mapping[str, HostArray]
     ) -> None:
-        backend, name = steps.device.backend, steps.device.name
-        x, y = (backend.from_host(array.copy(), name) for array in (X, Y))
-        placed = {key: backend.from_host(array.copy(), name) for key, array in parameters.items()}
-        self._steps, self._how, self._names = steps, how, tuple(parameters)
+        def placed(array: HostArray) -> Array:
+            return device.backend.from_host(array.copy(), device.name)
+
+        xp = device.backend.namespace()
+        self._X, self._start = placed(task.X), {n: placed(a) for n, a in parameters.items()}
         with np.errstate(all="ignore"):
-            self._held = HOLDS[how][1](x, placed, backend.namespace())
-            self._signs = 1.0 - 2.0 * y
+            held, inputs = enter(step.forms, self._start, self._X, xp=xp)
+            targets = step.head.targets(placed(task.Y), dtype=self._X.dtype, xp=xp)
+            batch = Batch(inputs, targets, ones_for(self._X, xp=xp), task.X.shape[1])
+            self._state = State(held, step.optimizer.init(held, xp=xp))
+        self._steps: CompiledSteps = compile_steps(step, FullBatch(batch), device)
 
     def two(self) -> tuple[Taken, Taken]:
-        """Take two steps, the second one measuring itself."""
-        _, state = self._take(self._held.state, measured=False)
-        measurements, later = self._take(state, measured=True)
-        return self._taken(state), self._taken(later, measurements)
+        """Take two steps, and measure before the second."""
+        state = self._advance(self._state, 0, 1)
+        return self._taken(state), self._measured_step(state, 1)
 
     def one_by_one(self) -> Taken:
-        """Take `LENGTHS` steps, each in its own call, and one that measures itself.
+        """Take `LENGTHS` steps, each in its own call, and one more after a measurement.
 
-        After each but those of the last length, a step that measures itself is taken for nothing
-        but to have been called.
+        Between those but the ones of the last length, the state is measured for nothing but to
+        have been called.
         """
-        state = self._held.state
-        for _ in range(sum(LENGTHS[:-1])):
-            _, state = self._take(state, measured=False)
-            self._take(state, measured=True)
-        for _ in range(LENGTHS[-1]):
-            _, state = self._take(state, measured=False)
-        measurements, after = self._take(state, measured=True)
-        return self._taken(after, measurements)
+        state, most, last = self._state, sum(LENGTHS[:-1]), sum(LENGTHS)
+        for done in range(last):
+            state = self._advance(state, done, 1)
+            if done < most:
+                self._measure(state)
+        return self._measured_step(state, last)
 
-    def stretches(self) -> Taken:
+    def in_calls_of(self, lengths: Sequence[int] = LENGTHS) -> Taken:
         """Take `LENGTHS` steps in as many calls as there are lengths, and one as above."""
-        state = self._held.state
-        for length in LENGTHS:
-            _, state = self._take(state, measured=False, times=length)
-        measurements, after = self._take(state, measured=True)
-        return self._taken(after, measurements)
+        state, done = self._state, 0
+        for length in lengths:
+            state = self._advance(state, done, length)
+            done += length
+        return self._measured_step(state, done)
 
-    def _take(
-        self, state: dict[str, Array], *, measured: bool, times: int = 1
-    ) -> tuple[Measurements, dict[str, Array]]:
-        """Call a compiled step, as a run does."""
-        step = self._steps.compiled[self._how, measured]
+    def _measured_step(self, state: State, done: int) -> Taken:
+        """Measure, and take a step."""
+        cost = self._measure(state)
+        return self._taken(self._advance(state, done, 1), cost)
+
+    def _advance(self, state: State, done: int, times: int) -> State:
+        """Call the compiled step, as a run does."""
         with np.errstate(all="ignore"):
-            return step(state, self._held.data, self._signs, times)
+            return self._steps.advance(state, done, times)
 
-    def _taken(self, state: dict[str, Array], measurements: Measurements | None = None) -> Taken:
+    def _measure(self, state: State) -> HostArray:
+        """Measure a state, as a run does."""
+        with np.errstate(all="ignore"):
+            cost = self._steps.measure(state)["cost"]
+        return np.asarray(self._steps.device.backend.to_host(cost))
+
+    def _taken(self, state: State, cost: HostArray | None = None) -> Taken:
         """Fetch a state."""
-        backend = self._steps.device.backend
+        backend, forms = self._steps.device.backend, self._steps.step.forms
         with np.errstate(all="ignore"):
-            found = self._held.parameters_of(state)
-        fetched = {key: np.array(backend.to_host(found[key])) for key in self._names}
-        return Taken(
-            fetched,
-            None if measurements is None else np.asarray(backend.to_host(measurements["cost"])),
-        )
+            found = leave(forms, state.parameters, self._start, self._X, xp=backend.namespace())
+        return Taken({n: np.array(backend.to_host(found[n])) for n in self._start}, cost)

@@ -11,20 +11,16 @@ from portable_dnn.equivalence.operations.operation import COPY, Inputs, Operatio
 from portable_dnn.equivalence.report.meaning import IN_REFERENCE
 from portable_dnn.equivalence.report.report import TRAINING_DATA, Judgement
 from portable_dnn.equivalence.stages.failures import REFERENCE, TESTED, during
+from portable_dnn.equivalence.stages.free_run import Task
 from portable_dnn.equivalence.stages.judge import Finding, judge
 from portable_dnn.equivalence.stages.run_on_device import Ran, run_on
-from portable_dnn.network.activations import Activation
 from portable_dnn.network.passes import L_model_backward, L_model_forward
 
 __all__ = ["compare_operation", "reference_state"]
 
 
 def reference_state(
-    device: Device,
-    X: HostArray,
-    Y: HostArray,
-    parameters: Mapping[str, HostArray],
-    activations: Sequence[Activation],
+    device: Device, task: Task, parameters: Mapping[str, HostArray]
 ) -> dict[str, HostArray]:
     """Compute all that a training step makes on its way, on the reference side.
 
@@ -32,18 +28,17 @@ def reference_state(
     ----------
     device : Device
         The reference.
-    X, Y : numpy.ndarray
-        Input (n_x, m) and labels (1, m), in the dtype of the run.
+    task : Task
+        Data and settings.
     parameters : mapping of str to numpy.ndarray
         `W1, b1 … WL, bL`.
-    activations : sequence of Activation
-        Those of the hidden layers.
 
     Returns
     -------
     dict of str to numpy.ndarray
         What `operations.step_operations` takes its inputs from.
     """
+    X, Y, activations = task.X, task.Y, task.settings.hidden_activations
     placed = place(dict(parameters), device)
     x, y = place(X, device), place(Y, device)
     AL, caches = L_model_forward(x, placed, activations)

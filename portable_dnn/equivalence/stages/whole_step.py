@@ -2,16 +2,17 @@
 
 Besides two steps, judged as they are first called and again after many calls, since a compiler or
 a graph may serve a later call otherwise, several steps in one call are held against the same steps
-one by one: on one device they must have the same bits (see `backend.Stretch`).
+one by one: on one device they must have the same bits (see `contract.RepeatedStep`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from portable_dnn.arrays.contract import HostArray
+from portable_dnn.arrays.devices import Device
 from portable_dnn.equivalence.exact.pairs import pair
 from portable_dnn.equivalence.exact.running_error import Stepped, exact_step
 from portable_dnn.equivalence.exact.running_value import Value, known
@@ -26,65 +27,59 @@ from portable_dnn.equivalence.operations.operation import (
 )
 from portable_dnn.equivalence.report.meaning import IN_REFERENCE
 from portable_dnn.equivalence.report.report import TRAINING_DATA, Judgement
-from portable_dnn.equivalence.stages.compiled_steps import LENGTHS, SPANNED, Stepper, Steps, Taken
+from portable_dnn.equivalence.stages.compiled_steps import (
+    LENGTHS,
+    SPANNED,
+    Stepper,
+    Taken,
+    steps_of,
+)
 from portable_dnn.equivalence.stages.failures import REFERENCE, TESTED, during
+from portable_dnn.equivalence.stages.free_run import Task
 from portable_dnn.equivalence.stages.judge import Finding, judge
-from portable_dnn.network.activations import Activation
 
 __all__ = ["compare_steps"]
 
 
 def _exact(
-    X: HostArray,
-    Y: HostArray,
-    parameters: Mapping[str, HostArray],
-    activations: Sequence[Activation],
-    rate: float,
-    accuracy: Accuracy,
-    ways: Sequence[str],
+    task: Task, parameters: Mapping[str, HostArray], accuracy: Accuracy, ways: Iterable[str]
 ) -> dict[str, tuple[Stepped, Stepped]]:
     """Two steps in better arithmetic, by the way to hold layer 1, which tells after the first."""
+    X, Y, _, settings = task
     start = {name: known(x) for name, x in parameters.items()}
     wide = X.astype(np.float64, copy=False)
     K = wide.T @ wide + 1.0 if SPANNED in ways else None
-    first = exact_step(X, Y, start, activations, rate, accuracy, K)
+    first = exact_step(X, Y, start, settings, accuracy, K)
     left: dict[str, dict[str, Any]] = {how: {"apart": first.apart} for how in ways}
     if SPANNED in left:
         left[SPANNED] = {"Z1": first.Z1}
     return {
-        how: (first, exact_step(X, Y, first.parameters, activations, rate, accuracy, **layer_1))
+        how: (first, exact_step(X, Y, first.parameters, settings, accuracy, **layer_1))
         for how, layer_1 in left.items()
     }
 
 
 def compare_steps(
-    tested: Steps,
-    reference: Steps,
-    X: HostArray,
-    Y: HostArray,
+    tested: Device,
+    reference: Device,
+    task: Task,
     parameters: Mapping[str, HostArray],
-    activations: Sequence[Activation],
-    rate: float,
     iteration: int,
     *,
     often: bool,
 ) -> Iterator[Judgement]:
-    """Judge steps from the same parameters, in each way to hold layer 1 that was compiled.
+    """Judge steps from the same parameters, in each way to hold layer 1.
 
     The second step shows what the first left behind; in the span, that is the product with K.
 
     Parameters
     ----------
-    tested, reference : Steps
+    tested, reference : Device
         The sides.
-    X, Y : numpy.ndarray
-        Input (n_x, m) and labels (1, m), in the dtype of the run.
+    task : Task
+        Data and settings.
     parameters : mapping of str to numpy.ndarray
         Where to start.
-    activations : sequence of Activation
-        Those of the hidden layers.
-    rate : float
-        α.
     iteration : int
         Which the parameters belong to.
     often : bool
@@ -96,15 +91,15 @@ def compare_steps(
         For each parameter after each step, and the cost before the last.
     """
     # One truth for both sides: the bound of the less accurate library.
-    accuracy = loosest(accuracy_of(side.device, X.dtype) for side in (tested, reference))
-    ways = tuple(dict.fromkeys(how for how, _ in tested.compiled))
+    accuracy = loosest(accuracy_of(side, task.X.dtype) for side in (tested, reference))
+    steps = steps_of(task.settings, *task.X.shape)
     with during("the judge's own steps", REFERENCE):
-        exact = _exact(X, Y, parameters, activations, rate, accuracy, ways)
-    for how in ways:
+        exact = _exact(task, parameters, accuracy, steps)
+    for how, step in steps.items():
         steppers, results = [], []
         for name, side in ((TESTED, tested), (REFERENCE, reference)):
             with during(f"{STEP}, {how}", name):
-                steppers.append(Stepper(side, how, X, Y, parameters))
+                steppers.append(Stepper(side, step, task, parameters))
                 results.append(steppers[-1].two())
         names = f"{STEP}, {how}", f"{SECOND_STEP}, {how}"
         yield from _two_steps(names, iteration, results, exact[how], accuracy)
@@ -124,7 +119,7 @@ def _often(
     for name, stepper in zip((TESTED, REFERENCE), steppers, strict=True):
         with during(f"{STRETCH}, {how}", name):
             single.append(stepper.one_by_one())
-            stretched.append(stepper.stretches())
+            stretched.append(stepper.in_calls_of())
         with during(f"{LATE_STEP}, {how}", name):
             results.append(stepper.two())
     names = f"{LATE_STEP}, {how}", f"{SECOND_LATE_STEP}, {how}"

@@ -17,12 +17,12 @@ from typing import Any
 import array_api_compat.numpy as xp
 import numpy as np
 import pytest
+from portable_dnn.training.first_layer import Samples
 
 from portable_dnn import initialize_parameters_deep
 from portable_dnn.arrays.registry import get_backend
 from portable_dnn.network.activations import hidden_activations
 from portable_dnn.training import span
-from portable_dnn.training.first_layer import Samples
 from portable_dnn.training.step import make_step
 
 HERE = Path(__file__).parent

@@ -6,11 +6,11 @@ from functools import partial
 
 import numpy as np
 import pytest
+from portable_dnn.training.first_layer import WEIGHTS
 
 from portable_dnn.arrays.registry import get_backend
 from portable_dnn.arrays.repeat import one_by_one
 from portable_dnn.network.activations import ACTIVATIONS, leaky_relu, leaky_relu_backward
-from portable_dnn.training.first_layer import WEIGHTS
 
 RELU = ACTIVATIONS["relu"]
 

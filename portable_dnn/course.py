@@ -1,0 +1,140 @@
+"""The course's two programs, under their names and with their signatures."""
+
+from collections.abc import Sequence
+
+from portable_dnn.arrays.contract import Array, Parameters
+from portable_dnn.arrays.devices import location_of, place
+from portable_dnn.arrays.namespaces import dtype_name
+from portable_dnn.arrays.shapes import check_layer_dims
+from portable_dnn.errors import SettingError
+from portable_dnn.network.activations import Hidden
+from portable_dnn.network.initializers import initialize_parameters, initialize_parameters_deep
+from portable_dnn.network.pixels import are_pixels
+from portable_dnn.training.train import Progress, train
+
+__all__ = ["L_layer_model", "two_layer_model"]
+
+
+def L_layer_model(
+    X: Array,
+    Y: Array,
+    layers_dims: Sequence[int],
+    learning_rate: float = 0.0075,
+    num_iterations: int = 3000,
+    print_cost: bool = False,
+    *,
+    hidden: Hidden = "relu",
+    initialization: str = "lecun",
+    seed: int = 1,
+) -> tuple[dict[str, Array], list[float]]:
+    """Train a deep network, as the course's function of this name does.
+
+    Parameters
+    ----------
+    X : array
+        Input, (n_x, m), floating; or uint8 pixels, taken as X / 255 in float64.
+    Y : array
+        Labels 0 or 1, (n_L, m).
+    layers_dims : sequence of int
+        `n_0 … n_L`: input features, units of each hidden layer, outputs.
+    learning_rate, num_iterations
+        As for `train`.
+    print_cost : bool
+        Whether to print the cost every 100 iterations.
+    hidden : str, Activation or sequence of these
+        Activation of all hidden layers, or one for each.
+    initialization, seed
+        As for `initialize_parameters_deep`.
+
+    Returns
+    -------
+    parameters : dict of str to array
+        `W1, b1 … WL, bL`, on the device of X and in the run's dtype.
+    costs : list of float
+        The cost every 100 iterations, from iteration 0.
+
+    Raises
+    ------
+    SettingError, DataError, ShapeError, DTypeError, DeviceError, DivergenceError
+        As for `train`.
+    """
+    start = initialize_parameters_deep(layers_dims, method=initialization, seed=seed)
+    return _model(X, Y, start, learning_rate, num_iterations, print_cost, hidden)
+
+
+def two_layer_model(
+    X: Array,
+    Y: Array,
+    layers_dims: Sequence[int],
+    learning_rate: float = 0.0075,
+    num_iterations: int = 3000,
+    print_cost: bool = False,
+    *,
+    hidden: Hidden = "relu",
+    initialization: str = "small",
+    seed: int = 1,
+) -> tuple[dict[str, Array], list[float]]:
+    """Train a network with one hidden layer, as the course's function of this name does.
+
+    Parameters
+    ----------
+    X : array
+        As for `L_layer_model`.
+    Y : array
+        Labels 0 or 1, (n_y, m).
+    layers_dims : (n_x, n_h, n_y)
+        Input features, hidden units, outputs.
+    learning_rate, num_iterations, print_cost, hidden
+        As for `L_layer_model`.
+    initialization, seed
+        As for `initialize_parameters`.
+
+    Returns
+    -------
+    parameters : dict of str to array
+        `W1, b1, W2, b2`, on the device of X and in the run's dtype.
+    costs : list of float
+        The cost every 100 iterations, from iteration 0.
+
+    Raises
+    ------
+    SettingError, DataError, ShapeError, DTypeError, DeviceError, DivergenceError
+        As for `train`.
+    """
+    if len(check_layer_dims(layers_dims)) != 3:
+        raise SettingError(
+            f"layer sizes {layers_dims}: (n_x, n_h, n_y) would be right for two layers; "
+            "L_layer_model takes any number"
+        )
+    n_x, n_h, n_y = layers_dims
+    start = initialize_parameters(n_x, n_h, n_y, method=initialization, seed=seed)
+    return _model(X, Y, start, learning_rate, num_iterations, print_cost, hidden)
+
+
+def _model(
+    X: Array,
+    Y: Array,
+    start: Parameters,
+    learning_rate: float,
+    num_iterations: int,
+    print_cost: bool,
+    hidden: Hidden,
+) -> tuple[dict[str, Array], list[float]]:
+    """Place the start where X is, and train."""
+    dtype = "float64" if are_pixels(X) else dtype_name(X)
+    parameters = place(start, location_of(X), dtype=dtype)
+
+    def show(progress: Progress) -> None:
+        if progress.record is not None:
+            print(f"Cost after iteration {progress.iteration}: {progress.record.cost}")  # noqa: T201
+
+    trained = train(
+        X,
+        Y,
+        parameters,
+        hidden=hidden,
+        learning_rate=learning_rate,
+        num_iterations=num_iterations,
+        callback=show if print_cost else None,
+    )
+    return trained.parameters, trained.history.cost
