@@ -223,8 +223,8 @@ def _deciding(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
     """Say in what another run differs, of what decides it."""
     theirs, ours = (json.loads(json.dumps(run)) for run in (theirs, ours))
     settings = theirs.get("settings")
-    complete = as_of_today(settings) if isinstance(settings, dict) else settings
-    differences = list(_differing(complete, ours["settings"]))
+    there = as_of_today(settings) if isinstance(settings, dict) else settings
+    differences = list(_differing(there, as_of_today(ours["settings"])))
     if len(differences) > _MOST_DIFFERENCES:
         more = len(differences) - _MOST_DIFFERENCES
         differences[_MOST_DIFFERENCES:] = [f"and {more} more"]

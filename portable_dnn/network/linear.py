@@ -26,9 +26,7 @@ def linear(W: Array, A: Array, b: Array) -> Array:
     array
         (n_l, m).
     """
-    Z = W @ A
-    Z += b  # into the array that was just made, where the library can
-    return Z
+    return W @ A + b
 
 
 def weight_derivative(dZ: Array, A: Array) -> Array:

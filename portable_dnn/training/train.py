@@ -2,10 +2,11 @@
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 from portable_dnn.arrays.contract import Array, Measurements, Namespace, Parameters
 from portable_dnn.arrays.devices import location_of
@@ -67,7 +68,7 @@ class Progress:
     def snapshot(self) -> Snapshot:
         """The run as it stands, to go on from with `train(…, begin=snapshot)`."""
         history = self._run.history.copy()
-        products, kept = self._run.products_hash(), dict(self._run.kept)
+        products, kept = self._run.products_hash(), deepcopy(self._run.kept)
         return Snapshot(self.iteration + 1, self._state, history, products, kept)
 
     @property
@@ -91,22 +92,28 @@ class TrainedNetwork(NamedTuple):
     history: History
 
 
+class SingleSettings(TypedDict, total=False):
+    """The settings that `train` takes one by one, for short programs."""
+
+    hidden: Hidden
+    learning_rate: float
+    num_iterations: int
+    compress: str
+
+
 def train(
     X: Array,
     Y: Array,
     parameters: Parameters,
     settings: Settings | None = None,
     *,
-    hidden: Hidden | None = None,
-    learning_rate: float | None = None,
-    num_iterations: int | None = None,
-    compress: str | None = None,
     record_every: int = 100,
     callback: Callable[[Progress], object] | None = None,
     callback_seconds: float = 0.0,
     begin: Snapshot | None = None,
     stop_every: int | None = None,
     reduce: Reduce = ALONE,
+    **single: Unpack[SingleSettings],
 ) -> TrainedNetwork:
     """Train a network from given start parameters.
 
@@ -123,9 +130,6 @@ def train(
     settings : Settings, optional
         What decides the run. Its layers and dtype must be those of the parameters; the start is not
         drawn again. By default the published run's, for the layers and dtype of the parameters.
-    hidden, learning_rate, num_iterations, compress : optional
-        Single settings, in the place of `settings`: `hidden`, `learning_rate`, `iterations` and
-        `compress` of `Settings`.
     record_every : int
         Iterations 0, `record_every`, 2 · `record_every` … are measured and recorded; only then
         does the host wait for the device.
@@ -140,6 +144,9 @@ def train(
         Call the callback after `stop_every`, 2 · `stop_every` … updates as well.
     reduce : Reduce
         How gradients are added up over processes; by default there is one.
+    hidden, learning_rate, num_iterations, compress : optional
+        Single settings, in the place of `settings`: an activation for all hidden layers or one for
+        each, and `learning_rate`, `iterations` and `compress` of `Settings`.
 
     Returns
     -------
@@ -164,12 +171,6 @@ def train(
         If the products of the samples are rounded otherwise than where `begin` was made.
     """
     xp, dims = check_network(X, parameters, Y, pixels=True)
-    single = {
-        "hidden": hidden,
-        "learning_rate": learning_rate,
-        "iterations": num_iterations,
-        "compress": compress,
-    }
     settings = _settings(settings, single, dims, dtype_name(parameters["W1"]))
     check_count(record_every, "interval between records")
     if stop_every is not None:
@@ -191,16 +192,21 @@ def train(
 
 
 def _settings(
-    settings: Settings | None, single: Mapping[str, Any], dims: tuple[int, ...], dtype: str
+    settings: Settings | None, single: SingleSettings, dims: tuple[int, ...], dtype: str
 ) -> Settings:
     """Return the settings of a run from those given, as a whole or one by one."""
-    given = {name: value for name, value in single.items() if value is not None}
+    if unknown := set(single) - set(SingleSettings.__annotations__):
+        raise TypeError(f"train() got an unexpected keyword argument {min(unknown)!r}")
     if settings is None:
+        given: dict[str, Any] = dict(single)
+        if "num_iterations" in given:
+            given["iterations"] = given.pop("num_iterations")
         if "hidden" in given:
-            given["hidden"] = hidden_activations(given["hidden"], len(dims) - 2) or ("relu",)
+            given["hidden"] = hidden_activations(given["hidden"], len(dims) - 2)
         settings = Settings(layers=dims[1:-1], dtype=dtype, **given)
-    elif given:
-        raise SettingError(f"{', '.join(given)} is given beside settings; put it into the settings")
+    elif single:
+        names = ", ".join(single)
+        raise SettingError(f"{names} is given beside settings; put it into the settings")
     elif (settings.layers, settings.dtype) != (dims[1:-1], dtype):
         raise SettingError(
             f"the settings are of a network with hidden layers {settings.layers} in "

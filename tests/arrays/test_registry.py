@@ -7,7 +7,7 @@ import pytest
 
 from portable_dnn import sigmoid
 from portable_dnn.arrays import registry
-from portable_dnn.arrays.contract import Check
+from portable_dnn.arrays.contract import CONTRACT, Check
 from portable_dnn.arrays.devices import choose_device
 from portable_dnn.errors import BackendError, DeviceError, DTypeError
 
@@ -20,6 +20,7 @@ def plug_in(**changes):
     members = dict.fromkeys(registry.contract_members(), fails)
     members |= {
         "name": "toy",
+        "contract": CONTRACT,
         "checks": lambda: iter([Check("toy-import", "ok", "there")]),
         "devices": lambda: ("cpu",),
         "owns": lambda array: False,
@@ -58,10 +59,20 @@ def test_one_that_does_not_load(register):
     assert registry.owner_of(np.ones(1)).name == "numpy"
 
 
+def test_one_of_a_later_contract(register):
+    register(plug_in(contract=3))
+    with pytest.raises(BackendError, match=r"version 3 of the contract; .* knows 1 and 2"):
+        registry.get_backend("toy")
+
+
 def test_one_that_lacks_members(register):
     module = plug_in()
     del module.versions, module.compile
     register(module)
+    with pytest.raises(BackendError, match="lacks compile, versions of the contract"):
+        registry.get_backend("toy")
+    del module.contract, module.repeat  # of the first contract, which had neither
+    registry.get_backend.cache_clear()
     with pytest.raises(BackendError, match="lacks compile, versions of the contract"):
         registry.get_backend("toy")
 

@@ -18,6 +18,7 @@ from portable_dnn.checkpoints.folder import checkpoint_path, find, list_checkpoi
 from portable_dnn.errors import DataError, SettingError
 from portable_dnn.training.history import History, Norms, Record
 from portable_dnn.training.state import Snapshot
+from portable_dnn.training.step import State
 
 RUN = {
     "settings": {"layers": [2], "seed": 1, "learning_rate": 0.5},
@@ -27,9 +28,9 @@ RUN = {
 }
 
 
-def snapshot(iteration=5, records=1, dtype="float64", dead=(None,)):
+def snapshot(iteration=5, records=1, dtype="float64", dead=(None,), slots=None, kept=None):
     draw = np.random.RandomState(iteration)
-    state = {
+    parameters = {
         "W1": draw.randn(2, 3).astype(dtype),
         "b1": draw.randn(2, 1).astype(dtype),
         "W2": draw.randn(1, 3).astype(dtype),
@@ -38,7 +39,7 @@ def snapshot(iteration=5, records=1, dtype="float64", dead=(None,)):
     for number in range(records):
         norms = {"W1": draw.rand(), "b1": 0.0, "W2": math.inf, "b2": 1e-300}
         history.append(Record(number, draw.rand(), dead, norms))
-    return Snapshot(iteration, state, history, "ef" * 32)
+    return Snapshot(iteration, State(parameters, slots or {}), history, "ef" * 32, kept or {})
 
 
 @pytest.fixture
@@ -51,9 +52,11 @@ def path(tmp_path):
 def same(a, b):
     assert (a.iteration, a.products_hash) == (b.iteration, b.products_hash)
     assert repr(a.history) == repr(b.history)
-    assert list(a.state) == list(b.state)
-    for name in a.state:
-        np.testing.assert_array_equal(a.state[name], b.state[name], strict=True)
+    assert a.kept == b.kept
+    for here, there in zip(a.state, b.state, strict=True):
+        assert list(here) == list(there)
+        for name in here:
+            np.testing.assert_array_equal(here[name], there[name], strict=True)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -66,6 +69,23 @@ def test_what_goes_in_comes_out(tmp_path, dtype, dead, records):
     found = read_checkpoint(path)
     same(found.snapshot, made)
     assert {name: found.run[name] for name in RUN} == RUN
+
+
+def test_slots_of_any_rank_and_what_callbacks_keep(tmp_path):
+    """Slots are whatever a rule remembers; what a callback keeps may change from file to file."""
+    slots = {
+        "velocity W1": np.arange(6.0).reshape(2, 3),
+        "count": np.array(7),
+        "seen": np.array([True, False]).astype(np.uint8),
+        "cube": np.arange(8, dtype=np.float32).reshape(2, 2, 2),
+        "none": np.zeros((0, 3)),
+    }
+    used = CheckpointFormat(RUN)
+    for kept in ({}, {"patience": {"left": 3}}, {"patience": None}):
+        made = snapshot(5, 2, slots=slots, kept=kept)
+        path = tmp_path / "c"
+        path.write_bytes(used.to_bytes(made))
+        same(read_checkpoint(path).snapshot, made)
 
 
 def test_a_file_does_not_depend_on_the_ones_before(tmp_path):
@@ -261,7 +281,7 @@ def test_arrays_that_lie_on_each_other(path):
     ("change", "said"),
     [
         (lambda file: file["state/W1"].__setitem__((0, 0), 1.0), "another checksum"),
-        (lambda file: file.attrs.__setitem__("format_version", 2), "upgrade portable_dnn"),
+        (lambda file: file.attrs.__setitem__("format_version", 3), "upgrade portable_dnn"),
         (version(b"x", dtype="S1"), "format_version is x; a whole"),
         (remove("names"), "names is listed but cannot be found"),
         (remove("state"), "state is listed but cannot be found"),

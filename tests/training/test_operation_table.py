@@ -11,16 +11,17 @@ from typing import Any, NamedTuple
 import array_api_compat
 import numpy as np
 import pytest
-from portable_dnn.training.first_layer import hold
-from portable_dnn.training.norms import gradient_norm
 
 import portable_dnn as p
 from portable_dnn import device_of, place, to_host
 from portable_dnn.arrays.devices import choose_device
-from portable_dnn.network.activations import hidden_activations
 from portable_dnn.network.losses import cost_gradient
-from portable_dnn.training.span import hold as hold_in_span
-from portable_dnn.training.step import make_step
+from portable_dnn.network.norms import gradient_norm
+from portable_dnn.training.batches import Batch
+from portable_dnn.training.layer_forms import enter, leave, ones_for
+from portable_dnn.training.measurements import Measure
+from portable_dnn.training.settings import Settings
+from portable_dnn.training.step import Bound, State, forms_for, step_of
 
 N, H, M = 7, 4, 5  # features, hidden units, samples: more features than samples, as for the span
 X, Z, A = (N, M), (H, M), (1, M)
@@ -60,17 +61,23 @@ class Row(NamedTuple):
     dtype: str | None = None
 
 
-def step(i: Inputs, *, compiled: bool, holding: Callable[..., Any]) -> Any:
-    """Take a training step, with measurements."""
+def step(i: Inputs, *, compiled: bool, compressed: bool) -> Any:
+    """Measure, and take a training step."""
     xp = array_api_compat.array_namespace(i.X)
-    held = holding(i.X, i.parameters, xp=xp)
-    relu = hidden_activations("relu", 1)
-    run = make_step(relu, 0.1, measured=True, xp=xp, first=held.first)
+    training_step = step_of(Settings(layers=(H,)), forms_for(2, compressed=compressed))
+    held, inputs = enter(training_step.forms, i.parameters, i.X, xp=xp)
+    targets = training_step.head.targets(i.Y, dtype=i.X.dtype, xp=xp)
+    batch = Batch(inputs, targets, ones_for(i.X, xp=xp), M)
+    run, measure = Bound(training_step, xp), Bound(Measure(training_step), xp)
     if compiled:
-        run = choose_device(device_of(i.X)).backend.compile(run)
-    signs = 1.0 - 2.0 * xp.astype(i.Y, i.X.dtype)
-    measured, state = run(held.state, held.data, signs)
-    return list(measured.values()), dict(held.parameters_of(state))
+        backend = choose_device(device_of(i.X)).backend
+        repeated, measure = backend.compile(backend.repeat(run)), backend.compile(measure)
+        after = repeated(State(held, {}), batch, {}, 1)
+    else:
+        after = run(State(held, {}), batch, {})
+    measured = measure(State(held, {}), batch)
+    left = leave(training_step.forms, after.parameters, i.parameters, i.X, xp=xp)
+    return list(measured.values()), left
 
 
 def trained(model: Callable[..., Any], i: Inputs) -> Any:
@@ -123,10 +130,10 @@ TABLE: dict[str, Row] = {
     "gradient_check": Row(
         lambda i: p.gradient_check(i.X, i.Y, i.parameters, max_entries=1), dict.fromkeys(PARAMETERS)
     ),
-    "step": Row(lambda i: step(i, compiled=False, holding=hold), STEP),
-    "step, compiled": Row(lambda i: step(i, compiled=True, holding=hold), STEP),
-    "step in the span": Row(lambda i: step(i, compiled=False, holding=hold_in_span), STEP),
-    "step in the span, compiled": Row(lambda i: step(i, compiled=True, holding=hold_in_span), STEP),
+    "step": Row(lambda i: step(i, compiled=False, compressed=False), STEP),
+    "step, compiled": Row(lambda i: step(i, compiled=True, compressed=False), STEP),
+    "step in the span": Row(lambda i: step(i, compiled=False, compressed=True), STEP),
+    "step in the span, compiled": Row(lambda i: step(i, compiled=True, compressed=True), STEP),
     **{
         f"train, compress {choice}": Row(
             lambda i, c=choice: (

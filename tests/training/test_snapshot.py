@@ -10,6 +10,7 @@ from portable_dnn.arrays.devices import choose_device
 from portable_dnn.errors import SettingError
 from portable_dnn.training.history import Norms
 from portable_dnn.training.state import Snapshot
+from portable_dnn.training.step import State
 
 # wide and narrow, deep and not, and logistic regression
 NETWORKS = [(192, 20, 7, 5, 1), (300, 9, 1), (30, 1)]
@@ -35,7 +36,8 @@ def snapshots_of(run, **options):
 
     def keep(progress):
         snapshot = progress.snapshot
-        state = {name: np.array(array) for name, array in to_host(snapshot.state).items()}
+        parameters = to_host(snapshot.state.parameters)
+        state = State({name: np.array(array) for name, array in parameters.items()}, {})
         found.append(replace(snapshot, state=state))
 
     return run(callback=keep, **options), found
@@ -132,10 +134,10 @@ def test_other_products_of_the_pictures_are_told(make_run):
     ("change", "said"),
     [
         ({"iteration": 62}, "62 iterations behind it"),
-        ({"state": {}}, "snapshot's W1 is missing"),
-        ({"state": {"W1": np.ones((9, 30))}}, "b1 is missing"),
-        ({"state": {"W1": np.ones((9, 29))}}, r"W1 is float64 of shape \(9, 29\)"),
-        ({"state": {"W1": np.ones((9, 30), dtype="f4")}}, "W1 is float32"),
+        ({"state": State({}, {})}, "snapshot's W1 is missing"),
+        ({"state": State({"W1": np.ones((9, 30))}, {})}, "b1 is missing"),
+        ({"state": State({"W1": np.ones((9, 29))}, {})}, r"W1 is float64 of shape \(9, 29\)"),
+        ({"state": State({"W1": np.ones((9, 30), dtype="f4")}, {})}, "W1 is float32"),
     ],
 )
 def test_a_snapshot_of_another_run_is_refused(make_run, change, said):
@@ -149,8 +151,11 @@ def test_another_start_or_more_arrays_are_refused(make_run):
     run = make_run((30, 9, 1))
     _, snapshots = snapshots_of(run)
     begin: Snapshot = snapshots[3]
-    more = {**begin.state, "W3": np.ones((1, 1))}
+    more = State({**begin.state.parameters, "W3": np.ones((1, 1))}, {})
     with pytest.raises(SettingError, match="has 4 arrays"):
+        run(begin=replace(begin, state=more))
+    more = begin.state._replace(slots={"v1": np.ones((1, 1))})
+    with pytest.raises(SettingError, match="has 1 slots, but this run has 0"):
         run(begin=replace(begin, state=more))
     other = replace(begin, history=replace(begin.history, start_hash="0" * 64))
     with pytest.raises(SettingError, match="other start parameters"):

@@ -11,7 +11,9 @@ from portable_dnn import initialize_parameters_deep, place, to_host, train
 from portable_dnn.arrays.devices import choose_device
 from portable_dnn.arrays.namespaces import common_namespace
 from portable_dnn.errors import SettingError
-from portable_dnn.training import span
+from portable_dnn.training.compression import choose, work
+from portable_dnn.training.optimizers import GradientDescent
+from portable_dnn.training.span import Span
 
 ACTIVATIONS = ["relu", "leaky_relu", "tanh", "sigmoid"]
 STEPS = 12
@@ -103,11 +105,13 @@ def test_products_of_pixels_are_exact_on_every_library(device, random):
     images = random.randint(0, 256, (3000, 20)).astype(np.uint8)
     start = place(initialize_parameters_deep([3000, 2, 1]), device)
     X = place(images, device)
-    held = span.hold(X, start, xp=common_namespace({"W1": start["W1"]}))
+    entered = Span().enter(start, X, xp=common_namespace({"W1": start["W1"]}))
     whole = images.astype(np.int64).T @ images.astype(np.int64)
     # One division, one sum, each rounded once: XLA divides by multiplying with a rounded inverse.
     expected = whole / 255**2 + 1.0
-    np.testing.assert_allclose(to_host(held.data.X), expected, rtol=2 * np.finfo(float).eps, atol=0)
+    np.testing.assert_allclose(
+        to_host(entered.inputs), expected, rtol=2 * np.finfo(float).eps, atol=0
+    )
 
 
 def test_input_and_start_are_left_as_they_are(wide):
@@ -116,10 +120,11 @@ def test_input_and_start_are_left_as_they_are(wide):
     train(wide.X, wide.Y, wide.start, num_iterations=3, compress="on")
 
 
-def chosen(n_x, m, num_iterations, compress="auto", device=None):
+def chosen(n_x, m, num_iterations, compress="auto", device=None, optimizer=None):
     X = np.broadcast_to(np.float64(0.0), (n_x, m))
     parameters = {"W1": np.broadcast_to(np.float64(0.0), (20, n_x))}
-    return span.choose(compress, X, parameters, num_iterations, device or choose_device("cpu"))
+    device, optimizer = device or choose_device("cpu"), optimizer or GradientDescent(0.1)
+    return choose(compress, optimizer, X, parameters, num_iterations, device)
 
 
 def test_auto_takes_the_span_where_it_is_less_work():
@@ -132,7 +137,7 @@ def test_auto_takes_the_span_where_it_is_less_work():
 
 
 def test_work_counts_every_product():
-    plain, spanned = span.work(n_x=7, m=3, n_1=2, num_iterations=5)
+    plain, spanned = work(n_x=7, m=3, n_1=2, num_iterations=5)
     assert plain == 5 * (2 * 2 * 7 * 3) * 2
     assert spanned == 5 * (2 * 2 * 3 * 3) + 3 * 3 * 7 + 2 * (2 * 2 * 7 * 3)
 
@@ -145,7 +150,14 @@ def test_memory_that_is_not_there(monkeypatch):
         chosen(12288, 209, 2500, "on", device)
 
 
-def test_off_and_unknown():
+def test_off_and_unknown(wide):
     assert not chosen(12288, 209, 2500, "off")
     with pytest.raises(SettingError, match="unknown compression 'maybe'; use auto, on or off"):
-        chosen(12288, 209, 2500, "maybe")
+        train(wide.X, wide.Y, wide.start, compress="maybe")
+
+
+def test_a_rule_that_is_not_linear_excludes_it():
+    rule = SimpleNamespace(linear=False)
+    assert not chosen(12288, 209, 2500, optimizer=rule)
+    with pytest.raises(SettingError, match="only for an optimizer that is linear"):
+        chosen(12288, 209, 2500, "on", optimizer=rule)
