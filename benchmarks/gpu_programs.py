@@ -16,11 +16,13 @@ from benchmarks.peers.torch_eager import load_start, make_model, parameters_of
 from benchmarks.problem import Arrays, Problem
 from portable_dnn import choose_device, place, to_host, train
 from portable_dnn.arrays.registry import first_failure, get_backend
-from portable_dnn.arrays.repeat import one_by_one
-from portable_dnn.network.activations import hidden_activations
-from portable_dnn.training.loop import Steps, iterate
-from portable_dnn.training.span import hold
-from portable_dnn.training.step import make_step as make_our_step
+from portable_dnn.arrays.repeat import OneByOne
+from portable_dnn.training.batches import Batch, FullBatch
+from portable_dnn.training.layer_forms import enter, leave, ones_for
+from portable_dnn.training.loop import CompiledSteps, iterate
+from portable_dnn.training.measurements import Measure
+from portable_dnn.training.settings import Settings
+from portable_dnn.training.step import Bound, State, forms_for, step_of
 
 __all__ = ["PROGRAMS", "Program"]
 
@@ -129,22 +131,21 @@ def _ours_eager(problem: Problem) -> Callable[[int], Trained]:
     device = choose_device("cupy")
     xp = device.backend.namespace()
     X, Y, start = (place(x, device) for x in (problem.X, problem.Y, problem.parameters))
-    activations = hidden_activations("relu", problem.layers - 1)
+    settings = Settings(layers=(1,) * (problem.layers - 1), learning_rate=problem.learning_rate)
+    step = step_of(settings, forms_for(problem.layers, compressed=True))
 
     def run(iterations: int) -> Trained:
-        held = hold(X, start, xp=xp)
-        rate, first = problem.learning_rate, held.first
-        measured, plain = (
-            one_by_one(make_our_step(activations, rate, measured=m, xp=xp, first=first))
-            for m in (True, False)
-        )
-        state = held.state
-        steps = Steps(measured, plain, held.data, 1.0 - 2.0 * Y)
+        held, inputs = enter(step.forms, start, X, xp=xp)
+        targets = step.head.targets(Y, dtype=X.dtype, xp=xp)
+        whole = Batch(inputs, targets, ones_for(X, xp=xp), X.shape[1])
+        bound, measure = OneByOne(Bound(step, xp)), Bound(Measure(step), xp)
+        steps = CompiledSteps(step, bound, measure, FullBatch(whole), device)
+        state = State(held, {})
         for _, measurements, after in iterate(steps, state, iterations, problem.record_every):
             state = after
             if measurements:
                 float(measurements["cost"])
-        parameters = held.parameters_of(state)
+        parameters = leave(step.forms, state.parameters, start, X, xp=xp)
         return lambda: to_host(parameters)
 
     return run

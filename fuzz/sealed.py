@@ -44,8 +44,8 @@ def _snapshots() -> list[Snapshot]:
 
     def keep(progress: Progress) -> None:
         snapshot = progress.snapshot
-        state = {name: np.array(array) for name, array in snapshot.state.items()}
-        made.append(replace(snapshot, state=state))
+        parameters = {n: np.array(array) for n, array in snapshot.state.parameters.items()}
+        made.append(replace(snapshot, state=snapshot.state._replace(parameters=parameters)))
 
     for compress in ("on", "off"):
         _train(compress, callback=keep)

@@ -8,18 +8,19 @@ times, `(state, data, signs, times) -> (measurements, state)`. Nothing else was 
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
-from portable_dnn.arrays.contract import Array, Arrays, Function, Measurements, Step
+from portable_dnn.arrays.contract import Array, Arrays, Function, Measurements
+from portable_dnn.arrays.contract import Step as StepOfToday
 from portable_dnn.arrays.repeat import OneByOne
 
-__all__ = ["ADDED", "FirstContract", "Step1", "Stretch1", "one_by_one"]
+__all__ = ["ADDED", "FirstContract", "Step", "Stretch", "one_by_one"]
 
 ADDED = ("contract", "repeat")
 """The members of version 2 that version 1 did not have."""
 
-Step1: TypeAlias = Callable[[Arrays, Any, Array], tuple[Measurements, Arrays]]
+Step: TypeAlias = Callable[[Arrays, Any, Array], tuple[Measurements, Arrays]]
 """A training step as version 1 had it."""
 
-Stretch1: TypeAlias = Callable[..., tuple[Measurements, Arrays]]
+Stretch: TypeAlias = Callable[..., tuple[Measurements, Arrays]]
 """`(state, data, signs, times=1)`, as version 1 had it."""
 
 
@@ -47,7 +48,7 @@ class FirstContract:
     def __getattr__(self, member: str) -> Any:
         return getattr(self._plug_in, member)
 
-    def repeat(self, step: Step) -> OneByOne:
+    def repeat(self, step: StepOfToday) -> OneByOne:
         """Return a loop over the step."""
         return OneByOne(step)
 
@@ -62,7 +63,7 @@ class FirstContract:
             batch = data.batch._replace(targets=signs)
             return {}, _flat(step(_nested(state, kind), batch, data.row))
 
-        compiled: Stretch1 = self._plug_in.compile(step_1)
+        compiled: Stretch = self._plug_in.compile(step_1)
 
         def repeated(state: Any, batch: Any, rows: Arrays, times: int) -> Any:
             nonlocal kind
@@ -94,17 +95,17 @@ def _nested(flat: Arrays, kind: type[Any]) -> Any:
     return kind(parameters, slots)
 
 
-def one_by_one(step: Step1) -> Stretch1:
+def one_by_one(step: Step) -> Stretch:
     """Take a step of version 1 again and again, as plug-ins of version 1 do.
 
     Parameters
     ----------
-    step : Step1
+    step : Step
         What to take.
 
     Returns
     -------
-    Stretch1
+    Stretch
     """
 
     def run(state: Arrays, data: Any, signs: Array, times: int = 1) -> tuple[Measurements, Arrays]:

@@ -3,6 +3,7 @@
 import inspect
 import itertools
 import typing
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from portable_dnn.arrays.contract import Backend, Check, DocumentsAccuracy
 from portable_dnn.arrays.devices import Device
 from portable_dnn.arrays.registry import backend_names, contract_members, first_failure, get_backend
 from portable_dnn.equivalence.limits.accuracy import accuracy_of
+from portable_dnn.training.batches import Batch
 
 DTYPES = ("float32", "float64", "int8", "int32", "int64", "uint8", "bool")
 SHAPES = ((), (1,), (0, 3), (2, 3), (4, 1), (2, 3, 4))
@@ -172,39 +174,55 @@ def test_the_namespace_has_the_standards_functions(backend):
         assert callable(getattr(xp, function))
 
 
-def test_a_compiled_step_has_the_same_results(backend):
+def test_a_compiled_function_has_the_same_results(backend):
     device = backend.devices()[0]
     parameters = {"W1": backend.from_host(np.ones((1, 2)), device)}
     X = backend.from_host(np.arange(6.0).reshape(2, 3), device)
 
-    def step(parameters, X, Y):
+    def measured_step(parameters, X, Y):
         Z = parameters["W1"] @ X
         return {"cost": backend.namespace().sum(Z - Y)}, {"W1": parameters["W1"] + 1.0}
 
-    expected, got = step(parameters, X, X[:1, :]), backend.compile(step)(parameters, X, X[:1, :])
+    expected = measured_step(parameters, X, X[:1, :])
+    got = backend.compile(measured_step)(parameters, X, X[:1, :])
     assert float(got[0]["cost"]) == float(expected[0]["cost"])
     np.testing.assert_array_equal(backend.to_host(got[1]["W1"]), [[2.0, 2.0]])
     np.testing.assert_array_equal(backend.to_host(parameters["W1"]), [[1.0, 1.0]])
 
 
-def test_a_compiled_step_is_taken_as_often_as_told(backend):
+class Pair(NamedTuple):
+    parameters: dict
+    slots: dict
+
+
+def advanced(state, batch, row):
+    """A step that is told something else each time."""
+    rate = row["rates"][0] if row else 1.0
+    n, a = (state.parameters[name] for name in "na")
+    slots = {"last": state.slots["last"] * 0.0 + rate}
+    return Pair({"n": n + rate * batch.targets, "a": 2.0 * a}, slots)
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_repeated_step_is_taken_as_often_as_asked(backend, told):
+    """However many; each step is given its row, and the dicts keep their order."""
     device = backend.devices()[0]
-    state = {
-        "n": backend.from_host(np.zeros(()), device),
-        "a": backend.from_host(np.ones(3), device),
-    }
-    one = backend.from_host(np.ones(()), device)
 
-    def step(state, data, Y):
-        return {"was": state["n"]}, {"n": state["n"] + data[0], "a": 2.0 * state["a"]}
+    def put(array):
+        return backend.from_host(np.asarray(array), device)
 
-    run = backend.compile(step)
-    for times in (1, 2, 7):
-        measured, after = run(state, (one, one), one, times)
-        assert (list(measured), list(after)) == (["was"], ["n", "a"])
-        # The measurements are those of the last step, before its update.
-        assert (float(measured["was"]), float(after["n"])) == (times - 1, times)
-        np.testing.assert_array_equal(backend.to_host(after["a"]), 2.0**times)
+    state = Pair({"n": put(np.zeros(())), "a": put(np.ones(3))}, {"last": put(np.zeros(()))})
+    batch = Batch(put(np.ones((1, 2))), put(np.ones(())), put(np.ones((1, 2))), 2)
+    run = backend.compile(backend.repeat(advanced))
+    for times in (1, 2, 7, 200):
+        rates = np.arange(1.0, times + 1.0).reshape(times, 1)
+        after = run(state, batch, {"rates": put(rates)} if told else {}, times)
+        assert type(after) is Pair
+        assert list(after.parameters) == ["n", "a"]
+        assert float(after.parameters["n"]) == (rates.sum() if told else times)
+        assert float(after.slots["last"]) == (times if told else 1.0)
+        np.testing.assert_array_equal(backend.to_host(after.parameters["a"]), 2.0**times)
+    assert float(state.parameters["n"]) == 0.0
 
 
 def test_versions_are_texts(backend):

@@ -17,7 +17,6 @@ from portable_dnn.equivalence import (
 )
 from portable_dnn.equivalence.limits.accuracy import accuracy_of
 from portable_dnn.equivalence.report.meaning import meaning
-from portable_dnn.equivalence.stages.compiled_steps import HOLDS
 from portable_dnn.equivalence.stages.free_run import Task, train_on
 from portable_dnn.equivalence.stages.judge import judge
 from portable_dnn.equivalence.stages.run_difference import compare_runs
@@ -270,15 +269,19 @@ def test_a_free_run_of_other_numbers_is_not_explained(data):
     assert max(run.differences) > 0
 
 
+def _with_last_layer_times(factor, state):
+    parameters = state.parameters
+    return state._replace(parameters={**parameters, "W3": parameters["W3"] * factor})
+
+
 def drifting(step):
     """Multiply a parameter by 1.05 after more calls than a comparison makes outside of training."""
     calls = []
 
-    def run(state, data, signs):
+    def run(state, batch, row):
         calls.append(1)
-        measurements, after = step(state, data, signs)
         factor = np.float32(1.05 if len(calls) > 300 else 1.0)
-        return measurements, {**after, "W3": after["W3"] * factor}
+        return _with_last_layer_times(factor, step(state, batch, row))
 
     return run
 
@@ -304,8 +307,8 @@ def test_runs_that_come_apart_beside_honest_rounding_are_not_decided(data, monke
     rounding = faulty_device(Fault("another order", "matmul", backwards, ()))
     monkeypatch.setattr(
         rounding.backend,
-        "compile",
-        faulty_device(Fault("", "compile", drifting, ())).backend.compile,
+        "repeat",
+        faulty_device(Fault("", "compile", drifting, ())).backend.repeat,
     )
     settings = dataclasses.replace(SMALL, iterations=400)
     with registered(rounding):
@@ -319,8 +322,8 @@ def test_runs_that_come_apart_beside_honest_rounding_are_not_decided(data, monke
 
 
 def test_a_long_stretch_that_stops_early_is_wrong(data):
-    def short(stretch):
-        return lambda state, data, signs, times=1: stretch(state, data, signs, min(times, 64))
+    def short(repeated):
+        return lambda state, batch, rows, times: repeated(state, batch, rows, min(times, 64))
 
     device = faulty_device(Fault("64 at most", "stretch", short, ()))
     report = compare(device, *data, settings=SMALL, many=0)
@@ -348,22 +351,18 @@ def test_more_samples_than_features_need_no_products_of_samples():
 @pytest.mark.parametrize("on", ["compile", "stretch"])
 def test_a_step_that_is_compiled_wrongly_in_the_free_run_alone_is_seen_there(data, on):
     compiled = []
+    judged = 2 * 2  # those of both ways to hold layer 1, at the first iteration and the last
 
     def compiling(step):
         compiled.append(step)
-        if len(compiled) <= len(HOLDS) * 2:  # those that are judged, measured and not
+        if len(compiled) <= judged:
             return step
-
-        def run(*arguments):
-            measurements, after = step(*arguments)
-            return measurements, {**after, "W3": after["W3"] * np.float32(1.5)}
-
-        return run
+        return lambda *arguments: _with_last_layer_times(np.float32(1.5), step(*arguments))
 
     device = faulty_device(Fault("compiled wrongly later", on, compiling, ()))
     with registered(device):
         report = compare(device, *data, settings=SMALL, many=0)
-    assert len(compiled) > len(HOLDS) * 2
+    assert len(compiled) > judged
     assert {j.verdict for j in report.judgements if j.operation != "free run"} == {"identical"}
     assert max(report.free_run.differences) > 1e-3
 
@@ -385,10 +384,10 @@ def test_parameters_that_come_apart_where_the_costs_do_not_are_not_explained(dat
 def test_the_free_run_takes_stretches_and_still_tells_the_middle(data):
     asked = []
 
-    def listening(stretch):
-        def run(state, data, signs, times=1):
+    def listening(repeated):
+        def run(state, batch, rows, times):
             asked.append(times)
-            return stretch(state, data, signs, times)
+            return repeated(state, batch, rows, times)
 
         return run
 

@@ -1,6 +1,6 @@
 """The compiled step as a run calls it: once, again, many times, and several steps in one call."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -116,10 +116,10 @@ class Stepper:
                 self._measure(state)
         return self._measured_step(state, last)
 
-    def in_calls_of(self, lengths: Sequence[int] = LENGTHS) -> Taken:
+    def in_long_calls(self) -> Taken:
         """Take `LENGTHS` steps in as many calls as there are lengths, and one as above."""
         state, done = self._state, 0
-        for length in lengths:
+        for length in LENGTHS:
             state = self._advance(state, done, length)
             done += length
         return self._measured_step(state, done)

@@ -119,7 +119,7 @@ def _often(
     for name, stepper in zip((TESTED, REFERENCE), steppers, strict=True):
         with during(f"{STRETCH}, {how}", name):
             single.append(stepper.one_by_one())
-            stretched.append(stepper.in_calls_of())
+            stretched.append(stepper.in_long_calls())
         with during(f"{LATE_STEP}, {how}", name):
             results.append(stepper.two())
     names = f"{LATE_STEP}, {how}", f"{SECOND_LATE_STEP}, {how}"

@@ -17,13 +17,14 @@ from typing import Any
 import array_api_compat.numpy as xp
 import numpy as np
 import pytest
-from portable_dnn.training.first_layer import Samples
 
 from portable_dnn import initialize_parameters_deep
 from portable_dnn.arrays.registry import get_backend
-from portable_dnn.network.activations import hidden_activations
-from portable_dnn.training import span
-from portable_dnn.training.step import make_step
+from portable_dnn.arrays.repeat import OneByOne
+from portable_dnn.training.batches import Batch
+from portable_dnn.training.layer_forms import enter, ones_for
+from portable_dnn.training.settings import Settings
+from portable_dnn.training.step import Bound, State, TrainingStep, forms_for, step_of
 
 HERE = Path(__file__).parent
 BODY = Path(__file__).parents[3] / "backends" / "portable_dnn_cupy" / "kernel"
@@ -145,10 +146,18 @@ class Kernel:
 class Problem:
     """A step and what it is given, on the pretend card."""
 
-    step: Any
-    state: dict[str, CupyArray]
-    data: Samples
-    signs: CupyArray
+    step: TrainingStep
+    state: State
+    batch: Batch
+
+    def stepped(self, state: State | None = None, times: int = 1) -> State:
+        """Take the steps operation by operation."""
+        bound = OneByOne(Bound(self.step, xp))
+        return bound(self.state if state is None else state, self.batch, {}, times)
+
+    def with_targets(self, targets: Any) -> None:
+        """Replace the targets."""
+        self.batch = self.batch._replace(targets=targets)
 
 
 def make_problem(
@@ -160,19 +169,21 @@ def make_problem(
     seed: int = 0,
     n_x: int = 9,
     rate: float = 0.3,
-    measured: bool = False,
 ) -> Problem:
     """Draw one: a network in the span, with a C1 that has moved."""
     stream = np.random.RandomState(seed)
     start = initialize_parameters_deep([n_x, *units], seed=stream.randint(1000))
     start = {k: (a + 0.1 * stream.randn(*a.shape)).astype(dtype) for k, a in start.items()}
-    held = span.hold(stream.uniform(-1, 1, (n_x, m)).astype(dtype), start, xp=xp)
-    state = {name: on_card(array) for name, array in held.state.items()}
-    state["C1"] += stream.uniform(-1, 1, state["C1"].shape).astype(dtype)
-    activations = hidden_activations(hidden, len(hidden))
-    step = make_step(activations, rate, measured=measured, xp=xp, first=held.first)
-    signs = on_card(1.0 - 2.0 * stream.randint(0, 2, (units[-1], m)).astype(dtype))
-    return Problem(step, state, Samples(*map(on_card, held.data)), signs)
+    settings = Settings(tuple(units[:-1]), tuple(hidden), learning_rate=rate)
+    step = step_of(settings, forms_for(len(units), compressed=True))
+    X = stream.uniform(-1, 1, (n_x, m)).astype(dtype)
+    held, K = enter(step.forms, start, X, xp=xp)
+    parameters = {name: on_card(array) for name, array in held.items()}
+    parameters["C1"] += stream.uniform(-1, 1, parameters["C1"].shape).astype(dtype)
+    Y = stream.randint(0, 2, (units[-1], m))
+    targets = on_card(step.head.targets(Y, dtype=X.dtype, xp=xp))
+    batch = Batch(on_card(K), targets, on_card(ones_for(X, xp=xp)), m)
+    return Problem(step, State(parameters, {}), batch)
 
 
 @dataclass
@@ -194,15 +205,15 @@ class Bench:
         return card
 
     def compiled(self, problem: Problem) -> Any:
-        """The backend's stretch, as `train` gets it."""
-        return get_backend("cupy").compile(problem.step)
+        """The backend's function for several steps, as `train` gets it."""
+        backend = get_backend("cupy")
+        return backend.compile(backend.repeat(Bound(problem.step, xp)))
 
-    def run(self, problem: Problem, *cuts: int) -> dict[str, CupyArray]:
+    def run(self, problem: Problem, *cuts: int) -> State:
         """Take steps in launches of so many."""
         run, state = self.compiled(problem), problem.state
         for times in cuts:
-            measurements, state = run(state, problem.data, problem.signs, times)
-            assert measurements == {}
+            state = run(state, problem.batch, {}, times)
         return state
 
 

@@ -1,16 +1,22 @@
 """The kernel is taken where it may be, and where its first step is right; else nothing changes."""
 
 import warnings
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
+from types import SimpleNamespace
 
+import array_api_compat.numpy as xp
 import numpy as np
 import pytest
-from portable_dnn.training.first_layer import WEIGHTS
 
 from portable_dnn.arrays.registry import get_backend
-from portable_dnn.arrays.repeat import one_by_one
+from portable_dnn.arrays.repeat import OneByOne
 from portable_dnn.network.activations import ACTIVATIONS, leaky_relu, leaky_relu_backward
+from portable_dnn.training.batches import Batch
+from portable_dnn.training.optimizers import GradientDescent
+from portable_dnn.training.step import Bound, State, TrainingStep, forms_for
+from portable_dnn_cupy.kernel.bounds import bounds
+from portable_dnn_cupy.kernel.recognize import hidden_of
 
 RELU = ACTIVATIONS["relu"]
 
@@ -22,12 +28,9 @@ def problem(bench):
 
 def assert_general(bench, problem, card):
     """The run is the general one, to the bit, and the card is left alone."""
-    run = bench.compiled(problem)
-    measurements, got = run(problem.state, problem.data, problem.signs, 3)
-    expected, state = one_by_one(problem.step)(problem.state, problem.data, problem.signs, 3)
-    assert set(measurements) == set(expected)
-    for name, array in state.items():
-        np.testing.assert_array_equal(got[name], array)
+    got = bench.compiled(problem)(problem.state, problem.batch, {}, 3)
+    for name, array in problem.stepped(times=3).parameters.items():
+        np.testing.assert_array_equal(got.parameters[name], array)
     assert card.launches == []
 
 
@@ -47,14 +50,57 @@ def test_it_makes_no_tf32_products(bench, problem, monkeypatch):
     assert_general(bench, problem, bench.card())
 
 
-def test_a_measured_step_is_not_its_own(bench):
-    assert_general(bench, bench.problem([3, 1], ["relu"], 5, measured=True), bench.card())
-
-
 def test_any_function_can_be_compiled(bench):
     bench.card()
-    run = get_backend("cupy").compile(lambda state, data, Y: ({}, {"n": state["n"] + Y}))
-    assert run({"n": 0}, None, 7, 3) == ({}, {"n": 21})
+    backend = get_backend("cupy")
+    run = backend.compile(backend.repeat(lambda state, batch, row: {"n": state["n"] + batch}))
+    assert run({"n": 0}, 7, {}, 3) == {"n": 21}
+    assert backend.compile(lambda a, b: a + b)(1, 2) == 3
+
+
+FIELDS = {
+    "forms": forms_for(3, compressed=False),
+    "activations": (RELU, replace(RELU, name="mine")),
+    "head": object(),
+    "optimizer": SimpleNamespace(learning_rate=0.3),
+    "penalty": object(),
+    "reduce": object(),
+}
+
+
+@pytest.mark.parametrize("field", [f.name for f in fields(TrainingStep)])
+def test_a_step_with_any_field_at_another_value_is_not_its_own(bench, problem, field):
+    """Recognised is what equals a step that it can do, so a field nobody thought of counts too."""
+    bench.card()
+    bound = OneByOne(Bound(problem.step, np))
+    assert hidden_of(bound) is not None
+    other = OneByOne(Bound(replace(problem.step, **{field: FIELDS[field]}), np))
+    assert hidden_of(other) is None
+    assert get_backend("cupy").compile(other) is other
+
+
+def test_a_rule_of_another_class_is_not_its_own(bench, problem):
+    class Faster(GradientDescent):
+        pass
+
+    step = replace(problem.step, optimizer=Faster(0.3))
+    assert hidden_of(OneByOne(Bound(step, np))) is None
+
+
+def test_steps_that_are_told_something_each_time_are_not_its_own(bench, problem):
+    card = bench.card()
+    run = bench.compiled(problem)
+    rows = {"rates": bench.on_card(np.zeros((2, 0)))}
+    got = run(problem.state, problem.batch, rows, 2)
+    np.testing.assert_array_equal(got.parameters["Z1"], problem.stepped(times=2).parameters["Z1"])
+    assert card.launches == []
+
+
+def test_samples_of_other_workers_are_not_its_own(bench, problem):
+    """m is then more than there are columns here."""
+    card = bench.card()
+    problem.batch = problem.batch._replace(m=80)
+    assert_general(bench, problem, card)
 
 
 ODD = {
@@ -79,21 +125,15 @@ def test_it_knows_our_activations_only(bench, odd):
     assert_general(bench, problem, bench.card())
 
 
-def test_it_knows_the_span_only(bench, problem):
-    bench.card()
-    problem.step = replace(problem.step, first=WEIGHTS)
-    assert bench.compiled(problem).__qualname__.startswith("one_by_one")
-
-
 def test_arrays_of_others_are_not_its_own(bench, problem):
     card = bench.card()
-    problem.signs = np.asarray(problem.signs)
+    problem.with_targets(np.asarray(problem.batch.targets))
     assert_general(bench, problem, card)
 
 
 def test_dtypes_that_it_has_not_are_not_its_own(bench, problem):
     card = bench.card()
-    problem.signs = problem.signs.astype("float32")
+    problem.with_targets(problem.batch.targets.astype("float32"))
     assert_general(bench, problem, card)
 
 
@@ -136,33 +176,32 @@ def test_a_kernel_that_fails_is_not_used(bench, broken, reason):
     card = bench.card(broken=broken)
     run = bench.compiled(problem)
     with pytest.warns(RuntimeWarning) as caught:
-        _, got = run(problem.state, problem.data, problem.signs, 2)
+        got = run(problem.state, problem.batch, {}, 2)
     (warning,) = caught
     said = str(warning.message)
     assert said.startswith("CuPy's kernel for whole stretches of steps is not used, because ")
     assert said.endswith("; the run goes on without it")
     assert f"because {reason};" in said
-    _, expected = one_by_one(problem.step)(problem.state, problem.data, problem.signs, 2)
+    expected = problem.stepped(times=2)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # it is said once
-        _, again = run(problem.state, problem.data, problem.signs, 2)
-    for name, array in expected.items():
-        np.testing.assert_array_equal(got[name], array)
-        np.testing.assert_array_equal(again[name], array)
+        again = run(problem.state, problem.batch, {}, 2)
+    for name, array in expected.parameters.items():
+        np.testing.assert_array_equal(got.parameters[name], array)
+        np.testing.assert_array_equal(again.parameters[name], array)
     assert len(card.launches) == (0 if broken == "compiler" else 1)
 
 
 def test_rounding_of_another_precision_is_no_fault(bench, problem):
     """The bound is one: a step in float32 is within it of the same step in float64."""
-    from portable_dnn_cupy.kernel.bounds import bounds
-    from portable_dnn_cupy.kernel.recognize import hidden_of
-
     narrow = bench.problem([20, 7, 5, 1], ["relu", "tanh", "sigmoid"], 209, dtype="float32")
-    wide = {name: array.astype("float64") for name, array in narrow.state.items()}
-    data = type(narrow.data)(*(array.astype("float64") for array in narrow.data))
-    _, exact = narrow.step(wide, data, narrow.signs.astype("float64"))
-    _, rounded = narrow.step(narrow.state, narrow.data, narrow.signs)
-    allowed = bounds(narrow.step, hidden_of(narrow.step), narrow.state, narrow.data, narrow.signs)
+    start, (*arrays, m) = narrow.state.parameters, narrow.batch
+    wide = {name: array.astype("float64") for name, array in start.items()}
+    batch = Batch(*(array.astype("float64") for array in arrays), m)
+    exact = narrow.step(State(wide, {}), batch, {}, xp=xp).parameters
+    rounded = narrow.stepped().parameters
+    hidden = hidden_of(OneByOne(Bound(narrow.step, xp)))
+    allowed = bounds(narrow.step, hidden, start, narrow.batch, xp)
     for name, array in exact.items():
         off = np.abs(rounded[name] - array)
         assert np.all(off <= allowed[name])

@@ -1,10 +1,15 @@
 """The kernel computes the step: its body, built for the host, against NumPy's."""
 
+from copy import deepcopy
+
+import array_api_compat.numpy as xp
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from portable_dnn.arrays.repeat import OneByOne
+from portable_dnn.training.step import Bound
 from portable_dnn_cupy.kernel.bounds import bounds
 from portable_dnn_cupy.kernel.recognize import hidden_of
 
@@ -24,13 +29,13 @@ CARDS = {
 
 def step_by_step(problem, state):
     """The same step launched operation by operation, and how far from it one may be."""
-    _, expected = problem.step(state, problem.data, problem.signs)
-    return expected, bounds(
-        problem.step, hidden_of(problem.step), state, problem.data, problem.signs
-    )
+    hidden = hidden_of(OneByOne(Bound(problem.step, xp)))
+    bound = bounds(problem.step, hidden, state.parameters, problem.batch, xp)
+    return problem.stepped(state), bound
 
 
 def assert_near(got, expected, bound):
+    got, expected = got.parameters, expected.parameters
     assert list(got) == list(expected)
     for name, array in expected.items():
         assert got[name].dtype == array.dtype
@@ -39,6 +44,7 @@ def assert_near(got, expected, bound):
 
 
 def assert_same_bits(got, expected):
+    got, expected = got.parameters, expected.parameters
     for name, array in expected.items():
         np.testing.assert_array_equal(np.asarray(got[name]), np.asarray(array), err_msg=name)
 
@@ -68,7 +74,7 @@ def cases(draw):
 def test_a_launch_is_a_step(bench, case):
     units, hidden, m, dtype, seed, able = case
     problem = bench.problem(units, hidden, m, dtype=dtype, seed=seed)
-    before = {name: array.copy() for name, array in problem.state.items()}
+    before = deepcopy(problem.state)
     card = bench.card(**able)
     got = bench.run(problem, 1)
     assert card.launches == [1, 1]  # the first to compare
@@ -86,14 +92,15 @@ def test_the_published_shape(bench, dtype, card):
     pretend = bench.card(**able)
     run, state = bench.compiled(problem), problem.state
     for _ in range(steps):
-        _, after = run(state, problem.data, problem.signs)
+        after = run(state, problem.batch, {}, 1)
         assert_near(after, *step_by_step(problem, state))
         state = after
     assert_same_bits(bench.run(problem, steps), state)
     assert_same_bits(bench.run(problem, 2, 1, steps - 3), state)
     assert pretend.launches == [1, *[1] * steps, 1, steps, 1, 2, 1, steps - 3]
     assert pretend.modes == {mode}
-    assert all(np.any(state[name] != problem.state[name]) for name in state)
+    start = problem.state.parameters
+    assert all(np.any(array != start[name]) for name, array in state.parameters.items())
 
 
 @pytest.mark.parametrize(
@@ -131,18 +138,21 @@ def test_no_bit_depends_on_who_does_what_when(bench, hidden):
 def test_what_is_not_a_number_stays_so(bench):
     """A run that diverges shows it in the same way."""
     problem = bench.problem([3, 2, 1], ["relu", "tanh"], 40)
-    problem.state["Z1"][1, 5] = np.nan
+    problem.state.parameters["Z1"][1, 5] = np.nan
     bench.card()
     got, (expected, _) = bench.run(problem, 1), step_by_step(problem, problem.state)
-    for name, array in expected.items():
-        np.testing.assert_array_equal(np.isnan(got[name]), np.isnan(array), err_msg=name)
+    for name, array in expected.parameters.items():
+        found = got.parameters[name]
+        np.testing.assert_array_equal(np.isnan(found), np.isnan(array), err_msg=name)
 
 
 def test_arrays_that_are_not_contiguous_are_no_others(bench):
     problem = bench.problem([3, 2, 1], ["relu", "tanh"], 40)
     bench.card()
     expected = bench.run(problem, 2)
-    problem.state = {name: bench.on_card(array.T).T for name, array in problem.state.items()}
-    problem.signs = bench.on_card(np.repeat(problem.signs, 2, axis=1))[:, ::2]
-    assert not problem.state["Z1"].flags.c_contiguous
+    parameters = problem.state.parameters
+    turned = {name: bench.on_card(array.T).T for name, array in parameters.items()}
+    problem.state = problem.state._replace(parameters=turned)
+    problem.with_targets(bench.on_card(np.repeat(problem.batch.targets, 2, axis=1))[:, ::2])
+    assert not turned["Z1"].flags.c_contiguous
     assert_same_bits(bench.run(problem, 2), expected)

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from portable_dnn.arrays.contract import Array, Check, HostArray, Namespace, Step, Stretch
-from portable_dnn.arrays.repeat import one_by_one
+from portable_dnn.arrays.contract import Array, Check, Function, HostArray, Namespace, Step
+from portable_dnn.arrays.repeat import OneByOne
 
 name = "toy"
+contract = 2
 
 
 def checks() -> Iterator[Check]:
@@ -73,9 +74,14 @@ def to_host(array: Array) -> HostArray:
     return np.array(array.values)
 
 
-def compile(step: Step) -> Stretch:
-    """Return a loop over the step; a library with a compiler returns one program of it."""
-    return one_by_one(step)
+def repeat(step: Step) -> OneByOne:
+    """Return a loop over a step; a library with a loop on the device returns that."""
+    return OneByOne(step)
+
+
+def compile(function: Function) -> Function:
+    """Return the function; a library with a compiler returns a program of it."""
+    return function
 
 
 def versions() -> dict[str, str]:

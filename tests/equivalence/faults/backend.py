@@ -13,9 +13,10 @@ from unittest import mock
 import numpy as np
 
 from portable_dnn.arrays import registry
+from portable_dnn.arrays.contract import CONTRACT
 from portable_dnn.arrays.devices import Device
 from portable_dnn.arrays.registry import get_backend
-from portable_dnn.arrays.repeat import one_by_one
+from portable_dnn.arrays.repeat import OneByOne
 
 NUMPY = get_backend("numpy")
 
@@ -42,7 +43,8 @@ class Call:
 class Fault:
     """One fault.
 
-    `on` is the primitive (or "from_host", "to_host", "compile", "stretch"), `change` makes the
+    `on` is the primitive (or "from_host", "to_host", "compile" for a step, "stretch" for
+    several in one call, "measure"), `change` makes the
     wrong result of a `Call`, or None to leave it. `blamed` are the operations that may rightly be
     named, without their layer; `settings` and `many` are for `compare`.
     """
@@ -96,6 +98,7 @@ class FaultyBackend:
     """NumPy with a fault."""
 
     name = "faulty"
+    contract = CONTRACT
 
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
@@ -147,9 +150,12 @@ class FaultyBackend:
             return self.fault.change(array, plain, self.memory)
         return plain
 
-    def compile(self, step):
-        stretch = one_by_one(self.fault.change(step) if self.fault.on == "compile" else step)
-        return self.fault.change(stretch) if self.fault.on == "stretch" else stretch
+    def repeat(self, step):
+        return OneByOne(self.fault.change(step) if self.fault.on == "compile" else step)
+
+    def compile(self, function):
+        on = "stretch" if isinstance(function, OneByOne) else "measure"
+        return self.fault.change(function) if self.fault.on == on else function
 
     def versions(self):
         return {"faulty": self.fault.name}

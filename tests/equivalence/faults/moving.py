@@ -60,9 +60,8 @@ def last_element_lost(array, plain, memory):
 
 
 def twice(step):
-    def run(parameters, X, Y):
-        measurements, after = step(parameters, X, Y)
-        return measurements, step(after, X, Y)[1]
+    def run(state, batch, row):
+        return step(step(state, batch, row), batch, row)
 
     return run
 
@@ -71,52 +70,57 @@ def remembered(step):
     """A graph that was captured once, and gives what it gave then."""
     first = []
 
-    def run(parameters, X, Y):
+    def run(state, batch, row):
         if not first:
-            first.append(step(parameters, X, Y))
-        measurements, after = first[0]
-        return dict(measurements), dict(after)
+            first.append(step(state, batch, row))
+        return first[0]
 
     return run
 
 
 def without_update(step):
-    def run(parameters, X, Y):
-        return step(parameters, X, Y)[0], dict(parameters)
+    def run(state, batch, row):
+        step(state, batch, row)
+        return state
 
     return run
 
 
 def labels_turned(step):
-    def run(parameters, X, Y):
-        return step(parameters, X, 1.0 - Y)
+    def run(state, batch, row):
+        return step(state, batch._replace(targets=1.0 - batch.targets), row)
 
     return run
+
+
+def _changed(state, **parameters):
+    return state._replace(parameters={**state.parameters, **parameters})
 
 
 def last_layer_forgotten(step):
-    def run(parameters, X, Y):
-        measurements, after = step(parameters, X, Y)
-        last = list(parameters)[-2]
-        return measurements, {**after, last: parameters[last]}
+    def run(state, batch, row):
+        after = step(state, batch, row)
+        last = list(state.parameters)[-2]
+        return _changed(after, **{last: state.parameters[last]})
 
     return run
 
 
-def cost_of_the_end(step):
-    """The cost is measured after the update instead of before."""
+def cost_of_the_end(measure):
+    """The cost is that after an update instead of before."""
 
-    def run(parameters, X, Y):
-        measurements, after = step(parameters, X, Y)
-        return (step(after, X, Y)[0] if measurements else measurements), after
+    def run(state, batch):
+        bound = measure.function
+        return measure(bound.step(state, batch, {}, xp=measure.xp), batch)
 
     return run
 
 
 def in_lower_precision(step):
-    def run(parameters, X, Y):
-        measurements, after = step(parameters, X, Y)
-        return measurements, {k: v.astype(np.float16).astype(v.dtype) for k, v in after.items()}
+    def run(state, batch, row):
+        after = step(state, batch, row)
+        halves = {k: v.astype(np.float16).astype(v.dtype) for k, v in after.parameters.items()}
+        return _changed(after, **halves)
 
     return run
 
@@ -125,10 +129,10 @@ def without_update_later(step):
     """A graph that is captured after two calls, and then gives back what it was given."""
     calls = []
 
-    def run(parameters, X, Y):
+    def run(state, batch, row):
         calls.append(1)
-        measurements, after = step(parameters, X, Y)
-        return measurements, dict(parameters) if len(calls) > 2 else after
+        after = step(state, batch, row)
+        return state if len(calls) > 2 else after
 
     return run
 
@@ -137,13 +141,13 @@ def drifting_later(step):
     """A step that is compiled again when it is found to be called often."""
     calls = []
 
-    def run(parameters, X, Y):
+    def run(state, batch, row):
         calls.append(1)
-        measurements, after = step(parameters, X, Y)
+        after = step(state, batch, row)
         if len(calls) >= 10:
-            last = list(after)[-1]
-            after = {**after, last: after[last] * after[last].dtype.type(1.001)}
-        return measurements, after
+            last, array = list(after.parameters.items())[-1]
+            after = _changed(after, **{last: array * array.dtype.type(1.001)})
+        return after
 
     return run
 
@@ -151,26 +155,25 @@ def drifting_later(step):
 def _taken(times):
     """Another number of steps, where several are asked for."""
 
-    def changed(stretch):
-        def run(state, data, signs, asked=1):
-            return stretch(state, data, signs, times(asked) if asked > 1 else 1)
+    def changed(repeated):
+        def run(state, batch, rows, asked):
+            return repeated(state, batch, rows, times(asked) if asked > 1 else 1)
 
         return run
 
     return changed
 
 
-def first_stretch_replayed(stretch):
+def first_stretch_replayed(repeated):
     """A graph of several steps that was captured once, and gives what it gave then."""
     first = []
 
-    def run(state, data, signs, times=1):
+    def run(state, batch, rows, times):
         if times == 1:
-            return stretch(state, data, signs, 1)
+            return repeated(state, batch, rows, 1)
         if not first:
-            first.append(stretch(state, data, signs, times))
-        measurements, after = first[0]
-        return dict(measurements), dict(after)
+            first.append(repeated(state, batch, rows, times))
+        return first[0]
 
     return run
 
@@ -189,7 +192,7 @@ MOVING = (
     Fault("compiled step does not update", "compile", without_update, STEP),
     Fault("compiled step turns labels round", "compile", labels_turned, STEP),
     Fault("compiled step forgets the last layer", "compile", last_layer_forgotten, STEP),
-    Fault("compiled step measures too late", "compile", cost_of_the_end, SECOND),
+    Fault("compiled step measures too late", "measure", cost_of_the_end, SECOND),
     Fault("compiled step ends in float16", "compile", in_lower_precision, STEP),
     Fault("compiled step stops updating at its third call", "compile", without_update_later, LATE),
     Fault("compiled step drifts from its tenth call on", "compile", drifting_later, LATE),
