@@ -12,6 +12,7 @@ from portable_dnn.arrays.contract import (
     Function,
     HostArray,
     Namespace,
+    RepeatedStep,
     Step,
 )
 from portable_dnn.arrays.repeat import OneByOne
@@ -65,7 +66,7 @@ def to_host(array: Array) -> HostArray:
     return np.asarray(array)
 
 
-def repeat(step: Step) -> OneByOne:
+def repeat(step: Step) -> RepeatedStep:
     """Return a loop over the step."""
     return OneByOne(step)
 

@@ -15,6 +15,7 @@ from portable_dnn.arrays.contract import (
     Function,
     HostArray,
     Namespace,
+    RepeatedStep,
     Step,
 )
 from portable_dnn.arrays.repeat import OneByOne
@@ -88,7 +89,7 @@ def to_host(array: Array) -> HostArray:
     return np.asarray(array.to_device(array_api_strict.Device(_DEFAULT_DEVICE)))
 
 
-def repeat(step: Step) -> OneByOne:
+def repeat(step: Step) -> RepeatedStep:
     """Return a loop over the step."""
     return OneByOne(step)
 

@@ -17,6 +17,7 @@ from portable_dnn.arrays.contract import (
     Function,
     HostArray,
     Namespace,
+    RepeatedStep,
     Step,
 )
 from portable_dnn.arrays.repeat import OneByOne
@@ -113,7 +114,7 @@ def to_host(array: Array) -> HostArray:
     return copy
 
 
-def repeat(step: Step) -> OneByOne:
+def repeat(step: Step) -> RepeatedStep:
     """Return a loop over the step."""
     return OneByOne(step)
 

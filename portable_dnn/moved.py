@@ -1,41 +1,38 @@
 """Old paths of modules that moved, for one release."""
 
 from collections.abc import Callable
-from importlib import import_module
+from types import ModuleType
 from typing import Any
 from warnings import warn
 
 __all__ = ["forwarded"]
 
 
-def forwarded(old: str, new: str, *others: str) -> Callable[[str], Any]:
+def forwarded(old: str, *new: ModuleType) -> Callable[[str], Any]:
     """Make the `__getattr__` of a module that has moved.
 
     Parameters
     ----------
-    old, new : str
-        Its path before, and now.
-    *others : str
-        Further modules that have some of its names now.
+    old : str
+        Its path before.
+    *new : module
+        What has its names now, the first that has a name first.
 
     Returns
     -------
     callable
-        Finds a name in the new modules, with a DeprecationWarning that says where.
+        Finds a name, with a DeprecationWarning that says where it is now.
     """
 
     def find(name: str) -> Any:
-        if name.startswith("__"):  # asked for by Python itself
-            raise AttributeError(name)
-        for path in (new, *others):
-            module = import_module(path)
-            if hasattr(module, name):
-                warn(
-                    f"{old} is now {path}; the old path goes with the next release",
-                    DeprecationWarning,
-                    stacklevel=2,
-                )
-                return getattr(module, name)
-        raise AttributeError(f"module {old!r} has no attribute {name!r}")
+        found = next((module for module in new if hasattr(module, name)), None)
+        if found is None or name.startswith("__"):  # Python itself asks for such names
+            raise AttributeError(f"module {old!r} has no attribute {name!r}")
+        warn(
+            f"{old} is now {found.__name__}; the old path goes with the next release",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return getattr(found, name)
 
     return find

@@ -15,6 +15,7 @@ from portable_dnn.arrays.contract import (
     Function,
     HostArray,
     Namespace,
+    RepeatedStep,
     Step,
 )
 from portable_dnn.arrays.repeat import OneByOne
@@ -95,7 +96,7 @@ def to_host(array: Array) -> HostArray:
     return copy
 
 
-def repeat(step: Step) -> OneByOne:
+def repeat(step: Step) -> RepeatedStep:
     """Return a loop over the step: cuBLAS refuses CuPy's stream capture, so it can be no graph."""
     return OneByOne(step)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from portable_dnn.arrays.contract import Backend, Check, DocumentsAccuracy
+from portable_dnn.arrays.contract import CONTRACT, Backend, Check, DocumentsAccuracy
 from portable_dnn.arrays.devices import Device
 from portable_dnn.arrays.registry import backend_names, contract_members, first_failure, get_backend
 from portable_dnn.equivalence.limits.accuracy import accuracy_of
@@ -17,6 +17,8 @@ from portable_dnn.training.batches import Batch
 DTYPES = ("float32", "float64", "int8", "int32", "int64", "uint8", "bool")
 SHAPES = ((), (1,), (0, 3), (2, 3), (4, 1), (2, 3, 4))
 
+OURS = ("numpy", "cupy", "torch", "jax", "strict")
+
 
 @pytest.fixture
 def backend(default_device: str) -> Backend:
@@ -24,7 +26,7 @@ def backend(default_device: str) -> Backend:
     return get_backend(default_device.partition(":")[0])
 
 
-@pytest.mark.parametrize("member", [m for m in contract_members() if m != "name"])
+@pytest.mark.parametrize("member", [m for m in contract_members() if m not in ("name", "contract")])
 @pytest.mark.parametrize("name", backend_names())
 def test_signatures_are_the_contracts(name, member):
     wanted, got = getattr(Backend, member), getattr(get_backend(name), member)
@@ -51,6 +53,11 @@ def test_an_accuracy_has_the_signature_of_its_contract_and_is_one(name):
 @pytest.mark.parametrize("name", backend_names())
 def test_the_name_is_the_entry_points(name):
     assert get_backend(name).name == name
+
+
+@pytest.mark.parametrize("name", [n for n in backend_names() if n in OURS])
+def test_ours_keep_to_the_contract_of_today(name):
+    assert get_backend(name).contract == CONTRACT
 
 
 @pytest.mark.parametrize("name", backend_names())

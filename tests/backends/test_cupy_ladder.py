@@ -775,13 +775,11 @@ def test_memory_and_waiting_are_of_the_named_card(world):
     assert machine.current == 0
 
 
-def test_a_step_is_taken_as_often_as_told():
-    def step(state, data, Y):
-        return {"data": data}, {"n": state["n"] + Y}
-
-    run = get_backend("cupy").compile(step)
-    assert run({"n": 0}, 7, 2) == ({"data": 7}, {"n": 2})
-    assert run({"n": 0}, 7, 2, times=5) == ({"data": 7}, {"n": 10})
+def test_a_step_is_taken_as_often_as_asked():
+    backend = get_backend("cupy")
+    run = backend.compile(backend.repeat(lambda state, batch, row: {"n": state["n"] + batch}))
+    assert run({"n": 0}, 2, {}, 1) == {"n": 2}
+    assert run({"n": 0}, 2, {}, times=5) == {"n": 10}
 
 
 def test_nothing_is_owned_where_cupy_is_absent(world, monkeypatch):
