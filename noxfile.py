@@ -1,9 +1,11 @@
 """Checks, a session each: `nox` runs what can run here, `nox -s NAME` one of them.
 
 A session that was asked for by name and cannot run fails and says why; plain `nox` leaves it out
-and says so at its end.
+and says so at its end. Tests run on all cores; `nox -s tests-numpy -- -n 0` runs them in one
+process, as a debugger needs it.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -32,42 +34,83 @@ nox.options.sessions = [
     "tests-cupy" if GPU else "not-run",
 ]
 
+SHARED = "environment"
+# A worker a core; each collects all tests first, so that many workers gain nothing.
+WORKERS = ("-n", "logical", "--maxprocesses", "8", "--dist", "loadgroup")
+# The workers share the cores: a library that starts a thread a core in each only makes them wait.
+ONE_THREAD = dict.fromkeys(("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
-@nox.session(name="tests-numpy")
+
+def install(session: nox.Session, *packages: str) -> None:
+    """Install without compiling: Python compiles what it imports, a small part of the files."""
+    session.install("--no-compile", *packages)
+
+
+def run_tests(session: nox.Session, *arguments: str, **environment: str) -> None:
+    """Run pytest on all cores, in the environment of the session."""
+    session.run("pytest", *WORKERS, *arguments, *session.posargs, env=ONE_THREAD | environment)
+
+
+def run_shared(session: nox.Session, program: str, *arguments: str, **environment: str) -> None:
+    """Run a program of the environment that several sessions share."""
+    folder = session.cache_dir.parent / SHARED / ("Scripts" if os.name == "nt" else "bin")
+    path = os.pathsep.join([str(folder), os.environ.get("PATH", "")])
+    session.run(
+        shutil.which(program, path=str(folder)) or program,
+        *arguments,
+        env={"PATH": path, "VIRTUAL_ENV": str(folder.parent), **environment},
+        external=True,
+    )
+
+
+def run_shared_tests(session: nox.Session, *arguments: str) -> None:
+    """Run pytest on all cores, in the shared environment."""
+    run_shared(session, "pytest", *WORKERS, *arguments, *session.posargs, **ONE_THREAD)
+
+
+@nox.session(name=SHARED)
+def environment(session: nox.Session) -> None:
+    """What the sessions share that need no further array library; they ask for it themselves."""
+    install(session, "-e", ".[dev]", "build")
+
+
+@nox.session(name="tests-numpy", python=False, requires=[SHARED])
 def tests_numpy(session: nox.Session) -> None:
     """All tests of the host, and those of every backend on NumPy."""
-    session.install("-e", ".[test]")
-    session.run("pytest", "--backend", "numpy", *session.posargs)
+    run_shared_tests(session, "--backend", "numpy")
 
 
-@nox.session
+@nox.session(python=False, requires=[SHARED])
 def coverage(session: nox.Session) -> None:
     """The same, and which lines they reach."""
-    session.install("-e", ".[test]")
-    session.run("pytest", "--backend", "numpy", "--cov", "--cov-report", "term", *session.posargs)
+    run_shared_tests(session, "--backend", "numpy", "--cov", "--cov-report", "term")
 
 
-@nox.session(name="tests-strict")
+@nox.session(name="tests-strict", python=False, requires=[SHARED])
 def tests_strict(session: nox.Session) -> None:
     """The tests that compute, on array-api-strict and its pretend devices."""
-    session.install("-e", ".[test]")
-    session.run("pytest", "--backend", "strict", *session.posargs)
+    run_shared_tests(session, "--backend", "strict")
 
 
 @nox.session(name="tests-torch")
 def tests_torch(session: nox.Session) -> None:
     """The tests that compute, on PyTorch's CPU, and those of its backend."""
     # One release, so that a machine can hold its CPU build; a range takes the newest CUDA build.
-    session.install("-e", ".[test]", "torch==2.13.0")
-    session.run("pytest", "--backend", "torch", *session.posargs)
+    install(session, "-e", ".[test]", "torch==2.13.0")
+    run_tests(session, "--backend", "torch")
     session.run("pytest", "tests/backends/test_torch_backend.py")
 
 
 @nox.session(name="tests-jax")
 def tests_jax(session: nox.Session) -> None:
     """The tests that compute, on JAX's CPU, and those of its backend."""
-    session.install("-e", ".[test,jax]")
-    session.run("pytest", "--backend", "jax", *session.posargs)
+    install(session, "-e", ".[test,jax]")
+    # Many tests train networks of the same shapes: what one has compiled, the others read.
+    cache = {
+        "JAX_COMPILATION_CACHE_DIR": session.create_tmp(),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    run_tests(session, "--backend", "jax", **cache)
     session.run("pytest", "tests/backends/test_jax_backend.py")
 
 
@@ -78,27 +121,23 @@ def tests_cupy(session: nox.Session) -> None:
         session.error(NO_GPU)
     shown = subprocess.run(["nvidia-smi"], capture_output=True, text=True, check=True).stdout
     level = re.search(r"CUDA[^:|]*Version: (\d+)", shown)
-    session.install("-e", f".[test,cuda{level.group(1) if level else '13'}]")
+    install(session, "-e", f".[test,cuda{level.group(1) if level else '13'}]")
     session.run("portable-dnn", "doctor")
+    # One process: several would share the memory of one card.
     session.run("pytest", "--backend", "cupy", *session.posargs)
 
 
 @nox.session(name="cupy-wheel")
 def cupy_wheel(session: nox.Session) -> None:
     """What a user without a GPU meets, with the real CuPy wheel: detection, reasons, fallback."""
-    session.install("-e", ".[test]", "cupy-cuda12x>=14")
+    install(session, "-e", ".[test]", "cupy-cuda12x>=14")
     tests = (
         "test_cupy_ladder.py",
         "test_cupy_wheel.py",
         "test_contract.py",
         "cupy_kernel/test_source.py",
     )
-    session.run(
-        "pytest",
-        *(f"tests/backends/{name}" for name in tests),
-        *("--backend", "numpy"),
-        *session.posargs,
-    )
+    run_tests(session, *(f"tests/backends/{name}" for name in tests), "--backend", "numpy")
 
 
 @nox.session(name="not-run")
@@ -123,43 +162,39 @@ def fuzz(session: nox.Session) -> None:
     session.run("python", "-m", "fuzz", *seconds, *asked)
 
 
-@nox.session
+@nox.session(python=False, requires=[SHARED])
 def durability(session: nox.Session) -> None:
     """A thousand kills and ten thousand damaged files; see docs/durability.md."""
-    session.install("-e", ".[test]")
-    session.run("python", "-m", "tests.durability", *session.posargs)
+    run_shared(session, "python", "-m", "tests.durability", *session.posargs)
 
 
-@nox.session
+@nox.session(python=False, requires=[SHARED])
 def soak(session: nox.Session) -> None:
     """A million iterations, thrice: memory, open files, time, bits."""
-    session.install("-e", ".[test]")
-    session.run("python", "-m", "tests.durability.soak", *session.posargs)
+    run_shared(session, "python", "-m", "tests.durability.soak", *session.posargs)
 
 
-@nox.session
+@nox.session(python=False, requires=[SHARED])
 def lint(session: nox.Session) -> None:
     """Style and likely mistakes."""
-    session.install("ruff>=0.9")
-    session.run("ruff", "check")
-    session.run("ruff", "format", "--check")
+    run_shared(session, "ruff", "check")
+    run_shared(session, "ruff", "format", "--check")
 
 
-@nox.session
+@nox.session(python=False, requires=[SHARED])
 def types(session: nox.Session) -> None:
     """Static types, strictly."""
-    session.install("-e", ".[test]", "mypy>=1.15")  # the plug-in for pytest is typed too
-    session.run("mypy")
+    run_shared(session, "mypy")
 
 
-@nox.session
+@nox.session(requires=[SHARED])
 def packaging(session: nox.Session) -> None:
     """Build the wheel, install it alone in a clean environment, run the command."""
-    session.install("build")
     with tempfile.TemporaryDirectory() as folder:
-        session.run("python", "-m", "build", "--outdir", folder, silent=True)
+        # The shared environment holds what the build needs; making it has built in isolation.
+        run_shared(session, "python", "-m", "build", "--no-isolation", "--outdir", folder)
         (wheel,) = Path(folder).glob("*.whl")
-        session.install(str(wheel))
+        install(session, str(wheel))
         with session.chdir(folder):
             session.run("portable-dnn", "devices")
             outputs = ("--out=model.h5", "--history=history.json", "--plots=pictures")

@@ -1,14 +1,23 @@
-"""What the library never imports, and what importing it never brings along."""
+"""What the library never imports, which room imports which, and what an import brings along."""
 
 import ast
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 import portable_dnn
+from tests.import_graph import (
+    Import,
+    Room,
+    find_circle,
+    find_imports,
+    find_trespasses,
+    read_modules,
+)
 
 PACKAGE = Path(portable_dnn.__file__).parent
 BACKENDS = Path(__file__).parents[1] / "backends"
@@ -137,3 +146,180 @@ def test_working_on_the_host_brings_no_optional_one():
         "assert p.device_of(X) == 'numpy:cpu'"
     )
     assert not found & OPTIONAL
+
+
+# The rooms, lowest first: one imports only rooms above it in this table, and of those only the
+# ones that are named, a whole room or one module of it.
+ROOMS = tuple(
+    Room(name, frozenset(imports.split()), reason)
+    for name, imports, reason in [
+        ("errors", "", "every room raises them"),
+        ("setting_checks", "errors", "one number or name that a user gave, whoever asks for it"),
+        ("machine", "errors", "memory and limits of this machine"),
+        ("files", "errors machine", "bytes that are read and written; no meaning yet"),
+        (
+            "arrays",
+            "errors setting_checks files.text",
+            "any array library; it shortens what a library says",
+        ),
+        ("network", "errors setting_checks arrays", "the mathematics, on arrays alone"),
+        (
+            "training",
+            "errors setting_checks machine files.text arrays network",
+            "a run on arrays; it counts the machine's memory, and reads no file",
+        ),
+        (
+            "data",
+            "errors machine files network.randomness",
+            "pictures on the host; drawn ones come from the frozen stream",
+        ),
+        (
+            "models",
+            "errors machine files arrays network data.class_names",
+            "a trained network and its files; it keeps the names of its classes",
+        ),
+        (
+            "checkpoints",
+            "errors machine files arrays training",
+            "the files of a run's state; a model is not needed for that",
+        ),
+        (
+            "results",
+            "errors machine files arrays network training data models",
+            "a run on a data set, and what is shown of it",
+        ),
+        (
+            "isolation",
+            "errors machine files arrays.devices data models checkpoints",
+            "the readers of files, in another process",
+        ),
+        (
+            "equivalence",
+            "errors setting_checks machine files arrays network training results.reports",
+            "two backends against each other; it draws its pictures as the results do",
+        ),
+        (
+            "course",
+            "errors setting_checks arrays network training",
+            "the course's functions for a whole run",
+        ),
+        (
+            "cli",
+            "errors setting_checks machine files arrays network training data models checkpoints "
+            "results isolation equivalence",
+            "the commands: nothing imports them",
+        ),
+        ("__main__", "cli", "`python -m portable_dnn`"),
+        ("portable_dnn", "errors arrays network training models.store course", "the front door"),
+        (
+            "backends",
+            "errors machine files.text arrays network.activations training",
+            "one array library each; CuPy's kernel recognises the training step",
+        ),
+    ]
+)
+
+
+def test_the_table_of_rooms_goes_one_way():
+    below: set[str] = set()
+    for room in ROOMS:
+        assert {name.partition(".")[0] for name in room.imports} <= below, room
+        assert room.reason
+        below.add(room.name)
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, Path]:
+    return {
+        name: path
+        for name, path in read_modules(PACKAGE.parent).items()
+        if name.partition(".")[0] == "portable_dnn"
+    } | read_modules(BACKENDS)
+
+
+def all_imports(files: Mapping[str, Path]) -> list[Import]:
+    return [entry for module, path in files.items() for entry in find_imports(module, path, files)]
+
+
+def test_no_module_imports_a_room_that_it_may_not(project):
+    found = find_trespasses(all_imports(project), ROOMS, project)
+    assert not found, "\n".join(found)
+
+
+def test_no_modules_import_each_other_in_a_circle(project):
+    circle = find_circle(all_imports(project))
+    shown = [f"{project[e.importer]}:{e.line}: imports {e.target}" for e in circle]
+    assert not shown, "\n".join(shown)
+
+
+@pytest.fixture
+def made_up(tmp_path):
+    """Return a function that writes modules of a package and reads their imports."""
+
+    def write(**sources: str) -> tuple[list[Import], dict[str, Path]]:
+        for name, source in sources.items():
+            path = tmp_path / "portable_dnn" / f"{name.replace('__', '/')}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(source)
+        files = read_modules(tmp_path)
+        return all_imports(files), files
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("from portable_dnn.cli.app import main", 1),
+        ("import math\nimport portable_dnn.cli.app", 2),
+        ("from portable_dnn.cli import app", 1),
+        ("from ..cli import app", 1),
+        ("def f():\n    from portable_dnn.cli.app import main", 2),
+        ("if TYPE_CHECKING:\n    from portable_dnn.cli.app import main", 2),
+    ],
+)
+def test_an_import_upwards_is_found(made_up, source, line):
+    imports, files = made_up(network__layers=source, cli__app="")
+    path = files["portable_dnn.network.layers"]
+    assert find_trespasses(imports, ROOMS, files) == [
+        f"{path}:{line}: network may not import cli.app"
+    ]
+
+
+def test_one_module_of_a_room_may_be_allowed_alone(made_up):
+    imports, files = made_up(
+        arrays__registry="import portable_dnn.files.text\nimport portable_dnn.files.atomic",
+        files__text="",
+        files__atomic="",
+    )
+    (found,) = find_trespasses(imports, ROOMS, files)
+    assert found.endswith("registry.py:2: arrays may not import files.atomic")
+
+
+def test_a_room_without_a_line_in_the_table_is_found(made_up):
+    imports, files = made_up(attic__old="import portable_dnn.errors", errors="")
+    (found,) = find_trespasses(imports, ROOMS, files)
+    assert found.endswith("old.py:1: room attic is not in the table")
+
+
+def test_a_circle_is_found_at_its_lines(made_up):
+    imports, _ = made_up(
+        start="import portable_dnn.a",
+        a="import math\nfrom portable_dnn import b",
+        b="from portable_dnn.c import name",
+        c="import portable_dnn.a",
+    )
+    assert sorted((e.importer[-1], e.line, e.target[-1]) for e in find_circle(imports)) == [
+        ("a", 2, "b"),
+        ("b", 1, "c"),
+        ("c", 1, "a"),
+    ]
+
+
+def test_an_import_when_it_is_needed_closes_no_circle(made_up):
+    imports, _ = made_up(
+        a="from portable_dnn.b import name",
+        b="def f():\n    import portable_dnn.a\nif TYPE_CHECKING:\n    import portable_dnn.a",
+    )
+    assert len(imports) == 3
+    assert find_circle(imports) == []

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from portable_dnn.arrays.contract import HostArray
 from portable_dnn.errors import DataError, OutputError
 from portable_dnn.files.atomic import write_atomically
 from portable_dnn.files.paths import existing_file
@@ -146,7 +145,7 @@ def _unreadable(path: Path, error: Exception) -> str:
 
 
 def write_tensors(
-    path: str | Path, arrays: Mapping[str, HostArray], metadata: Mapping[str, str]
+    path: str | Path, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]
 ) -> None:
     """Write a safetensors file, whole or not at all.
 
