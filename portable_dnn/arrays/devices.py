@@ -99,7 +99,7 @@ def _automatic() -> Device:
     if failure is None:
         return Device(cuda, cuda.devices()[0], "a usable CUDA GPU was found")
     return Device(
-        host, cpu, f"no usable CUDA GPU: {failure.detail}; 'portable-dnn doctor' tells more"
+        host, cpu, f"no usable CUDA GPU: {failure.detail}; 'portable-dnn doctor' explains why"
     )
 
 
@@ -129,7 +129,7 @@ def _usable(backend_name: str, asked: str) -> Backend:
         raise DeviceError(f"cannot use device {asked}: {error}") from error
     failure = first_failure(backend)
     if failure is not None:
-        remedy = f"; to mend it: {failure.remedy}" if failure.remedy else ""
+        remedy = f"; to fix it: {failure.remedy}" if failure.remedy else ""
         raise DeviceError(f"cannot use device {asked}: {failure.detail}{remedy}")
     return backend
 
@@ -277,7 +277,7 @@ def location_of(x: Any) -> Device:
         owner = backend_of(x)
         return Device(owner, owner.device_of(x), "where the data are")
     if not x:
-        raise DTypeError("an empty dict lies on no device; give one with arrays in it")
+        raise DTypeError("an empty dict is on no device; give one with arrays in it")
     places = {key: location_of(value) for key, value in x.items()}
     (first, there), *others = places.items()
     for key, elsewhere in others:
@@ -295,7 +295,7 @@ def backend_of(array: object, label: str = "the argument") -> Backend:
     Parameters
     ----------
     array : object
-        An array of any library that keeps to the standard.
+        An array of any library that follows the standard.
     label : str
         What to call it in an error.
 
@@ -308,7 +308,7 @@ def backend_of(array: object, label: str = "the argument") -> Backend:
     if owner is None:
         kind = f"{type(array).__module__}.{type(array).__qualname__}".removeprefix("builtins.")
         raise DTypeError(
-            f"{label} is a {kind}, not an array of a library that keeps to the array API standard; "
+            f"{label} is a {kind}, not an array of a library that follows the array API standard; "
             "make one with numpy.asarray"
         )
     return owner

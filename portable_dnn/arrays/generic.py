@@ -1,4 +1,4 @@
-"""Any library that keeps to the array API standard, without a plug-in of its own.
+"""Any library that follows the array API standard and has no plug-in.
 
 The mathematics needs no more than the standard. What a plug-in would add (a ladder of checks, free
 memory, compilation) has an empty answer here.

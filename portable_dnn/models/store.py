@@ -61,7 +61,9 @@ def save_model_somewhere(model: Model, path: str | Path) -> None:
         try:
             save_model(model, fallback)
         except OutputError as second:
-            raise UnsavedError(f"{error}; nor is the model anywhere else: {second}") from second
+            raise UnsavedError(
+                f"{error}; the model could not be saved elsewhere either: {second}"
+            ) from second
         raise UnsavedError(f"{error}; the model was saved to {fallback} instead") from error
 
 

@@ -30,7 +30,7 @@ class Accuracy:
     exp, log, log1p, tanh, divide : float
         Largest error in ulps; of a correctly rounded operation it is 0.5.
     flushes : bool
-        Whether subnormal numbers are taken for 0 and written as 0, by design.
+        Whether subnormal numbers are treated as 0 and written as 0, by design.
     source : str
         Where this is documented.
     """

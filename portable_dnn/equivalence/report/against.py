@@ -286,8 +286,8 @@ def _conclusion(both: Report, theirs: Report) -> tuple[Outcome, str]:
     if _apart(both.free_run):
         return (
             "could not be compared",
-            f"Could not be told: {right} as rounding lets it be; but trained on two machines, the "
-            f"costs come apart by more than it explains, from iteration "
+            f"Undecided: {right} as rounding allows; but trained on two machines, the "
+            f"costs differ by more than it explains, from iteration "
             f"{both.free_run.unexplained_at} on.",
         )
     # At later iterations the inputs are each machine's own.
@@ -296,7 +296,7 @@ def _conclusion(both: Report, theirs: Report) -> tuple[Outcome, str]:
         return "same numbers", f"The same numbers: {here} has the bits of {there}."
     return (
         "rounding only",
-        f"Rounding only: {right} as rounding lets it be.",
+        f"Rounding only: {right} as rounding allows.",
     )
 
 

@@ -126,7 +126,7 @@ def _draw_steps(axes: Any, report: Report) -> None:
             _BLUE,
             lambda j: _share(j.tested) if j.inner > 1 else None,
         ),
-        (f"{here}, the same on the whole (spread)", "^-", _GREEN, _spread),
+        (f"{here}, the errors as a whole (spread)", "^-", _GREEN, _spread),
         (
             f"{here}, single roundings and functions",
             "v-",

@@ -177,11 +177,11 @@ def _verdict(
         return "wrong", _words(errors)
     if errors.spread is not None and noise_limit is not None and errors.spread > noise_limit:
         return "wrong", (
-            f"errors are {number(errors.spread)} times what rounding makes on the whole, limit "
+            f"errors as a whole are {number(errors.spread)} times those of rounding, limit "
             f"{number(noise_limit)}"
         )
     if errors.max_bounds > 1:
-        return "by design", "subnormal numbers are taken for 0, as the library documents"
+        return "by design", "subnormal numbers are treated as 0, as the library documents"
     return "rounding", ""
 
 
