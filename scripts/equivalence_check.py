@@ -24,10 +24,7 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "equivalence"))
-
-from faults import CATALOGUE, Fault, faulty_device, registered  # noqa: E402
-from faults.rounding import bfloat16, tf32  # noqa: E402
+sys.path.insert(0, str(ROOT))
 
 from portable_dnn.arrays.devices import choose_device  # noqa: E402
 from portable_dnn.arrays.registry import backend_names, first_failure, get_backend  # noqa: E402
@@ -37,6 +34,8 @@ from portable_dnn.equivalence.exact.products import matrix_product  # noqa: E402
 from portable_dnn.equivalence.limits.accuracy import NUMPY  # noqa: E402
 from portable_dnn.equivalence.stages.judge import judge  # noqa: E402
 from portable_dnn.training.settings import Settings  # noqa: E402
+from tests.equivalence.faults import CATALOGUE, Fault, faulty_device, registered  # noqa: E402
+from tests.equivalence.faults.rounding import bfloat16, tf32  # noqa: E402
 
 SMALL = Settings(layers=(8, 5, 5), hidden=("relu", "tanh", "leaky_relu"), iterations=3)
 """A wide first layer, a square one, every kind of derivative."""

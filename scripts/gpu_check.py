@@ -178,7 +178,7 @@ def run_published(
     if done.returncode != 0:
         return {"dtype": dtype, "exit_code": done.returncode, "as_published": None}
     content = json.loads(history.read_text(encoding="utf-8"))
-    published = json.loads((ROOT / "tests/network/published_costs.json").read_text("utf-8"))
+    published = json.loads((ROOT / "tests/training/published_costs.json").read_text("utf-8"))
     comparable = real and dtype == "float64" and options.iterations == published["iterations"]
     same = [f"{c:.6f}" for c in content["cost"]] == [
         f"{c:.6f}" for c in published["cost_every_100"]

@@ -22,7 +22,7 @@ FIXTURES = {"device": 2, "default_device": 1}
 
 DATA_VARIABLE = "PORTABLE_DNN_DATA"
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "tests.textbook"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

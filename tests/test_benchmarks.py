@@ -13,26 +13,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import checkpoints, docs, gpu, gpu_programs
+from benchmarks.cases import NOT_TOUCHED, Case, in_round, make_cases, opponents
+from benchmarks.growth import needed_bytes
+from benchmarks.peers import PEERS
+from benchmarks.pictures import draw_published
+from benchmarks.problem import LAYERS, compressed, random_pictures
+from benchmarks.processes import environment
+from benchmarks.published import OURS, summarize
+from benchmarks.results import envelope, read, write
+from benchmarks.tables import gpu_tables, markdown
+from benchmarks.verdict import judge
+from benchmarks.worker import weights_error
 from portable_dnn import choose_device
 from portable_dnn.arrays.registry import first_failure, get_backend
 
 ROOT = Path(__file__).parents[1]
-# The suite is no part of the installation: it runs from the checkout.
-sys.path.insert(0, str(ROOT))
-
-from benchmarks import checkpoints, docs, gpu, gpu_programs  # noqa: E402
-from benchmarks.cases import NOT_TOUCHED, Case, in_round, make_cases, opponents  # noqa: E402
-from benchmarks.growth import needed_bytes  # noqa: E402
-from benchmarks.peers import PEERS  # noqa: E402
-from benchmarks.pictures import draw_published  # noqa: E402
-from benchmarks.problem import LAYERS, compressed, random_pictures  # noqa: E402
-from benchmarks.processes import environment  # noqa: E402
-from benchmarks.published import OURS, summarize  # noqa: E402
-from benchmarks.results import envelope, read, write  # noqa: E402
-from benchmarks.tables import gpu_tables, markdown  # noqa: E402
-from benchmarks.verdict import judge  # noqa: E402
-from benchmarks.worker import weights_error  # noqa: E402
-
 ITERATIONS = 4
 
 

@@ -46,7 +46,7 @@ def test_it_runs_and_says_what_it_did(tmp_path):
     run = check(
         out,
         *("--backend", "numpy", "--iterations", "2", "--dtypes", "float32"),
-        *("--tests", "tests/network/test_optimizers.py"),
+        *("--tests", "tests/training/test_optimizers.py"),
     )
     assert run.returncode == 0, run.stdout + run.stderr
     result = json.loads(out.read_text())
@@ -84,7 +84,7 @@ def test_a_run_that_fails_is_no_pass(tmp_path):
     run = check(
         out,
         *("--backend", "numpy", "--iterations", "0", "--dtypes", "float64"),
-        *("--tests", "tests/network/test_optimizers.py"),
+        *("--tests", "tests/training/test_optimizers.py"),
     )
     assert run.returncode == 1
     result = json.loads(out.read_text())

@@ -15,7 +15,7 @@ from portable_dnn.isolation import runner as isolation
 from portable_dnn.isolation.readers import read_pictures_isolated
 from portable_dnn.models.store import load_model
 
-BAD_WORKER = Path(__file__).parents[1] / "hostile" / "bad_worker.py"
+BAD_WORKER = Path(__file__).with_name("bad_worker.py")
 SHORT = ("--isolate", "--isolate-seconds", 1)
 SMALL = ("--isolate", "--isolate-memory", 0.3)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-PUBLISHED = Path(__file__).parents[1] / "network" / "published_costs.json"
+PUBLISHED = Path(__file__).parents[1] / "training" / "published_costs.json"
 
 
 @pytest.mark.parametrize("checkpoints", [(), ("--out", "m.h5", "--checkpoint-every", 100)])

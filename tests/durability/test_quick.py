@@ -4,12 +4,8 @@ The long form is `nox -s durability`; what it found stands in docs/durability.md
 """
 
 import os
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from portable_dnn.checkpoints.folder import list_checkpoints
 from tests.durability.harness import CASES, Ledger, Ordeal, damage_files

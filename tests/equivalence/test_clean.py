@@ -1,14 +1,7 @@
 """Honest backends are not flagged, whatever the network and the data."""
 
-import sys
-from pathlib import Path
-
+from equivalence_check import SHAPES, clean, clean_case
 from portable_dnn.arrays.devices import choose_device
-
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
-
-from equivalence_check import SHAPES, clean, clean_case  # noqa: E402
 
 # `scripts/equivalence_check.py` runs a thousand for each pair; JAX compiles for seconds.
 CASES = {"jax": 2}

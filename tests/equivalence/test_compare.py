@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,10 +24,7 @@ from portable_dnn.equivalence.stages.run_difference import compare_runs
 from portable_dnn.errors import DataError, DeviceError, SettingError, ShapeError
 from portable_dnn.network.initializers import initialize_parameters_deep
 from portable_dnn.training.settings import Settings
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from faults import Fault, faulty_device, registered
+from tests.equivalence.faults import Fault, faulty_device, registered
 
 SMALL = Settings(layers=(4, 3), iterations=4, dtype="float32")
 
@@ -175,8 +170,8 @@ def test_pixels_are_scaled_on_both_sides():
 
 
 def test_a_reference_that_is_wrong(data):
-    from faults.products import rounded_inputs
-    from faults.rounding import tf32
+    from tests.equivalence.faults.products import rounded_inputs
+    from tests.equivalence.faults.rounding import tf32
 
     wrong = faulty_device(Fault("TF32 products", "matmul", rounded_inputs(tf32), ()))
     report = compare("numpy", *data, reference=wrong, settings=SMALL, many=0)

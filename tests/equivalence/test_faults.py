@@ -1,17 +1,10 @@
 """Every seeded fault is caught, and the right operation is named."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
+from equivalence_check import CATALOGUE, catch
 from portable_dnn.equivalence.stages import compiled_steps as step_runs
 from portable_dnn.equivalence.stages import whole_step
-
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
-
-from equivalence_check import CATALOGUE, catch  # noqa: E402
 
 
 def test_the_catalogue_is_large_and_its_names_differ():

@@ -1,8 +1,6 @@
 """Numbers beyond the largest of the dtype: no honest library is flagged, and faults still are."""
 
-import sys
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +13,7 @@ from portable_dnn.equivalence.limits.accuracy import NUMPY
 from portable_dnn.equivalence.stages.judge import judge
 from portable_dnn.network.activations import get_activation
 from portable_dnn.training.settings import Settings
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from faults import Fault, faulty_device
+from tests.equivalence.faults import Fault, faulty_device
 
 
 def normal(dtype, scale, seed=0):

@@ -3,13 +3,13 @@
 Each is a mistake that a library, driver, compiler or setting has made or could make.
 """
 
-from faults.algorithms import ALGORITHMS
-from faults.backend import Fault, FaultyBackend, faulty_device, registered
-from faults.elementwise import ELEMENTWISE
-from faults.moving import MOVING
-from faults.products import PRODUCTS
-from faults.specials import SPECIALS
-from faults.sums import SUMS
+from tests.equivalence.faults.algorithms import ALGORITHMS
+from tests.equivalence.faults.backend import Fault, FaultyBackend, faulty_device, registered
+from tests.equivalence.faults.elementwise import ELEMENTWISE
+from tests.equivalence.faults.moving import MOVING
+from tests.equivalence.faults.products import PRODUCTS
+from tests.equivalence.faults.specials import SPECIALS
+from tests.equivalence.faults.sums import SUMS
 
 __all__ = ["CATALOGUE", "Fault", "FaultyBackend", "faulty_device", "registered"]
 

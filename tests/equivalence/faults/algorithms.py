@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from faults.backend import Fault
+from tests.equivalence.faults.backend import Fault
 
 FORWARD = ("forward product",)
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from faults.backend import Fault
-from faults.rounding import bfloat16, flushed
+from tests.equivalence.faults.backend import Fault
+from tests.equivalence.faults.rounding import bfloat16, flushed
 
 COPY = ("copy to the device and back",)
 STEP = ("compiled step, plain", "compiled step, in the span")

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from faults.backend import Fault
-from faults.rounding import bfloat16, float16, flushed, tf32, truncated
+from tests.equivalence.faults.backend import Fault
+from tests.equivalence.faults.rounding import bfloat16, float16, flushed, tf32, truncated
 
 FORWARD = ("forward product",)
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from faults.backend import Fault
-from faults.elementwise import (
+from tests.equivalence.faults.backend import Fault
+from tests.equivalence.faults.elementwise import (
     BIAS,
     LEAKY,
     LOGITS,
@@ -16,8 +16,8 @@ from faults.elementwise import (
     biased,
     zero_added,
 )
-from faults.memory import as_if_contiguous
-from faults.rounding import flushed
+from tests.equivalence.faults.memory import as_if_contiguous
+from tests.equivalence.faults.rounding import flushed
 
 NAN_DIFFERENCE = (*PROBABILITIES, "cost gradient", *UPDATE)
 

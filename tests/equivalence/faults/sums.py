@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from faults.backend import Fault
-from faults.memory import as_if_contiguous
-from faults.rounding import flushed
+from tests.equivalence.faults.backend import Fault
+from tests.equivalence.faults.memory import as_if_contiguous
+from tests.equivalence.faults.rounding import flushed
 
 DB = ("backward sum db",)
 DW = ("backward product dW",)

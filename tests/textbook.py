@@ -1,4 +1,4 @@
-"""The textbook, the tolerance and the networks that the tests of this folder share.
+"""The textbook, the tolerance and the networks that the tests of several folders share.
 
 The textbook is plain Python and NumPy in float64, one sample at a time, with the course's formulas
 as they are printed; it shares no code and no way of computing with the library.

@@ -1,8 +1,6 @@
 """What comes from a device must be the array that lies there: it is blamed on the copy."""
 
 import re
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +10,7 @@ from portable_dnn.equivalence import compare, in_order
 from portable_dnn.equivalence.stages.run_on_device import run_on
 from portable_dnn.errors import BackendError, DataError
 from portable_dnn.training.settings import Settings
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from faults import Fault, faulty_device, registered
+from tests.equivalence.faults import Fault, faulty_device, registered
 
 SMALL = Settings(layers=(4, 3), iterations=2, dtype="float32")
 COPY = "copy to the device and back"

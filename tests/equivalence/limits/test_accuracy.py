@@ -1,8 +1,6 @@
 """What a plug-in documents of its library's accuracy is what the library is judged by."""
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,10 +11,7 @@ from portable_dnn.equivalence import compare
 from portable_dnn.equivalence.limits.accuracy import NUMPY, accuracy_of, loosest
 from portable_dnn.errors import BackendError
 from portable_dnn.training.settings import Settings
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from faults import Fault, faulty_device
+from tests.equivalence.faults import Fault, faulty_device
 
 FLOAT32 = np.dtype("float32")
 SMALL = Settings(layers=(4, 3), hidden=("tanh",), iterations=2, dtype="float32")

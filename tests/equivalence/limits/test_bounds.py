@@ -2,8 +2,6 @@
 
 import itertools
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,10 +23,7 @@ from portable_dnn.equivalence.limits.rounding import (
 from portable_dnn.equivalence.limits.spread import spread_limit, ulp
 from portable_dnn.equivalence.stages.judge import judge
 from portable_dnn.setting_checks import FLOATS
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from faults.rounding import bfloat16, tf32
+from tests.equivalence.faults.rounding import bfloat16, tf32
 
 
 def one_after_the_other(A, B):

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("resource", reason="memory is limited with it")
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 REPLAY = """
 import sys, tempfile
 from pathlib import Path

@@ -1,8 +1,5 @@
 """Terms that repeat each other: equal roundings add up, and are not blamed; faults still are."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,11 +10,8 @@ from portable_dnn.equivalence.exact.running_value import Arithmetic, known, matm
 from portable_dnn.equivalence.limits.accuracy import NUMPY
 from portable_dnn.equivalence.limits.repeats import class_sizes
 from portable_dnn.training.settings import Settings
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from faults import Fault, faulty_device
-from faults.rounding import bfloat16
+from tests.equivalence.faults import Fault, faulty_device
+from tests.equivalence.faults.rounding import bfloat16
 
 LABELS = np.random.RandomState(0).randint(0, 2, (1, 60))
 
