@@ -3,7 +3,7 @@
 A device string is `backend:device`: `numpy:cpu`, `cupy:cuda:1`, `strict:device1`. Short forms:
 `auto`, `cpu` (`numpy:cpu`), `cuda` (the default CUDA device), `cuda:1` (`cupy:cuda:1`) and a bare
 backend name (its default device). The environment variable `PORTABLE_DNN_DEVICE` gives the device
-where none is named.
+if none is named.
 """
 
 import os
@@ -26,7 +26,7 @@ CUDA = "cupy"
 
 @dataclass(frozen=True)
 class Device:
-    """A device that was found to be usable.
+    """A device that can be used.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ def choose_device(request: str | None = None) -> Device:
     ------
     DeviceError
         If the string is not a device's, or that device cannot be used here; the message says
-        what is missing and what mends it.
+        what is missing and how to fix it.
     """
     origin = ""
     if request is not None and not isinstance(request, str):
@@ -220,7 +220,7 @@ def to_host(x: Any) -> Any:
 
 
 def _to_host(x: Array, label: str) -> Any:
-    """Fetch one array; a plug-in that gives something else is told from what is computed of it."""
+    """Fetch one array, and refuse what a plug-in gives instead of one."""
     owner = backend_of(x, label)
     host: object = owner.to_host(x)
     if not isinstance(host, np.ndarray | np.generic) or host.shape != tuple(x.shape):

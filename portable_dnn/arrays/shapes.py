@@ -1,4 +1,4 @@
-"""Shapes of a network: what fits what, checked once at the door with errors that name the layer."""
+"""Shapes of a network: checked once in a call, with errors that name the layer."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The commands put together, and errors turned into one line and exit code 2."""
+"""The program made of its commands; errors become one line and exit code 2."""
 
 import contextlib
 import io

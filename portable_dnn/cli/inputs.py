@@ -1,4 +1,4 @@
-"""Reading what a command was given: here, or in a process of its own with --isolate."""
+"""Reading the files that a command names: here, or in a separate process with --isolate."""
 
 from collections.abc import Sequence
 from pathlib import Path

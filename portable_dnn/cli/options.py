@@ -1,4 +1,4 @@
-"""The options that several commands share, and their way from text to settings."""
+"""The options that several commands share, and how their text becomes settings."""
 
 import re
 from collections.abc import Mapping

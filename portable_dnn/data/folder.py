@@ -1,4 +1,4 @@
-"""Making a data set from a folder of pictures, one subfolder a class."""
+"""Making a data set from a folder of pictures, with one subfolder for each class."""
 
 from pathlib import Path
 

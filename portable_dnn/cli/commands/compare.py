@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["compare"]
 
 DEFAULTS = Settings(dtype="float32", iterations=200)
-"""Those of the published run, but in the dtype where there is most to go wrong."""
+"""Those of the published run, but in the dtype in which most can go wrong."""
 
 
 def compare(
@@ -158,7 +158,7 @@ def compare(
     if (backend is None) != every:
         raise SettingError("name what to judge: --backend cupy, or --all; one of the two")
     if every and against is not None:
-        raise SettingError("--against holds one backend against one report; name it with --backend")
+        raise SettingError("--against compares one backend with one report; name it with --backend")
     saved = None if against is None else read_report(against)
     made_with = None if saved is None else settings_of(saved.setup, str(against))
     settings = _settings(made_with or DEFAULTS, dtype, iterations, layers, hidden, seed)

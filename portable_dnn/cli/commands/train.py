@@ -169,7 +169,7 @@ def train(
                 output.detail(f"span     {_saving(experiment)}")
             try:
                 _show_result(output, experiment)
-            finally:  # where nothing can be shown, it is kept all the same
+            finally:  # save it even if nothing can be printed
                 _save(output, experiment, pictures, out, history, plots)
 
 
@@ -181,7 +181,7 @@ def _save(
     history: Path | None,
     plots: Path | None,
 ) -> None:
-    """Write what was asked for; what cannot be written keeps nothing else from it."""
+    """Write what was asked for; if one thing cannot be written, the others are."""
     from portable_dnn.models.store import save_model_somewhere
     from portable_dnn.results.reports import draw_plots, write_history
 

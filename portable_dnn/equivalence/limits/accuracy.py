@@ -1,8 +1,8 @@
 """What libraries document about the accuracy of their functions, with sources.
 
-A plug-in says it for its library (`backend.DocumentsAccuracy`); NumPy's is here. Numbers are
-largest errors in ulps of the exact result. They are the libraries' own figures, found by testing
-all float32 arguments and samples of float64 ones, not proofs.
+A plug-in gives it for its library (`arrays.contract.DocumentsAccuracy`); NumPy's is here. Numbers
+are largest errors in ulps of the exact result. They are the libraries' own figures, found by
+testing all float32 arguments and samples of float64 ones, not proofs.
 """
 
 import math

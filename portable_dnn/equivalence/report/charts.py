@@ -1,7 +1,8 @@
 """Pictures of a comparison, as matplotlib figures: errors by operation, and by iteration.
 
 Errors are shown as shares of what rounding explains, so that 1 is the limit for every operation.
-Colours are those of Okabe and Ito, which are told apart with any colour vision; markers differ too.
+Colours are those of Okabe and Ito, which can be distinguished with any colour vision; markers
+differ too.
 """
 
 import math
@@ -220,5 +221,5 @@ def _limits(values: Iterable[float | None]) -> tuple[float, float]:
 
 
 def _inside(values: Sequence[float | None], low: float, high: float) -> list[float]:
-    """Put 0 and infinity on the edges; what is not there is not drawn."""
+    """Put 0 and infinity on the edges; missing values are not drawn."""
     return [math.nan if x is None or math.isnan(x) else min(max(x, low), high) for x in values]

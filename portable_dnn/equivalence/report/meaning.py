@@ -5,7 +5,7 @@ from portable_dnn.equivalence.report.report import Report
 __all__ = ["IN_REFERENCE", "SAVED", "meaning"]
 
 SAVED = "in the saved run: "
-"""How a reason begins where the result that this machine's is held against is the wrong one."""
+"""How a reason begins if the result that this machine's is compared with is the wrong one."""
 
 IN_REFERENCE = "in the reference: "
 """The same where the reference is of this machine."""
@@ -24,7 +24,7 @@ def meaning(report: Report) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Sentences, beside the headline.
+        Sentences that follow the headline.
     """
     here, there = report.tested.device, report.reference.device
     if report.outcome == "same numbers":

@@ -162,7 +162,7 @@ def headline(
 
 
 def notes(run: FreeRun | None) -> tuple[str, ...]:
-    """Say what a reader should know beside the verdict.
+    """Say what a reader should know in addition to the verdict.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def notes(run: FreeRun | None) -> tuple[str, ...]:
     tuple of str
         Sentences without a full stop.
     """
-    # Where one side diverged, the parameters are infinitely far apart, and the verdict says so.
+    # If one side diverged, the parameters are infinitely far apart, and the verdict says it.
     if run is None or run.unexplained_at is None or math.isinf(run.parameters_apart):
         return ()
     return (

@@ -1,4 +1,4 @@
-"""Holding a result against the truth."""
+"""Comparing a result with the exact one."""
 
 import hashlib
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Finding:
     spread_limit : float or None
         What the spread may be.
     verdict : {"rounding", "by design", "not compared", "wrong"}
-        Of the result; "not compared" where nothing can be said about any element.
+        Of the result; "not compared" if nothing is known about any element.
     reason : str
         Why; empty for "rounding".
     """
@@ -61,7 +61,7 @@ def digest(result: HostArray) -> str:
 
 @np.errstate(all="ignore")  # NaN, infinity and overflow are results like others here
 def judge(actual: HostArray, truth: Truth, accuracy: Accuracy) -> Finding:
-    """Hold a result against the truth.
+    """Compare a result with the exact one.
 
     Parameters
     ----------
