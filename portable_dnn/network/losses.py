@@ -71,7 +71,7 @@ def compute_cost_from_logits(ZL: Array, Y: Array, *, xp: Namespace | None = None
     losses = xp.maximum(ZL, 0.0) - ZL * Y + xp.log1p(xp.exp(-xp.abs(ZL)))
     # The mean of shares of the largest loss is at most 1, so the mean of losses cannot overflow.
     largest = xp.max(losses)
-    # XLA divides by multiplying with 1 / scale, which must not be a subnormal number.
+    # Whoever divides by multiplying with 1 / scale (XLA does) must not meet a subnormal there.
     limit = float(xp.finfo(losses.dtype).max) / 8.0
     scale = xp.where(xp.isfinite(largest) & (largest > 0.0), xp.minimum(largest, limit), 1.0)
     return scale * (xp.sum(losses / scale) / ZL.shape[1])
