@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _measure_here(options)
     failure = first_failure(get_backend("cupy"))
     if failure is not None:
-        remedy = f"; to mend it: {failure.remedy}" if failure.remedy else ""
+        remedy = f"; to fix it: {failure.remedy}" if failure.remedy else ""
         sys.stderr.write(f"no usable CUDA GPU: {failure.detail}{remedy}\n")
         return 1
     run(options)

@@ -1,8 +1,9 @@
 """A ReLU that is off for every sample gets no gradient and stays off; a leaky one comes back.
 
 Claim (Maas et al. 2013; Karpathy, CS231n): relu' is 0 for Z <= 0, so a unit with Z < 0 on all
-samples has a gradient of exactly 0 for ever: it is dead. Two ways to get there: a bias far below 0,
-and a learning step that is too large. Leaky ReLU keeps 1 % of the gradient, and that is enough.
+samples has a gradient of exactly 0 and never changes again: it is dead. Two causes: a bias far
+below 0, and a learning rate that is too large. Leaky ReLU keeps 1 % of the gradient, and that is
+enough.
 
 `history.dead_share` is the share of dead units in each hidden layer, measured while training.
 """

@@ -8,7 +8,8 @@ labels, -p ln p - (1 - p) ln(1 - p). On the course's data p = 72/209 and that is
     python examples/initialization_scale.py [DEVICE [DATA.h5]]
 
 DATA.h5 is a file with the course's keys; without it, the built-in pictures are used, with cats left
-out until p is the course's, 0.34. Every fourth pixel is kept each way, to take seconds.
+out until p is the course's, 0.34. Only every fourth pixel of each row and column is used, to finish
+in seconds.
 """
 
 import sys

@@ -5,7 +5,7 @@ gates, log2(n) layers deep, while in one layer of AND units each of the 2**(n-1)
 its own. Here all networks are ReLU networks built by hand, and each is tried on all 2**n inputs.
 
 The claim is about AND units. A unit that adds all n bits up can count, and n such units in one
-layer are enough, with n**2 weights against the tree's 8 n or so: the fine print of the claim.
+layer are enough, with n**2 weights; the tree has about 8 n.
 """
 
 import sys

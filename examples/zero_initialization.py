@@ -1,4 +1,4 @@
-"""Started alike, units stay alike: with zeros a hidden layer never learns, however wide it is.
+"""Units that start equal stay equal: with zeros a hidden layer never learns, however wide it is.
 
 Claim (the course's section on random initialisation; Goodfellow et al. 2016, section 8.4): units
 that start with the same weights get the same gradient and stay copies. All zeros is worse still:

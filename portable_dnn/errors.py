@@ -65,7 +65,7 @@ class DivergenceError(PortableDnnError, ArithmeticError):
     Attributes
     ----------
     iteration : int
-        The first whose cost was not, with so many updates made before.
+        The first iteration whose cost was not finite; as many updates were made before.
     """
 
     def __init__(self, message: str, iteration: int = 0) -> None:

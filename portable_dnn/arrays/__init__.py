@@ -1,1 +1,1 @@
-"""Any array library: the contract of a backend, devices, and the checks at the door."""
+"""Any array library: the contract of a backend, devices, and the checks of a call's arrays."""

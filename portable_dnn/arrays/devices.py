@@ -3,7 +3,7 @@
 A device string is `backend:device`: `numpy:cpu`, `cupy:cuda:1`, `strict:device1`. Short forms:
 `auto`, `cpu` (`numpy:cpu`), `cuda` (the default CUDA device), `cuda:1` (`cupy:cuda:1`) and a bare
 backend name (its default device). The environment variable `PORTABLE_DNN_DEVICE` gives the device
-where none is named.
+if none is named.
 """
 
 import os
@@ -26,7 +26,7 @@ CUDA = "cupy"
 
 @dataclass(frozen=True)
 class Device:
-    """A device that was found to be usable.
+    """A device that can be used.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ def choose_device(request: str | None = None) -> Device:
     ------
     DeviceError
         If the string is not a device's, or that device cannot be used here; the message says
-        what is missing and what mends it.
+        what is missing and how to fix it.
     """
     origin = ""
     if request is not None and not isinstance(request, str):
@@ -99,7 +99,7 @@ def _automatic() -> Device:
     if failure is None:
         return Device(cuda, cuda.devices()[0], "a usable CUDA GPU was found")
     return Device(
-        host, cpu, f"no usable CUDA GPU: {failure.detail}; 'portable-dnn doctor' tells more"
+        host, cpu, f"no usable CUDA GPU: {failure.detail}; 'portable-dnn doctor' explains why"
     )
 
 
@@ -129,7 +129,7 @@ def _usable(backend_name: str, asked: str) -> Backend:
         raise DeviceError(f"cannot use device {asked}: {error}") from error
     failure = first_failure(backend)
     if failure is not None:
-        remedy = f"; to mend it: {failure.remedy}" if failure.remedy else ""
+        remedy = f"; to fix it: {failure.remedy}" if failure.remedy else ""
         raise DeviceError(f"cannot use device {asked}: {failure.detail}{remedy}")
     return backend
 
@@ -220,7 +220,7 @@ def to_host(x: Any) -> Any:
 
 
 def _to_host(x: Array, label: str) -> Any:
-    """Fetch one array; a plug-in that gives something else is told from what is computed of it."""
+    """Fetch one array, and refuse what a plug-in gives instead of one."""
     owner = backend_of(x, label)
     host: object = owner.to_host(x)
     if not isinstance(host, np.ndarray | np.generic) or host.shape != tuple(x.shape):
@@ -277,7 +277,7 @@ def location_of(x: Any) -> Device:
         owner = backend_of(x)
         return Device(owner, owner.device_of(x), "where the data are")
     if not x:
-        raise DTypeError("an empty dict lies on no device; give one with arrays in it")
+        raise DTypeError("an empty dict is on no device; give one with arrays in it")
     places = {key: location_of(value) for key, value in x.items()}
     (first, there), *others = places.items()
     for key, elsewhere in others:
@@ -295,7 +295,7 @@ def backend_of(array: object, label: str = "the argument") -> Backend:
     Parameters
     ----------
     array : object
-        An array of any library that keeps to the standard.
+        An array of any library that follows the standard.
     label : str
         What to call it in an error.
 
@@ -308,7 +308,7 @@ def backend_of(array: object, label: str = "the argument") -> Backend:
     if owner is None:
         kind = f"{type(array).__module__}.{type(array).__qualname__}".removeprefix("builtins.")
         raise DTypeError(
-            f"{label} is a {kind}, not an array of a library that keeps to the array API standard; "
+            f"{label} is a {kind}, not an array of a library that follows the array API standard; "
             "make one with numpy.asarray"
         )
     return owner

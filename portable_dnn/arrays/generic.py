@@ -1,7 +1,7 @@
-"""Any library that keeps to the array API standard, without a plug-in of its own.
+"""Any library that follows the array API standard and has no plug-in.
 
-The mathematics needs no more than the standard. What a plug-in would add (a ladder of checks, free
-memory, compilation) has an empty answer here.
+The mathematics needs only the standard. What a plug-in would add (checks, free memory, a compiler)
+has an empty answer here.
 """
 
 from collections.abc import Iterator

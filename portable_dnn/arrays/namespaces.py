@@ -1,4 +1,4 @@
-"""The door: the one place where the arrays of a call are checked against each other.
+"""The one place where it is checked that the arrays of a call fit together.
 
 One rule holds for mixed input: all arrays of a call are of one library, on one device, of one
 floating dtype; nothing is moved or cast silently. Labels alone may have any real dtype, because

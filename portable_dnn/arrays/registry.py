@@ -1,4 +1,4 @@
-"""Finding backends: the entry-point group `portable_dnn.backends`, for ours and for anyone's."""
+"""Finding backends, of this package and of others: the group `portable_dnn.backends`."""
 
 import inspect
 from collections.abc import Iterator

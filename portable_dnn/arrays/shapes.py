@@ -1,4 +1,4 @@
-"""Shapes of a network: what fits what, checked once at the door with errors that name the layer."""
+"""Shapes of a network: checked once in a call, with errors that name the layer."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -124,7 +124,7 @@ def check_input(X: Any, n_x: int, name: str = "X", first: str = "W1") -> None:
     Parameters
     ----------
     X : array
-        To be of shape (n_x, m), a column a sample.
+        To be of shape (n_x, m), one column for each sample.
     n_x : int
         Number of features that the layer takes.
     name, first : str
@@ -144,7 +144,7 @@ def check_input(X: Any, n_x: int, name: str = "X", first: str = "W1") -> None:
         features = f"{n_x} feature{'s' * (n_x != 1)}"
         raise ShapeError(
             f"{name} has shape {tuple(X.shape)}, but {first} takes {features}: ({n_x}, m) would be "
-            f"right, a column a sample{hint}"
+            f"right, one column for each sample{hint}"
         )
 
 

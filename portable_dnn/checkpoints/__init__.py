@@ -1,1 +1,1 @@
-"""Runs that go on after an interruption: their files, and who writes them."""
+"""Runs that continue after an interruption: their files, and what writes them."""

@@ -1,4 +1,4 @@
-"""Work that must not hold up a loop: done by a thread, on the newest pieces only."""
+"""Work that must not delay a loop: a thread does it, on the newest pieces only."""
 
 import threading
 import time
@@ -96,7 +96,7 @@ class Background(Generic[_T]):
             raise error
 
     def _run(self) -> None:
-        """Work for ever."""
+        """Work without end."""
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting)

@@ -1,4 +1,4 @@
-"""How often to do something beside the iterations of a run."""
+"""How often to do something during the iterations of a run."""
 
 from typing import NamedTuple
 
@@ -11,9 +11,9 @@ class Every(NamedTuple):
     Attributes
     ----------
     iterations : int or None
-        Every so many iterations, and after the last.
+        After this many iterations each, and after the last.
     seconds : float or None
-        About every so many seconds, and after the last iteration.
+        After about this many seconds each, and after the last iteration.
     """
 
     iterations: int | None = None

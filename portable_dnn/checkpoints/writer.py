@@ -1,4 +1,4 @@
-"""Keeping a run: writing its checkpoints beside the loop, and removing those that are too old."""
+"""Writing the checkpoints of a run while it goes on, and removing those that are too old."""
 
 import contextlib
 import math
@@ -30,16 +30,16 @@ SPACING = 0.1
 
 
 class Keeper:
-    """Writes the checkpoints of a run, in the background, and keeps the last two.
+    """Writes the checkpoints of a run in the background; the last two stay.
 
     Where the interval is shorter than 0.1 s, or than the disk takes, checkpoints that wait give way
-    to newer ones; the last two of a run are written in any case.
-    What cannot be written is tried again at the next interval; each reason is told once.
+    to newer ones; the last two of a run are written in any case. What cannot be written is tried
+    again at the next interval; there is one warning for each reason.
 
     Parameters
     ----------
     out : Path
-        The run's model file; checkpoints lie beside it.
+        The run's model file; checkpoints are in the same folder.
     run : mapping of str to object
         As `describe_run` tells it.
     every : Every
@@ -47,7 +47,7 @@ class Keeper:
     iterations : int
         The last iteration is kept as well.
     found : Found, optional
-        What the run goes on from, and what is to be removed once there is something newer.
+        The checkpoint that the run continues from, and those to remove once there is a newer one.
     warn : callable
         Told once of each reason why checkpoints cannot be written.
     written : callable, optional
@@ -140,7 +140,7 @@ class Keeper:
         return self.newest
 
     def rescue(self) -> Path | None:
-        """Write what could not be written beside the model into a new folder for temporary files.
+        """Write what could not be written next to the model into a new folder for temporary files.
 
         Returns
         -------
@@ -218,7 +218,7 @@ class Keeper:
         )
 
     def _remove(self, file: Path) -> None:
-        """Remove a file; one that cannot be is told of, and left."""
+        """Remove a file, or warn that it cannot be removed."""
         try:
             os.unlink(file)  # noqa: PTH108 - fewer calls
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The command line, `portable-dnn`: one file a command, thin over the library."""
+"""The command line, `portable-dnn`: one file for each command, which calls the library."""
 
 from portable_dnn.cli.app import main
 

@@ -1,4 +1,4 @@
-"""The commands put together, and errors turned into one line and exit code 2."""
+"""The program made of its commands; errors become one line and exit code 2."""
 
 import contextlib
 import io
@@ -18,6 +18,7 @@ from portable_dnn.cli.commands.predict import predict
 from portable_dnn.cli.commands.summary import summary
 from portable_dnn.cli.commands.sweep import sweep
 from portable_dnn.cli.commands.train import train
+from portable_dnn.cli.exit_codes import EVERY_COMMAND, EXIT_CODES, shown_exit_codes
 from portable_dnn.errors import PortableDnnError, UnsavedError
 from portable_dnn.files.text import one_line
 
@@ -40,18 +41,29 @@ app = typer.Typer(
 )
 
 
-@app.callback()
+@app.callback(
+    epilog="The help of a command says where its exit codes differ.\n\n"
+    + shown_exit_codes(EVERY_COMMAND)
+)
 def program(
     show_version: Annotated[
         bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
-    """Train, evaluate and use a deep neural network; the same numbers on every array library."""
+    """Train, evaluate and use a deep neural network; the same numbers on every array library.
+
+    The network sorts pictures into two classes. It runs on the CPU or on a GPU, with NumPy, CuPy,
+    PyTorch, JAX or another array library. 'portable-dnn train' without further arguments is a good
+    start: it needs no data file.
+    """
 
 
 for command in (train, evaluate, predict, sweep, summary, compare, devices, doctor):
-    app.command()(command)
+    codes = EXIT_CODES.get(command.__name__)
+    app.command(epilog=None if codes is None else shown_exit_codes(codes))(command)
 app.add_typer(data, name="data")
 
 
@@ -61,15 +73,13 @@ def main() -> None:
     Raises
     ------
     SystemExit
-        Always, in Python's way of ending a program: 0 if all went well; 1 if `doctor` found
-        something missing, `compare` something wrong, or a finished model is not where it should
-        be; 2 for bad input, with one sentence on the standard error, and for a comparison that
-        could not be made; 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
+        Always, in Python's way of ending a program, with a code of
+        `portable_dnn.cli.exit_codes`. Bad input is one sentence on the standard error.
     """
     warnings.showwarning = _show_warning
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A class name or a path may have characters that the terminal has not.
+            # A class name or a path may contain characters that the terminal cannot show.
             stream.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="portable-dnn")

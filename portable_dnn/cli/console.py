@@ -27,7 +27,7 @@ class _Console(Console):
     """A console whose closed pipe is an error like any other: a run is kept before it ends."""
 
     def on_broken_pipe(self) -> None:
-        """Go on with the BrokenPipeError."""
+        """Raise the BrokenPipeError."""
         raise  # it is called where that is handled
 
 

@@ -1,4 +1,4 @@
-"""A training run that is not lost: checkpoints, going on from one, and an orderly end."""
+"""A training run that is not lost: checkpoints, continuing from one, and an orderly end."""
 
 import contextlib
 import shlex
@@ -34,7 +34,7 @@ __all__ = ["Guard", "check_needs_out"]
 
 
 def check_needs_out(out: Path | None, every: Every, *, resume: bool) -> None:
-    """Refuse checkpoints that would have no place to lie.
+    """Refuse checkpoints if there is no model file to write them next to.
 
     Parameters
     ----------
@@ -43,33 +43,35 @@ def check_needs_out(out: Path | None, every: Every, *, resume: bool) -> None:
     every : Every
         How often a checkpoint is asked for.
     resume : bool
-        Whether to go on from one.
+        Whether to continue from one.
 
     Raises
     ------
     SettingError
-        If there is no model file to lie beside.
+        If there is no model file.
     """
     if out is None and (resume or every != Every()):
         option = "--resume" if resume else "--checkpoint-every"
-        raise SettingError(f"{option} needs --out MODEL.h5: checkpoints lie beside the model")
+        raise SettingError(
+            f"{option} needs --out MODEL.h5: checkpoints are written next to the model"
+        )
 
 
 class Guard:
-    """Stands by a run: writes checkpoints, and ends it in order when a signal asks for that.
+    """Writes the checkpoints of a run, and ends it in order when a signal asks for that.
 
     Parameters
     ----------
     out : Path or None
-        The model file; without one nothing is kept.
+        The model file; without one no checkpoint is written.
     every : Every
         How often to write a checkpoint.
     resume : bool
-        Whether to go on from one.
+        Whether to continue from one.
     output : Output
-        Where to say so.
+        Where to report it.
     asked : Asked
-        Where a signal shows.
+        Where a signal that came is noted.
     limits : Limits or None
         Read checkpoints in another process within these; None for this process.
     """
@@ -115,7 +117,7 @@ class Guard:
         Returns
         -------
         Snapshot or None
-            To go on from, or None for the beginning.
+            Where the run continues, or None for the beginning.
 
         Raises
         ------
@@ -162,11 +164,13 @@ class Guard:
         return partial(read_checkpoint_isolated, limits=self._limits)
 
     def _tell(self, found: "Found") -> None:
-        """Say where the run goes on, and what was in the way."""
+        """Say where the run continues, and which checkpoints could not be used."""
         for sentence in found.passed_over:
-            _warn(f"{sentence}; passed over")
+            _warn(f"{sentence}; skipped")
         if found.checkpoint is None:
-            self._output.detail(f"resume   no checkpoint beside {self._out}: from the beginning")
+            self._output.detail(
+                f"resume   no checkpoint next to {self._out}: starting from the beginning"
+            )
             return
         iteration = found.checkpoint.snapshot.iteration
         self._output.detail(
@@ -175,8 +179,9 @@ class Guard:
         )
         if found.differences:
             _warn(
-                f"{found.checkpoint.path} was made otherwise ({'; '.join(found.differences)}): the "
-                "numbers are equal up to rounding from here on"
+                f"{found.checkpoint.path} was made under other conditions "
+                f"({'; '.join(found.differences)}): the numbers are equal up to "
+                "rounding from here on"
             )
 
     def look(self, progress: Progress) -> None:
@@ -220,7 +225,7 @@ class Guard:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Have everything on the disk, and turn an ended run into an exit code."""
+        """Wait until everything is on the disk, and turn an ended run into an exit code."""
         if error is not None and not isinstance(error, Exception):
             self.abandon()  # the second signal: at once
             return
@@ -240,7 +245,9 @@ class Guard:
             ) from None
         if error is None and number is not None:
             late = Interrupted(number, self._iterations)
-            self._output.line(f"stopped  by {late.cause} after the run: all of it is done")
+            self._output.line(
+                f"stopped  by {late.cause} after the last iteration: everything is saved"
+            )
             raise typer.Exit(late.exit_code)
 
     def abandon(self) -> None:
@@ -249,7 +256,7 @@ class Guard:
             self._keeper.abandon()
 
     def finish(self) -> Path | None:
-        """Have everything on the disk, or give up within a second if that is interrupted.
+        """Wait until everything is on the disk, or give up within a second if that is interrupted.
 
         Returns
         -------
@@ -277,29 +284,29 @@ class Guard:
         yield f"stopped  by {ended.cause} after {done} of {self._iterations} iterations"
         saved = None if self._keeper is None else self._keeper.rescue()
         if saved is not None:
-            yield f"kept     {saved}, since it cannot lie beside the model"
-            yield f"go on    move it beside {self._out}, then {_go_on(sys.argv[1:])}"
+            yield f"kept     {saved}, since it cannot be written next to the model"
+            yield f"resume   move it next to {self._out}, then run {_go_on(sys.argv[1:])}"
         elif newest is None:
-            where = "to keep it, name --out" if self._out is None else "no checkpoint was written"
-            yield f"nothing  of it is kept: {where}"
+            where = "to keep a run, add --out" if self._out is None else "no checkpoint was written"
+            yield f"kept     nothing: {where}"
         else:
             from portable_dnn.checkpoints.folder import iteration_of
 
             lost = done - iteration_of(newest)
             note = f", {lost} iterations earlier: those are lost" if lost else ""
             yield f"kept     {newest}{note}"
-            yield f"go on    {_go_on(sys.argv[1:])}"
+            yield f"resume   {_go_on(sys.argv[1:])}"
 
 
 def _go_on(arguments: Sequence[str]) -> str:
-    """Write the command that goes on from a checkpoint; what follows `--` are no options."""
+    """Write the command that continues from a checkpoint; what follows `--` is not an option."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     options = [argument for argument in arguments[:end] if argument != "--resume"]
     return shlex.join(["portable-dnn", *options, "--resume", *arguments[end:]])
 
 
 def _tell_of_unfinished(out: Path, run_mark: str, iterations: int) -> None:
-    """Say what a run that begins anew could have gone on from."""
+    """Name the checkpoint that a run which starts from the beginning could have continued from."""
     from portable_dnn.checkpoints.folder import list_checkpoints
 
     try:
@@ -308,8 +315,8 @@ def _tell_of_unfinished(out: Path, run_mark: str, iterations: int) -> None:
         return
     if listed and listed[0][0] < iterations:
         _warn(
-            f"{listed[0][1]} is of this very run, which begins anew: it stays until the run has "
-            "come as far; to go on from it, stop this and add --resume"
+            f"{listed[0][1]} is of this run, which now starts from the beginning: it is kept until "
+            "the run has come as far; to continue from it instead, stop and add --resume"
         )
 
 

@@ -1,4 +1,4 @@
-"""Reading what a command was given: here, or in a process of its own with --isolate."""
+"""Reading the files that a command names: here, or in a separate process with --isolate."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,8 +33,9 @@ IsolateOption = Annotated[
     bool,
     typer.Option(
         "--isolate",
-        help="Read the files in a process of its own, so that a file that crashes, hangs or fills "
-        "the memory of a library is an error message.",
+        help="Read the files in a separate process with limits of memory and time, so that a "
+        "damaged or malicious file ends in an error message. Use it for files that you do not "
+        "trust.",
     ),
 ]
 IsolateMemoryOption = Annotated[
@@ -42,7 +43,8 @@ IsolateMemoryOption = Annotated[
     typer.Option(
         "--isolate-memory",
         metavar="GB",
-        help=f"Memory that this process may take; {_DEFAULTS.memory / _GB:g} by default.",
+        help="Largest memory of the reading process of --isolate, in GB; "
+        f"{_DEFAULTS.memory / _GB:g} by default.",
         show_default=False,
     ),
 ]
@@ -51,14 +53,17 @@ IsolateSecondsOption = Annotated[
     typer.Option(
         "--isolate-seconds",
         metavar="SECONDS",
-        help=f"Time that it may take for a file; {_DEFAULTS.seconds:g} by default.",
+        help="Longest time that the reading process of --isolate may take for a file, in seconds; "
+        f"{_DEFAULTS.seconds:g} by default.",
         show_default=False,
     ),
 ]
 FollowLinksOption = Annotated[
     bool,
     typer.Option(
-        "--follow-links", help="Also read what links in a folder lead to outside the folder."
+        "--follow-links",
+        help="Also follow symbolic links that lead out of a picture folder; otherwise they are "
+        "skipped.",
     ),
 ]
 

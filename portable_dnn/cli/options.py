@@ -1,4 +1,4 @@
-"""The options that several commands share, and their way from text to settings."""
+"""The options that several commands share, and how their text becomes settings."""
 
 import re
 from collections.abc import Mapping
@@ -31,31 +31,46 @@ DataArgument = Annotated[
     Path | None,
     typer.Argument(
         metavar="DATA.h5",
-        help="HDF5 file with the course's keys; without it, the built-in pictures.",
+        help="HDF5 data file to read (docs/data.md lists its keys). Without it, the program uses "
+        "pictures that it draws itself.",
         show_default=False,
     ),
 ]
 TestOption = Annotated[
     Path | None,
-    typer.Option("--test", metavar="TEST.h5", help="HDF5 file with the test set, if apart."),
+    typer.Option(
+        "--test",
+        metavar="TEST.h5",
+        help="HDF5 file to read the test set from, if it is not in the data file.",
+    ),
 ]
 HiddenOption = Annotated[
     str,
     typer.Option(
         "--hidden",
         metavar="NAMES",
-        help="Activation of the hidden layers, one for all or one for each: relu, leaky_relu, "
-        "leaky_relu:SLOPE, tanh, sigmoid.",
+        help="Activation function of the hidden layers, one for all or one for each, separated by "
+        "commas: relu, leaky_relu, leaky_relu:SLOPE, tanh or sigmoid.",
     ),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the start parameters.")]
+SeedOption = Annotated[
+    int,
+    typer.Option("--seed", help="Seed of the random numbers that the initial weights are from."),
+]
 IterationsOption = Annotated[
-    int, typer.Option("--iterations", help="Number of updates, each over all pictures.")
+    int,
+    typer.Option(
+        "--iterations",
+        help="Number of updates of the weights; each uses all training pictures.",
+    ),
 ]
 DtypeOption = Annotated[
     str,
     typer.Option(
-        "--dtype", metavar="float64|float32", help="float64: the same numbers; float32: faster."
+        "--dtype",
+        metavar="float64|float32",
+        help="Type of the numbers computed with: float64 has about 16 digits, float32 about 7 and "
+        "is faster.",
     ),
 ]
 DeviceOption = Annotated[
@@ -63,8 +78,10 @@ DeviceOption = Annotated[
     typer.Option(
         "--device",
         metavar="DEVICE",
-        help="auto, cpu, cuda, cuda:N, a backend or backend:device; see 'portable-dnn devices'. "
-        "Default: $PORTABLE_DNN_DEVICE, else auto.",
+        help="Device to compute on: auto, cpu, cuda, cuda:N, a backend such as torch, or "
+        "BACKEND:DEVICE ('portable-dnn devices' lists them). By default the one named in the "
+        "environment variable PORTABLE_DNN_DEVICE, else auto: a GPU if one can be used, else the "
+        "CPU.",
         show_default=False,
     ),
 ]
@@ -73,11 +90,14 @@ CompressOption = Annotated[
     typer.Option(
         "--compress",
         metavar="auto|on|off",
-        help="Train layer 1 in the span of the pictures: the same numbers, much faster with fewer "
-        "pictures than pixels. auto: where it pays.",
+        help="Whether to train layer 1 on the products of the pictures with each other instead of "
+        "on their pixels. The numbers are the same up to rounding, and with fewer pictures than "
+        "pixels it is much faster. auto: where it is faster.",
     ),
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print only the result, as plain text.")
+]
 
 
 def parse_layers(text: str) -> tuple[int, ...]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 __all__ = ["Asked", "Interrupted", "caught"]
 
 _ENDS = (signal.SIGINT, signal.SIGTERM)
-# A terminal that is closed. Kernel, shell and service manager may each tell of it, so that another
-# is not somebody who will not wait. Windows has none.
+# A closed terminal. Kernel, shell and service manager may each send it, so a second one does not
+# mean that somebody wants the program to end at once. Windows has none.
 _HANG_UP = tuple(getattr(signal, name) for name in ("SIGHUP",) if hasattr(signal, name))
 _GRACE = 1.0  # seconds for Python's handler, before a program that computes is ended from outside
 
@@ -55,7 +55,7 @@ class Asked:
     number : int or None
         The signal, once there was one.
     handled : int
-        How many signals Python has told of, without those of a closed terminal.
+        How many signals Python has handled, without those of a closed terminal.
     """
 
     patient: bool = False
@@ -67,8 +67,8 @@ class Asked:
 def caught() -> Iterator[Asked]:
     """Catch the signals.
 
-    Python tells of a signal between two of its own instructions. A library may compute for minutes
-    in one; a second signal that comes then ends the program from another thread.
+    Python handles a signal between two of its own instructions. A library may compute for minutes
+    in one of them; a second signal then ends the program from another thread.
 
     Yields
     ------
@@ -107,7 +107,7 @@ def caught() -> Iterator[Asked]:
 
 @contextmanager
 def _watched(asked: Asked) -> Iterator[None]:
-    """Have a thread end the program at the second signal, if Python itself does not hear it."""
+    """Have a thread end the program at the second signal, if Python itself does not handle it."""
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
     before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)

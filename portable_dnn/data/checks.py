@@ -85,7 +85,7 @@ def checked_images(images: NDArray[Any], key: str, path: Path) -> NDArray[Any]:
         place, value = _first(images, ~((images >= 0) & (images <= highest)))
         kind = "whole" if whole else "floating-point"
         raise DataError(
-            f"{path}: {key}{place} is {value}; {kind} pictures must lie from 0 to {highest}"
+            f"{path}: {key}{place} is {value}; {kind} pictures must have values from 0 to {highest}"
         )
     if whole:
         return images.astype(np.uint8)

@@ -1,8 +1,8 @@
-"""What the built-in pictures show: a cat's face, and six things that are no cat.
+"""What the built-in pictures show: a cat's face, and six things that are not cats.
 
 Every figure is about two units wide around the origin of its frame, with y pointing down, and is a
 list of layers to be painted one over the other. The colours come from the same palettes for cats
-and other things, so that colour alone does not tell them apart.
+and other things, so that colour alone does not separate them.
 """
 
 import itertools

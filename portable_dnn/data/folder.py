@@ -1,4 +1,4 @@
-"""Making a data set from a folder of pictures, one subfolder a class."""
+"""Making a data set from a folder of pictures, with one subfolder for each class."""
 
 from pathlib import Path
 
@@ -81,7 +81,7 @@ def import_folder(
 
 def _class_folders(folder: Path, follow_links: bool) -> tuple[Path, Path]:
     """Find the folder of class 0 and that of class 1."""
-    existing_folder(folder, "a folder with one subfolder a class")
+    existing_folder(folder, "a folder with one subfolder for each class")
     found = [
         part
         for part in entries(folder)
@@ -90,7 +90,7 @@ def _class_folders(folder: Path, follow_links: bool) -> tuple[Path, Path]:
     if len(found) != 2:
         names = ", ".join(part.name for part in found) or "none"
         raise DataError(
-            f"the folder {folder} must have exactly two subfolders, one a class; found "
+            f"the folder {folder} must have exactly two subfolders, one for each class; found "
             f"{len(found)}: {names}"
         )
     first, second = found

@@ -47,8 +47,8 @@ def read_dataset(
         A second file to take the test set from; one in `path` is then ignored.
     variable_text : bool, default False
         Read ``list_classes`` even as text of variable length. It lies in a heap, and one wrong byte
-        there keeps the HDF5 library busy for ever, so this is for a process with a limit of time:
-        see `portable_dnn.isolation.runner`.
+        there keeps the HDF5 library busy without end, so this is for a process with a limit of
+        time: see `portable_dnn.isolation.runner`.
 
     Returns
     -------

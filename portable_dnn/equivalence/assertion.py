@@ -1,4 +1,4 @@
-"""For other people's tests: a result is what its operation gives, up to rounding."""
+"""An assertion for any tests: a result is what its operation gives, up to rounding."""
 
 import math
 from dataclasses import dataclass
@@ -85,9 +85,10 @@ def assert_equivalent(
     by element: it holds in whatever order terms are added, and also where they repeat each other,
     so that every rounding may go the same way.
 
-    NaN and infinities must be where the reference has them, but for overflow: where the reference,
-    with the bound, exceeds the largest number of the dtype, infinity is right; where the magnitude
-    that was given does, a part of the sum may overflow, and any infinity or NaN is no error.
+    NaN and infinities must be where the reference has them, except for overflow: where the
+    reference, with the bound, exceeds the largest number of the dtype, infinity is right; where the
+    magnitude that was given does, a part of the sum may overflow, and any infinity or NaN is no
+    error.
 
     Parameters
     ----------

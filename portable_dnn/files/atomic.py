@@ -1,4 +1,4 @@
-"""Writing a result so that a crash leaves the old file whole: write beside it, flush, rename."""
+"""Writing a result so that a crash leaves the old file whole: write next to it, flush, rename."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ __all__ = [
 
 
 _ABANDONED = 60.0  # seconds after the last byte
-_BINARY = getattr(os, "O_BINARY", 0)  # Windows would else write line ends of its own
+_BINARY = getattr(os, "O_BINARY", 0)  # else Windows would change line ends
 
 
 def check_writable(path: str | Path) -> Path:
@@ -132,7 +132,7 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
 def replace_bytes(path: Path, content: bytes | bytearray, temporary: Path) -> None:
     """Put a whole new file in the place of another, as `write_atomically` does, with fewer calls.
 
-    Nothing is looked at beforehand: whoever writes again and again has done so once.
+    Nothing is checked before: a caller who writes repeatedly has checked once.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Putting what libraries and files say of themselves into one line that can be shown."""
+"""Turning what libraries and files say about themselves into one line that can be shown."""
 
 from collections.abc import Callable, Mapping
 
@@ -65,7 +65,7 @@ def words(error: BaseException) -> str:
 
 
 def answers(questions: Mapping[str, Callable[[], object]]) -> dict[str, str]:
-    """Ask a library about itself; what it cannot tell is told in the answer's place.
+    """Ask a library about itself; an error becomes the answer.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""Reading files of strangers in a process of its own."""
+"""Reading untrusted files in a separate process."""

@@ -1,7 +1,7 @@
-"""What can be read in a process of its own: each reader's end there, and its end here.
+"""What can be read in a separate process: the part of each reader there, and the part here.
 
-The process leaves a safetensors file, see `isolation`. What is in it came out of a file of a
-stranger, so it is checked here as that file was there.
+The process writes a safetensors file, see `portable_dnn.isolation.runner`. Its content comes from
+an untrusted file, so it is checked here just as that file was checked there.
 """
 
 import json
@@ -46,7 +46,7 @@ _PICTURES = "pictures"
 def read_dataset_isolated(path: Path, test_path: Path | None, limits: Limits) -> DataSet:
     """Read a data set as `data.read_dataset` does, in another process.
 
-    Text of variable length is read as well: what could keep the HDF5 library busy for ever has a
+    Text of variable length is read as well: what could keep the HDF5 library busy without end has a
     limit of time here.
 
     Parameters

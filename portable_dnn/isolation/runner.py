@@ -1,9 +1,9 @@
-"""Reading a file in a process of its own, so that nothing it does to a library reaches this one.
+"""Reading a file in a separate process, so that a crash of a library does not reach this one.
 
-The process reads, and leaves what it read as a safetensors file in a private folder; that file is
-then read here with the same checks as any other. Nothing is pickled, in either direction. It is
-ended at its limits of time and memory, and its crash, its end and its errors are one sentence here.
-It is no sandbox: it has the rights of the user who started it.
+The process reads the file and writes what it read as a safetensors file in a private folder; that
+file is then read here with the same checks as any other. Nothing is pickled, in either direction.
+The process is ended at its limits of time and memory; its crash, its end and its errors each become
+one sentence here. It is not a sandbox: it has the rights of the user who started it.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ because the file is `damaged`."""
 _PERIOD = 0.05
 # What Python and the libraries take themselves, at most.
 _OWN_MEMORY = 300_000_000
-# Bytes of what it said on the standard error that are looked at, from the end.
+# Bytes at the end of its standard error that are read.
 _MOST_SAID = 1_000
 # One thread each, since threads cost address space; and no plug-ins, even before h5py is asked.
 _ENVIRONMENT = {
@@ -109,7 +109,7 @@ def isolated(
     Raises
     ------
     DamagedError
-        If the reader says so.
+        If the reader refuses the file.
     DataError
         If the file is refused, a limit is reached or the process crashes.
     """
@@ -182,7 +182,7 @@ def _refusal(folder: Path, code: int, said: Path) -> str:
         end = f"failed ({_last_line(said) or hex(code)})"
     return (
         f"{{subject}} was not read: the process that read it {_quoted(end)}, within the limits of "
-        "--isolate, {limits}; the file is damaged or made to do harm, and nothing of it was used"
+        "--isolate, {limits}; the file is damaged or malicious, and nothing in it was used"
     )
 
 

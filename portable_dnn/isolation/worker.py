@@ -1,4 +1,4 @@
-"""The process that reads for another: `python -m portable_dnn.isolation.worker READER FOLDER`."""
+"""The separate process that reads: `python -m portable_dnn.isolation.worker READER FOLDER`."""
 
 import json
 import sys

@@ -1,1 +1,1 @@
-"""What this machine leaves a process: memory, control groups, limits of the operating system."""
+"""What a process may use on this machine: memory, control groups, system limits."""

@@ -1,4 +1,4 @@
-"""What a control group leaves a process of memory, on Linux: containers and batch queues set it.
+"""The memory that a control group leaves to a process on Linux, as in containers and batch queues.
 
 Version 2 of the kernel's interface, and the `memory` controller of version 1 (kernel documentation,
 admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst).

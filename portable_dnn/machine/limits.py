@@ -1,4 +1,4 @@
-"""How much a file from a stranger may ask for; SECURITY.md says the same in words."""
+"""How much an untrusted file may ask for; SECURITY.md says the same in words."""
 
 __all__ = [
     "MOST_ATTRIBUTE_BYTES",

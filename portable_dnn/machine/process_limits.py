@@ -1,4 +1,4 @@
-"""Limits that the operating system keeps for a process; not every system has them."""
+"""Limits that the operating system enforces for a process; not every system has them."""
 
 import sys
 from types import ModuleType
@@ -53,7 +53,7 @@ def limit_this_process(memory: int, seconds: float) -> None:
         try:
             resource.setrlimit(name, (value, value))
         except (OSError, ValueError):
-            continue  # macOS refuses some; the one that waits keeps the same limits
+            continue  # macOS refuses some; the waiting process enforces the same limits
 
 
 def _resource() -> ModuleType | None:

@@ -1,1 +1,1 @@
-"""Trained networks, and the files they are kept in."""
+"""Trained networks, and the files they are saved in."""

@@ -1,4 +1,4 @@
-"""A model as a safetensors file: for models that travel.
+"""A model as a safetensors file: the format for models that are passed on.
 
 The arrays are `W1, b1 … WL, bL`. The metadata has one entry, `portable_dnn`: a JSON object with the
 same names as the root attributes of the HDF5 file. One, because the library writes several in any

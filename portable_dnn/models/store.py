@@ -1,7 +1,7 @@
 """The model file: self-describing, always host arrays, never code; HDF5 or safetensors.
 
-A file written on a GPU holds nothing of the GPU, so it loads where CuPy is not installed. Both
-kinds hold the same, and what a model must be is checked in one place, `model_checks`.
+A file written on a GPU has nothing of the GPU in it, so it can be loaded without CuPy. Both formats
+hold the same, and one place checks what a model must be, `portable_dnn.models.checks`.
 """
 
 import tempfile
@@ -61,7 +61,9 @@ def save_model_somewhere(model: Model, path: str | Path) -> None:
         try:
             save_model(model, fallback)
         except OutputError as second:
-            raise UnsavedError(f"{error}; nor is the model anywhere else: {second}") from second
+            raise UnsavedError(
+                f"{error}; the model could not be saved elsewhere either: {second}"
+            ) from second
         raise UnsavedError(f"{error}; the model was saved to {fallback} instead") from error
 
 
@@ -105,4 +107,4 @@ def _has_header(path: Path) -> bool:
         with path.open("rb") as file:
             return file.read(9)[8:] == b"{"
     except OSError:
-        return False  # to be said by the reader
+        return False  # the reader will say why

@@ -1,1 +1,1 @@
-"""The mathematics: activations, layers, costs, the way forward and back."""
+"""The mathematics: activations, layers, costs, forward and backward pass."""

@@ -42,7 +42,7 @@ def gradient_check(
         Half the distance of a difference. By default the cube root of the dtype's epsilon, which
         balances rounding against the third derivative (6e-6 in float64).
     max_entries : int, optional
-        Check at most so many entries of each parameter, drawn at random. By default all: two
+        Check at most this many entries of each parameter, chosen at random. By default all: two
         forward passes for each, so give a number for a wide network.
     seed : int
         Seed of that draw.
@@ -95,7 +95,7 @@ def gradient_check(
 
 
 def _unit(like: Array, entry: int, xp: Namespace) -> Array:
-    """Return an array like another, 0 but for a 1 at one entry of its flattened form."""
+    """Return an array like another, 0 except for a 1 at one entry of its flattened form."""
     # A comparison, because the standard has no assignment to an element that every library obeys.
     index = xp.arange(math.prod(like.shape), device=array_api_compat.device(like))
     return xp.reshape(xp.astype(index == entry, like.dtype), like.shape)

@@ -1,4 +1,4 @@
-"""From pictures to the network's input: flattened on the host as bytes, scaled where they lie."""
+"""From pictures to the network's input: flattened on the host as bytes, scaled on their device."""
 
 from portable_dnn.arrays.contract import Array, HostArray
 from portable_dnn.arrays.namespaces import common_namespace, dtype_name
@@ -22,7 +22,7 @@ def flatten_images(images: HostArray) -> HostArray:
     Returns
     -------
     numpy.ndarray
-        (height · width · channels, m), a column a picture, a view where possible.
+        (height · width · channels, m), one column for each picture, a view where possible.
 
     Raises
     ------

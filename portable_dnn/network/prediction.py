@@ -87,8 +87,8 @@ def accuracy(predictions: Array, Y: Array) -> float:
         raise DTypeError("predictions are floats; give the classes that predict() returns")
     if predictions.ndim != 2 or 0 in predictions.shape:
         raise ShapeError(
-            f"predictions have shape {tuple(predictions.shape)}; (n_L, m) would be right, a column "
-            "a sample"
+            f"predictions have shape {tuple(predictions.shape)}; (n_L, m) would be right, one "
+            "column for each sample"
         )
     check_labels(Y, *predictions.shape)
     right = xp.astype(predictions, Y.dtype) == Y

@@ -53,8 +53,8 @@ def random_stream(seed: int) -> np.random.RandomState:
 def uniform(random: np.random.RandomState, low: float, high: float) -> float:
     """Draw one number between `low` and `high`.
 
-    `RandomState.uniform` may be compiled to one fused multiply-add, which rounds otherwise than the
-    two steps here.
+    `RandomState.uniform` may be compiled to one fused multiply-add, which rounds differently from
+    the two steps here.
 
     Parameters
     ----------

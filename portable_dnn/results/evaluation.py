@@ -1,4 +1,4 @@
-"""Holding a model against labelled pictures."""
+"""How well a model classifies labelled pictures."""
 
 import warnings
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Evaluation:
 
 
 def evaluate(pictures: ImageSet, model: Model) -> Evaluation:
-    """Hold a model against labelled pictures.
+    """Measure accuracy and cost of a model on labelled pictures.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def check_same_classes(model: Model, data: DataSet) -> None:
     model : Model
         A trained network.
     data : DataSet
-        What it is to be held against.
+        The data that it is to be evaluated on.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def check_same_classes(model: Model, data: DataSet) -> None:
 
 
 def evaluate_input(X: Array, Y: Array, model: Model) -> Evaluation:
-    """Hold a model against input that is on its device already.
+    """Measure accuracy and cost of a model on input that is on its device already.
 
     Parameters
     ----------

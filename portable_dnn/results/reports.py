@@ -1,4 +1,4 @@
-"""What a run leaves behind beside the model: the history and the pictures."""
+"""What a run saves in addition to the model: the history and the pictures."""
 
 import json
 import math

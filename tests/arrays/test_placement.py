@@ -113,7 +113,7 @@ def test_unknown_dtype(dtype, default_device):
 
 
 def test_an_empty_dict_lies_nowhere():
-    with pytest.raises(DTypeError, match="an empty dict lies on no device"):
+    with pytest.raises(DTypeError, match="an empty dict is on no device"):
         device_of({})
 
 
@@ -198,7 +198,7 @@ def test_an_unusable_gpu_is_explained_and_cpu_never_asks(monkeypatch):
     with pytest.raises(DeviceError) as caught:
         choose_device("cuda")
     assert str(caught.value) == (
-        "cannot use device 'cuda': no driver was found; to mend it: install the driver"
+        "cannot use device 'cuda': no driver was found; to fix it: install the driver"
     )
 
 

@@ -74,8 +74,8 @@ def test_the_input_is_told_what_the_first_layer_takes(shape, hint, default_devic
     with pytest.raises(ShapeError) as caught:
         predict(place(np.zeros(shape), default_device), place(network(), default_device))
     assert str(caught.value) == (
-        f"X has shape {shape}, but W1 takes 12 features: (12, m) would be right, a column a "
-        f"sample{hint}"
+        f"X has shape {shape}, but W1 takes 12 features: (12, m) would be right, one column "
+        f"for each sample{hint}"
     )
 
 

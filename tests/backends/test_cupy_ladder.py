@@ -53,7 +53,7 @@ def assert_fails(rung, detail, remedy):
         with pytest.raises(DeviceError) as caught:
             choose_device(request)
         assert str(caught.value) == (
-            f"cannot use device {request!r}: {detail}; to mend it: {remedy}"
+            f"cannot use device {request!r}: {detail}; to fix it: {remedy}"
         )
     automatic = choose_device("auto")
     assert str(automatic) == "numpy:cpu"

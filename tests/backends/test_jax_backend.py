@@ -55,7 +55,7 @@ def test_a_jax_that_does_not_import_is_told(tmp_path, monkeypatch, source, detai
     assert (check.detail, check.remedy) == (detail, REMEDY)
     with pytest.raises(DeviceError) as caught:
         choose_device("jax:cpu")
-    assert str(caught.value) == f"cannot use device 'jax:cpu': {detail}; to mend it: {REMEDY}"
+    assert str(caught.value) == f"cannot use device 'jax:cpu': {detail}; to fix it: {REMEDY}"
     assert get_backend("jax").versions()["jax"].startswith(("cannot be imported: ", "unknown: "))
 
 

@@ -35,7 +35,7 @@ def assert_refused(detail):
     assert (check.detail, check.remedy) == (detail, REMEDY)
     with pytest.raises(DeviceError) as caught:
         choose_device("torch:cpu")
-    assert str(caught.value) == f"cannot use device 'torch:cpu': {detail}; to mend it: {REMEDY}"
+    assert str(caught.value) == f"cannot use device 'torch:cpu': {detail}; to fix it: {REMEDY}"
     assert (
         get_backend("torch").versions()["torch"].startswith(("cannot be imported: ", "unknown: "))
     )

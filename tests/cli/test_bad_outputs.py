@@ -155,8 +155,8 @@ def test_a_model_that_has_no_room_anywhere(portable_dnn_command, monkeypatch, fo
     outcome = portable_dnn_command(*TRAIN, "--out", "x")
     assert outcome.code == 1
     assert re.fullmatch(
-        r"portable-dnn: error: cannot write x: No space left on device; nor is the model anywhere "
-        r"else: cannot write .+: No space left on device\n",
+        r"portable-dnn: error: cannot write x: No space left on device; the model could not "
+        r"be saved elsewhere either: cannot write .+: No space left on device\n",
         outcome.err,
     )
     assert content_of(folder) == before
@@ -211,7 +211,8 @@ def test_no_file_may_be_as_large_as_a_model(folder):
         [sys.executable, "-c", LIMITED, *arguments], capture_output=True, text=True, check=False
     )
     assert run.stderr.startswith(
-        "portable-dnn: error: cannot write x.h5: File too large; nor is the model anywhere else: "
+        "portable-dnn: error: cannot write x.h5: File too large; the model could not be saved "
+        "elsewhere either: "
     )
     assert run.returncode == 1
     assert sorted(folder.iterdir()) == before

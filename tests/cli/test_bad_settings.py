@@ -119,7 +119,7 @@ def test_cuda_where_there_is_none(refused_by_train, asked):
     if failure is None:
         pytest.skip("there is a usable CUDA GPU here")
     said = refused_by_train("--device", asked)
-    assert f"cannot use device {asked!r}: {failure.detail}; to mend it: {failure.remedy}" == said
+    assert f"cannot use device {asked!r}: {failure.detail}; to fix it: {failure.remedy}" == said
 
 
 def test_a_cost_that_becomes_nan(refused_by_train):

@@ -45,7 +45,7 @@ def test_stopped_and_gone_on_with(
     assert stopped.lines[-3:] == [
         f"stopped  by {kind.name} after 30 of 55 iterations",
         f"kept     {named(folder, 30)}",
-        f"go on    portable-dnn {' '.join(map(str, command))} --resume",
+        f"resume   portable-dnn {' '.join(map(str, command))} --resume",
     ]
     assert not (folder / "m.h5").exists()
     assert iterations(folder) == [30, 20]
@@ -78,7 +78,7 @@ def test_without_a_checkpoint_it_begins(succeeds, folder):
     succeeds(*train(out="whole.h5"))
     outcome = succeeds(*train(), "--resume")
     (line,) = (line for line in outcome.lines if line.startswith("resume "))
-    assert line == "resume   no checkpoint beside m.h5: from the beginning"
+    assert line == "resume   no checkpoint next to m.h5: starting from the beginning"
     assert same_bits(folder)
     assert iterations(folder) == []
 
@@ -101,7 +101,7 @@ def test_a_damaged_checkpoint_is_passed_over(portable_dnn_command, succeeds, fol
     assert outcome.code == 0
     assert outcome.err == (
         f"portable-dnn: warning: {newest.name} is damaged: its checksum is not that of its "
-        "content; passed over\n"
+        "content; skipped\n"
     )
     assert f": {iteration} of 55 iterations are done" in outcome.out
     assert same_bits(folder)
@@ -198,7 +198,7 @@ def test_no_interval(refused, text):
 @pytest.mark.parametrize("option", [("--resume",), EVERY])
 def test_no_place_for_checkpoints(refused, option):
     said = refused("train", "data.h5", *RUN, *option)
-    assert said == f"{option[0]} needs --out MODEL.h5: checkpoints lie beside the model"
+    assert said == f"{option[0]} needs --out MODEL.h5: checkpoints are written next to the model"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other limits")
@@ -315,8 +315,8 @@ def test_resume_forgotten(portable_dnn_command, monkeypatch, folder):
     outcome = portable_dnn_command(*train())
     assert outcome.code == 0
     assert outcome.err == (
-        f"portable-dnn: warning: {name} is of this very run, which begins anew: it stays until the "
-        "run has come as far; to go on from it, stop this and add --resume\n"
+        f"portable-dnn: warning: {name} is of this run, which now starts from the beginning: it is "
+        "kept until the run has come as far; to continue from it instead, stop and add --resume\n"
     )
     assert iterations(folder) == [30, 20]
 
@@ -396,8 +396,10 @@ def test_ctrl_c_with_a_full_disk(portable_dnn_command, succeeds, monkeypatch, fo
         stopped = stopped_at_30(portable_dnn_command, monkeypatch)
     assert stopped.code == 130
     (kept,) = elsewhere.glob("*/m.h5.checkpoint-*")
-    assert stopped.lines[-2] == f"kept     {kept}, since it cannot lie beside the model"
-    assert stopped.lines[-1].startswith("go on    move it beside m.h5, then portable-dnn train ")
+    assert stopped.lines[-2] == f"kept     {kept}, since it cannot be written next to the model"
+    assert stopped.lines[-1].startswith(
+        "resume   move it next to m.h5, then run portable-dnn train "
+    )
     kept.rename(folder / kept.name)
     assert "30 of 55 iterations are done" in succeeds(*train(), *EVERY, "--resume").out
     assert same_bits(folder)

@@ -173,7 +173,7 @@ def test_runs_that_come_apart_later(portable_dnn_command, saved):
     outcome = portable_dnn_command(*COMPARE)
     assert outcome.code == 2
     assert re.search(
-        r"^Could not be told: .* come apart by more than it explains, from iteration 1 on\.",
+        r"^Undecided: .* differ by more than it explains, from iteration 1 on\.",
         verdict(outcome),
     )
 

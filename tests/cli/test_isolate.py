@@ -279,7 +279,7 @@ def test_a_damaged_checkpoint_is_passed_over(portable_dnn_command, resumed, fold
     path.write_bytes(path.read_bytes()[:-1])
     outcome = portable_dnn_command(*resumed)
     assert outcome.code == 0
-    assert f"{path.name} is damaged: its checksum is not that of its content; passed over" in (
+    assert f"{path.name} is damaged: its checksum is not that of its content; skipped" in (
         outcome.err
     )
     assert "from the beginning" in outcome.out

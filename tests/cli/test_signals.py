@@ -60,7 +60,7 @@ def test_without_out_nothing_is_kept(portable_dnn_command, signals_at, folder):
     before = sorted(folder.iterdir())
     outcome = portable_dnn_command("train", "data.h5", *RUN, "--device", "cpu")
     assert outcome.code == 130
-    assert outcome.lines[-1] == "nothing  of it is kept: to keep it, name --out"
+    assert outcome.lines[-1] == "kept     nothing: to keep a run, add --out"
     assert sorted(folder.iterdir()) == before
 
 
@@ -148,7 +148,7 @@ def test_a_signal_while_the_model_is_written_lets_it_be_finished(
     assert outcome.lines[-3:] == [
         "model    m.h5",
         "history  h.json",
-        f"stopped  by {kind.name} after the run: all of it is done",
+        f"stopped  by {kind.name} after the last iteration: everything is saved",
     ]
     assert same_bits(folder)
 

@@ -103,19 +103,19 @@ def refused(text, *arguments, **options):
 
 def test_missing_folder(tmp_path):
     path = tmp_path / "no"
-    refused(f"{path} does not exist; give a folder with one subfolder a class", path)
+    refused(f"{path} does not exist; give a folder with one subfolder for each class", path)
 
 
 def test_file_for_a_folder(tmp_path):
     path = tmp_path / "file"
     path.touch()
-    refused(f"{path} is not a folder; give a folder with one subfolder a class", path)
+    refused(f"{path} is not a folder; give a folder with one subfolder for each class", path)
 
 
 def test_one_subfolder(tmp_path):
     fill(tmp_path, "cat", 1)
     refused(
-        f"the folder {tmp_path} must have exactly two subfolders, one a class; found 1: cat",
+        f"the folder {tmp_path} must have exactly two subfolders, one for each class; found 1: cat",
         tmp_path,
     )
 

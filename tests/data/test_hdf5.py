@@ -327,7 +327,8 @@ def test_floating_pictures_out_of_range(path, value):
     train_file(path, x=x)
     refused(
         path,
-        f"{path}: train_set_x[1, 2, 3, 0] is {value}; floating-point pictures must lie from 0 to 1",
+        f"{path}: train_set_x[1, 2, 3, 0] is {value}; floating-point pictures must have values "
+        "from 0 to 1",
     )
 
 
@@ -338,7 +339,8 @@ def test_whole_pictures_out_of_range(path, value):
     train_file(path, x=x)
     refused(
         path,
-        f"{path}: train_set_x[2, 0, 1, 2] is {value}; whole pictures must lie from 0 to 255",
+        f"{path}: train_set_x[2, 0, 1, 2] is {value}; whole pictures must have values "
+        "from 0 to 255",
     )
 
 

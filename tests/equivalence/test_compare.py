@@ -315,7 +315,7 @@ def test_runs_that_come_apart_beside_honest_rounding_are_not_decided(data, monke
         report = compare(rounding, *data, settings=settings, many=0)
     assert not report.wrong
     assert report.outcome == "could not be compared"
-    assert report.headline.startswith("Could not be told: rounding only, operation by operation")
+    assert report.headline.startswith("Undecided: rounding only, operation by operation")
     words = " ".join(meaning(report))
     assert "each trained on its own, differ by more" in words
     assert "neither side is more right" not in words

@@ -29,73 +29,119 @@ if TYPE_CHECKING:
 __all__ = ["compare"]
 
 DEFAULTS = Settings(dtype="float32", iterations=200)
-"""Those of the published run, but in the dtype where there is most to go wrong."""
+"""Those of the published run, but in the dtype in which most can go wrong."""
 
 
 def compare(
     backend: Annotated[
         str | None,
-        typer.Option("--backend", metavar="DEVICE", help="What to judge: a backend or a device."),
+        typer.Option(
+            "--backend",
+            metavar="DEVICE",
+            help="Backend or device to check, such as torch or cupy:cuda:1.",
+        ),
     ] = None,
     every: Annotated[
         bool,
-        typer.Option("--all", help="Judge every backend that can run here."),
+        typer.Option(
+            "--all", help="Check every backend that can run here, instead of one of --backend."
+        ),
     ] = False,
     reference: Annotated[
-        str, typer.Option("--reference", metavar="DEVICE", help="What it is held against.")
+        str,
+        typer.Option("--reference", metavar="DEVICE", help="Backend or device to compare it with."),
     ] = "numpy",
     dtype: Annotated[
         str | None,
-        typer.Option("--dtype", metavar="float64|float32", help="Default: float32."),
+        typer.Option(
+            "--dtype",
+            metavar="float64|float32",
+            help="Type of the numbers computed with. By default float32, where there is most to "
+            "go wrong.",
+        ),
     ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
             "--data",
             metavar="DATA.h5",
-            help="HDF5 file with the course's keys; without it, the built-in pictures.",
+            help="HDF5 data file to train on (docs/data.md lists its keys). Without it, the "
+            "program uses pictures that it draws itself.",
         ),
     ] = None,
     iterations: Annotated[
-        int | None, typer.Option("--iterations", help="Of the free run. Default: 200.")
+        int | None,
+        typer.Option(
+            "--iterations",
+            help="Iterations that each backend trains on its own; 200 by default.",
+        ),
     ] = None,
     layers: Annotated[
         str | None,
-        typer.Option("--layers", metavar="SIZES", help="Hidden layers. Default: 20,7,5."),
+        typer.Option(
+            "--layers",
+            metavar="SIZES",
+            help="Number of units in each hidden layer, separated by commas; 20,7,5 by default.",
+        ),
     ] = None,
     hidden: Annotated[
         str | None,
-        typer.Option("--hidden", metavar="NAMES", help="Their activations. Default: relu."),
+        typer.Option(
+            "--hidden",
+            metavar="NAMES",
+            help="Activation function of the hidden layers, one for all or one for each, separated "
+            "by commas; relu by default.",
+        ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", help="Of the start parameters. Default: 1.")
+        int | None,
+        typer.Option(
+            "--seed",
+            help="Seed of the random numbers that the initial weights and test inputs are from; "
+            "1 by default.",
+        ),
     ] = None,
     against: Annotated[
         Path | None,
         typer.Option(
             "--against",
             metavar="REPORT.json",
-            help="Hold this machine's run against another machine's report.",
+            help="Report of another machine, saved there with --json: compare this machine's "
+            "results with it, and take the settings not given here from it.",
         ),
     ] = None,
     json: Annotated[
-        Path | None, typer.Option("--json", metavar="REPORT.json", help="Save the report here.")
+        Path | None,
+        typer.Option(
+            "--json",
+            metavar="REPORT.json",
+            help="File to save the report in, as JSON; --against reads it on another machine.",
+        ),
     ] = None,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="REPORT.html", help="And as a page to read.")
+        Path | None,
+        typer.Option(
+            "--html",
+            metavar="REPORT.html",
+            help="File to save the report in as a web page with its charts.",
+        ),
     ] = None,
     plots: Annotated[
         Path | None,
-        typer.Option("--plots", metavar="DIR", help="Draw its pictures into this folder."),
+        typer.Option(
+            "--plots",
+            metavar="DIR",
+            help="Folder to draw the report's charts in. It is made if it does not exist.",
+        ),
     ] = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Say whether two backends compute the same numbers.
+    """Check that two backends compute the same numbers.
 
-    Every operation of a training step is computed by both from the same inputs, and held against
-    a better computation: what differs by more than rounding explains is named. Then both train on
-    their own. Exit code 0: the same numbers, or rounding only. 1: something is wrong. 2: it could
-    not be compared.
+    Both compute every operation of a training step from the same inputs, and each result is
+    compared with a more accurate one: an operation whose error is larger than rounding explains is
+    wrong, and is named. Then both train on their own, to see how far rounding carries them apart.
+    Give either --backend or --all.
     """
     # Imported here, so that the other commands do not wait for it.
     from portable_dnn.cli.show_comparison import run_comparison, show_report, show_summary
@@ -112,7 +158,7 @@ def compare(
     if (backend is None) != every:
         raise SettingError("name what to judge: --backend cupy, or --all; one of the two")
     if every and against is not None:
-        raise SettingError("--against holds one backend against one report; name it with --backend")
+        raise SettingError("--against compares one backend with one report; name it with --backend")
     saved = None if against is None else read_report(against)
     made_with = None if saved is None else settings_of(saved.setup, str(against))
     settings = _settings(made_with or DEFAULTS, dtype, iterations, layers, hidden, seed)

@@ -1,4 +1,4 @@
-"""`portable-dnn data`: make, import and describe data sets."""
+"""`portable-dnn data`: create, import and describe data sets."""
 
 import json
 from pathlib import Path
@@ -22,29 +22,46 @@ from portable_dnn.data.dataset import DataSet
 __all__ = ["data"]
 
 data = typer.Typer(
-    help="Make, import and describe data sets.", no_args_is_help=True, rich_markup_mode=None
+    help="Create, import and describe data sets.", no_args_is_help=True, rich_markup_mode=None
 )
 
-OutOption = Annotated[Path, typer.Option("--out", metavar="DATA.h5", help="Write to this file.")]
+OutOption = Annotated[
+    Path, typer.Option("--out", metavar="DATA.h5", help="HDF5 data file to write.")
+]
 
 
 @data.command("import")
 def import_(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="A folder with one subfolder a class.")
+        Path,
+        typer.Argument(
+            metavar="DIR", help="Folder with two subfolders of pictures, one for each class."
+        ),
     ],
     out: OutOption,
-    size: Annotated[int, typer.Option("--size", help="Height and width to stretch to.")] = 64,
+    size: Annotated[
+        int,
+        typer.Option("--size", help="Height and width, in pixels, to stretch every picture to."),
+    ] = 64,
     test_share: Annotated[
-        float, typer.Option("--test-share", help="Share of each class kept for testing.")
+        float,
+        typer.Option(
+            "--test-share", help="Share of the pictures of each class to put in the test set."
+        ),
     ] = 0.2,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the split.")] = 1,
+    seed: Annotated[
+        int,
+        typer.Option("--seed", help="Seed of the random choice of the pictures in the test set."),
+    ] = 1,
     follow_links: FollowLinksOption = False,
     isolate: IsolateOption = False,
     isolate_memory: IsolateMemoryOption = None,
     isolate_seconds: IsolateSecondsOption = None,
 ) -> None:
-    """Turn folders of pictures, one a class, into a data set."""
+    """Make a data file from a folder of pictures.
+
+    The folder has two subfolders, one for each class, whose names become the names of the classes.
+    """
     from portable_dnn.data import other_files, write_dataset
 
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
@@ -58,19 +75,24 @@ def import_(
         if part.name in dataset.class_names
     )
     if others:
-        Output().line(f"{others} files that are no pictures by their extension were passed over")
+        Output().line(f"{others} files without the extension of a picture were skipped")
     Output().line(f"written to {out}")
 
 
 @data.command()
 def info(
-    file: Annotated[Path, typer.Argument(metavar="DATA.h5", help="The file to describe.")],
+    file: Annotated[Path, typer.Argument(metavar="DATA.h5", help="HDF5 data file to describe.")],
     isolate: IsolateOption = False,
     isolate_memory: IsolateMemoryOption = None,
     isolate_seconds: IsolateSecondsOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the description as JSON instead of lines.")
+    ] = False,
 ) -> None:
-    """Describe a data set."""
+    """Print what a data file contains.
+
+    That is the number, the size and the classes of its pictures, and a checksum.
+    """
     from portable_dnn.data import describe_dataset
 
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
@@ -84,9 +106,14 @@ def info(
 @data.command()
 def make(
     out: OutOption,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the drawing.")] = 1,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Seed of the random numbers that the pictures are from.")
+    ] = 1,
 ) -> None:
-    """Write the built-in pictures to a file."""
+    """Make a data file of the built-in pictures.
+
+    Those are the pictures that 'portable-dnn train' draws itself if it is given no data file.
+    """
     from portable_dnn.data import builtin_dataset, write_dataset
 
     check_outputs({"--out": out}, {})

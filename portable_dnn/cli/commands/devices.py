@@ -10,7 +10,11 @@ __all__ = ["devices"]
 
 
 def devices() -> None:
-    """List what can compute here, and what cannot, and why."""
+    """List the devices that can compute here.
+
+    It also says why others cannot, and which device is chosen where none is named.
+    The names in the first column are what --device of the other commands takes.
+    """
     output = Output()
     rows: list[tuple[str, str, str]] = []
     missing: list[str] = []
@@ -21,7 +25,7 @@ def devices() -> None:
             if failure is None:
                 rows += [(f"{name}:{d}", *_state(backend, d)) for d in backend.devices()]
                 continue
-            remedy = f"; to mend it: {failure.remedy}" if failure.remedy else ""
+            remedy = f"; to fix it: {failure.remedy}" if failure.remedy else ""
             missing.append(f"{name} cannot run here: {failure.detail}{remedy}")
         except Exception as error:  # one plug-in of somebody else's must not hide the others
             missing.append(f"{name} cannot run here: {error or repr(error)}")

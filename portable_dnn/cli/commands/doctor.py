@@ -1,4 +1,4 @@
-"""`portable-dnn doctor`: why the GPU is not used, and which command mends it."""
+"""`portable-dnn doctor`: why the GPU is not used, and how to fix that."""
 
 import json
 from dataclasses import asdict
@@ -17,14 +17,21 @@ _SIGNS = {"ok": "ok     ", "warning": "warning", "failed": "FAILED "}
 
 def doctor(
     backend: Annotated[
-        str, typer.Option("--backend", metavar="NAME", help="The backend to examine.")
+        str,
+        typer.Option(
+            "--backend",
+            metavar="NAME",
+            help="Backend to examine, such as cupy, torch or jax.",
+        ),
     ] = CUDA,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result of every check as JSON.")
+    ] = False,
 ) -> None:
-    """Say why the GPU is not used, and what mends it.
+    """Find out why the GPU is not used, and how to fix that.
 
-    It climbs from "nothing installed" to "it computes" and says where that ends. Exit code 0 if
-    the backend can be used here, else 1.
+    The checks run one after the other, from "is the library installed" to "does it compute the
+    right numbers", and stop at the first that fails.
     """
     output = Output()
     checks = []

@@ -1,4 +1,4 @@
-"""`portable-dnn evaluate`: hold a model against labelled pictures."""
+"""`portable-dnn evaluate`: how many pictures a model classifies correctly."""
 
 from pathlib import Path
 from typing import Annotated
@@ -24,13 +24,18 @@ __all__ = ["evaluate"]
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(metavar="MODEL.h5", help="A model of 'train --out'.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL.h5", help="Model file that 'portable-dnn train --out' wrote."
+        ),
+    ],
     data: Annotated[
         Path | None,
         typer.Argument(
             metavar="DATA.h5",
-            help="HDF5 file with a training set, a test set or both; without it, the built-in "
-            "pictures.",
+            help="HDF5 data file with a training set, a test set or both. Without it, the program "
+            "uses pictures that it draws itself.",
             show_default=False,
         ),
     ] = None,
@@ -39,7 +44,7 @@ def evaluate(
     isolate_memory: IsolateMemoryOption = None,
     isolate_seconds: IsolateSecondsOption = None,
 ) -> None:
-    """Hold a model against labelled pictures."""
+    """Print a model's accuracy and cost on labelled pictures."""
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     output = Output()
     loaded = load_model_file(model, choose_device(device), limits)

@@ -1,4 +1,4 @@
-"""`portable-dnn predict`: what is in a picture."""
+"""`portable-dnn predict`: the class of a picture."""
 
 import json
 from pathlib import Path
@@ -24,22 +24,36 @@ __all__ = ["predict"]
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL.h5", help="A model of 'train --out'.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL.h5", help="Model file that 'portable-dnn train --out' wrote."
+        ),
+    ],
     pictures: Annotated[
         list[Path],
-        typer.Argument(metavar="PICTURE...", help="JPEG, PNG, WebP or BMP files, or folders."),
+        typer.Argument(
+            metavar="PICTURE",
+            help="Picture to classify: a JPEG, PNG, WebP or BMP file, or a folder of such files; "
+            "may be repeated.",
+        ),
     ],
     device: DeviceOption = None,
     isolate: IsolateOption = False,
     isolate_memory: IsolateMemoryOption = None,
     isolate_seconds: IsolateSecondsOption = None,
     follow_links: FollowLinksOption = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Print the classes and probabilities as JSON instead of a table."
+        ),
+    ] = False,
 ) -> None:
-    """Say to which class pictures belong.
+    """Print the class of pictures, and how probable it is.
 
-    The probability is that of class 1, and above 0.5 it is class 1. Pictures of any size are
-    stretched to the size that the model was trained on.
+    The probability is that of class 1; above 0.5 the picture is put in class 1. Pictures of any
+    size are stretched to the size that the model was trained on.
     """
     from portable_dnn.data import picture_files
 

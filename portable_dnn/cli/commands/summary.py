@@ -23,29 +23,42 @@ __all__ = ["summary"]
 def summary(
     model: Annotated[
         Path | None,
-        typer.Argument(metavar="MODEL.h5", help="A model of 'train --out'.", show_default=False),
+        typer.Argument(
+            metavar="MODEL.h5",
+            help="Model file that 'portable-dnn train --out' wrote.",
+            show_default=False,
+        ),
     ] = None,
     layers: Annotated[
         str | None,
         typer.Option(
             "--layers",
             metavar="SIZES",
-            help="Units of the hidden layers; 20,7,5 by default.",
+            help="Number of units in each hidden layer, separated by commas; 20,7,5 by default.",
             show_default=False,
         ),
     ] = None,
     features: Annotated[
         int | None,
         typer.Option(
-            "--features", help="Input features; 12288 = 64 x 64 x 3 by default.", show_default=False
+            "--features",
+            help="Number of inputs of the network; 12288 by default, for 64 x 64 pixels of 3 "
+            "colours.",
+            show_default=False,
         ),
     ] = None,
-    samples: Annotated[int, typer.Option("--samples", help="Number of pictures.")] = 209,
+    samples: Annotated[
+        int, typer.Option("--samples", help="Number of pictures that the shapes are shown for.")
+    ] = 209,
     isolate: IsolateOption = False,
     isolate_memory: IsolateMemoryOption = None,
     isolate_seconds: IsolateSecondsOption = None,
 ) -> None:
-    """Print the shapes and the parameters of each layer."""
+    """Print the shapes and the number of parameters of each layer.
+
+    Give a model file to describe that model, or --layers and --features for a network that is
+    not trained yet.
+    """
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     if model is None:
         hidden = parse_layers("20,7,5" if layers is None else layers)

@@ -35,6 +35,7 @@ from portable_dnn.cli.options import (
 from portable_dnn.cli.results import show_cost
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.errors import DivergenceError
+from portable_dnn.network.initializers import INITIALIZATIONS
 from portable_dnn.results.experiment import Experiment, run, training_pictures
 from portable_dnn.training.settings import Settings
 from portable_dnn.training.train import Progress
@@ -48,16 +49,30 @@ def sweep(
     learning_rate: Annotated[
         list[float] | None,
         typer.Option(
-            "--learning-rate", metavar="RATE", help="A step length to try; may be repeated."
+            "--learning-rate",
+            metavar="RATE",
+            help="A learning rate to try; may be repeated. By default 0.003, 0.0075 and 0.01.",
+            show_default=False,
         ),
     ] = None,
     layers: Annotated[
         list[str] | None,
-        typer.Option("--layers", metavar="SIZES", help="Hidden layers to try; may be repeated."),
+        typer.Option(
+            "--layers",
+            metavar="SIZES",
+            help="Units of the hidden layers to try, separated by commas; may be repeated. By "
+            "default 20,7,5.",
+            show_default=False,
+        ),
     ] = None,
     init: Annotated[
         list[str] | None,
-        typer.Option("--init", metavar="NAME", help="A start to try; may be repeated."),
+        typer.Option(
+            "--init",
+            metavar="|".join(INITIALIZATIONS),
+            help="A way to draw the initial weights to try; may be repeated. By default lecun.",
+            show_default=False,
+        ),
     ] = None,
     hidden: HiddenOption = "relu",
     seed: SeedOption = 1,
@@ -70,7 +85,8 @@ def sweep(
         typer.Option(
             "--out",
             metavar="MODEL.h5",
-            help="Save the best model here; as safetensors if the name ends so.",
+            help="File to save the model with the lowest cost in: HDF5, or safetensors if the "
+            "name ends in .safetensors. Without it no model is saved.",
         ),
     ] = None,
     isolate: IsolateOption = False,
@@ -78,11 +94,10 @@ def sweep(
     isolate_seconds: IsolateSecondsOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Try combinations of settings; pick the lowest cost.
+    """Train with several settings, and report the lowest cost.
 
-    The cost is that on the training pictures. By default it tries the learning rates 0.003, 0.0075
-    and 0.01. Options that may be repeated make a grid: --learning-rate 0.01 --learning-rate 0.0075
-    --layers 20,7,5 --layers 7 has four points.
+    The cost is that on the training pictures. Repeated options make a grid: with --learning-rate
+    0.01 --learning-rate 0.0075 --layers 20,7,5 --layers 7 four networks are trained.
     """
     from portable_dnn.models.store import save_model
 

@@ -1,4 +1,4 @@
-"""`portable-dnn train`: the main job."""
+"""`portable-dnn train`: train a network on labelled pictures."""
 
 import math
 import shlex
@@ -53,15 +53,29 @@ def train(
     data: DataArgument = None,
     test: TestOption = None,
     layers: Annotated[
-        str, typer.Option("--layers", metavar="SIZES", help="Units of the hidden layers.")
+        str,
+        typer.Option(
+            "--layers",
+            metavar="SIZES",
+            help="Number of units in each hidden layer, separated by commas.",
+        ),
     ] = "20,7,5",
     hidden: HiddenOption = "relu",
     init: Annotated[
-        str, typer.Option("--init", metavar="|".join(INITIALIZATIONS), help="Start parameters.")
+        str,
+        typer.Option(
+            "--init",
+            metavar="|".join(INITIALIZATIONS),
+            help="How the initial weights are drawn.",
+        ),
     ] = "lecun",
     seed: SeedOption = 1,
     learning_rate: Annotated[
-        float, typer.Option("--learning-rate", help="Step length of gradient descent.")
+        float,
+        typer.Option(
+            "--learning-rate",
+            help="Learning rate of gradient descent: an update subtracts this times the gradient.",
+        ),
     ] = 0.0075,
     iterations: IterationsOption = 2500,
     dtype: DtypeOption = "float64",
@@ -72,31 +86,42 @@ def train(
         typer.Option(
             "--out",
             metavar="MODEL.h5",
-            help="Save the model here; as safetensors, which travels best, if the name ends so.",
+            help="File to save the trained model in: HDF5, or safetensors if the name ends in "
+            ".safetensors. Without it the model is not saved.",
         ),
     ] = None,
     history: Annotated[
         Path | None,
-        typer.Option("--history", metavar="HISTORY.json", help="Save costs and diagnostics here."),
+        typer.Option(
+            "--history",
+            metavar="HISTORY.json",
+            help="File to save the costs, gradient norms and settings of the run in, as JSON.",
+        ),
     ] = None,
     plots: Annotated[
         Path | None,
-        typer.Option("--plots", metavar="DIR", help="Draw pictures of the run into this folder."),
+        typer.Option(
+            "--plots",
+            metavar="DIR",
+            help="Folder to draw charts in: the cost, the misclassified pictures, the weights of "
+            "layer 1. It is made if it does not exist.",
+        ),
     ] = None,
     checkpoint_every: Annotated[
         str | None,
         typer.Option(
             "--checkpoint-every",
             metavar="N|30s",
-            help="Write a checkpoint beside --out every N iterations, or about every so many "
-            "seconds; the last two are kept.",
+            help="How often to write a checkpoint next to the file of --out: a number of "
+            "iterations such as 100, or of seconds such as 30s. The last two are kept.",
         ),
     ] = None,
     resume: Annotated[
         bool,
         typer.Option(
             "--resume",
-            help="Go on from the newest checkpoint beside --out, or begin where there is none.",
+            help="Continue from the newest checkpoint next to the file of --out, or start from "
+            "the beginning if there is none.",
         ),
     ] = False,
     isolate: IsolateOption = False,
@@ -106,8 +131,9 @@ def train(
 ) -> None:
     """Train a network on labelled pictures.
 
-    Without DATA.h5 it trains on the built-in pictures. The defaults are the published run of the
-    course: layers 20-7-5-1, learning rate 0.0075, 2500 iterations, float64.
+    The defaults are the deep-learning course's published training run: hidden layers of 20, 7 and
+    5 units, learning rate 0.0075, 2500 iterations, float64. Ctrl-C, SIGTERM or a closed terminal
+    stops the training; with --out a checkpoint is then written, from which --resume continues.
     """
     from portable_dnn.results.reports import check_plot_folder
 
@@ -143,7 +169,7 @@ def train(
                 output.detail(f"span     {_saving(experiment)}")
             try:
                 _show_result(output, experiment)
-            finally:  # where nothing can be shown, it is kept all the same
+            finally:  # save it even if nothing can be printed
                 _save(output, experiment, pictures, out, history, plots)
 
 
@@ -155,7 +181,7 @@ def _save(
     history: Path | None,
     plots: Path | None,
 ) -> None:
-    """Write what was asked for; what cannot be written keeps nothing else from it."""
+    """Write what was asked for; if one thing cannot be written, the others are."""
     from portable_dnn.models.store import save_model_somewhere
     from portable_dnn.results.reports import draw_plots, write_history
 

@@ -1,1 +1,1 @@
-"""What a result is in exact arithmetic, or in arithmetic better than that which is judged."""
+"""What a result is in exact arithmetic, or in arithmetic more accurate than the judged one."""

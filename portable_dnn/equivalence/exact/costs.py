@@ -56,7 +56,7 @@ def cost_of_probabilities(a: HostArray, y: HostArray) -> Truth:
     losses = Pair(np.where(certain, np.inf, -logs.hi), -logs.lo)
     # 1 − A is rounded, and a relative error of p is an absolute error of log p.
     total = _total("cost from probabilities", losses, a.shape[1], float(np.mean(y != 1)))
-    # The logarithm of a number that is taken for 0 is −∞.
+    # The logarithm of a number that is treated as 0 is −∞.
     tiny = float(np.finfo(a.dtype).tiny)
     lost = ((taken.hi > 0) & (taken.hi < tiny)).any()
     return replace(total, flushed=np.inf) if lost else total

@@ -1,4 +1,4 @@
-"""The functions of a training step, better than those they judge: in float64, or in decimals."""
+"""The functions of a training step, more accurate than judged ones: in float64, or in decimals."""
 
 from collections.abc import Callable
 from decimal import Context, Decimal, localcontext

@@ -111,7 +111,7 @@ def updated(p: HostArray, g: HostArray, rate: float) -> Truth:
     zeros = (value.hi == 0) & (p == 0)
     signed = np.where(zeros, wide(p) - np.copysign(0.0, g), value.hi)
     value = Pair(signed, value.lo)
-    # A gradient that is taken for 0 is missing α times.
+    # A gradient that is treated as 0 is missing α times.
     flushed = 4.0 + abs(rate)
     return whole("arithmetic", value, size, flushed=flushed, signed=True, reach=reach)
 

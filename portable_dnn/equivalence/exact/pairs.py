@@ -1,4 +1,4 @@
-"""Results better than those they judge.
+"""Results more accurate than the judged ones.
 
 Float32 is judged in float64. Float64 is judged in pairs (hi, lo) of float64, about 106 bits. The
 pairs are made by error-free transformations: sums by TwoSum (Knuth), products by TwoProduct
@@ -191,7 +191,7 @@ def product(A: Pair, B: Pair) -> Pair:
 
 
 def _refined(A: Pair, B: Pair, found: Pair, size: HostArray) -> Pair:
-    """Compute anew the elements whose scaled |A| |B| is too small for slices."""
+    """Compute again the elements whose scaled |A| |B| is too small for slices."""
     k = A.hi.shape[1]
     coarse = size < k * _COARSE
     if not coarse.any():

@@ -19,7 +19,7 @@ LARGEST_PRODUCT = 2**28
 """Multiplications of a product that is judged whole; of larger ones a part is drawn."""
 
 NOISE_TERMS, NOISE_ELEMENTS = 2**17, 40
-"""Terms that the noise of a product is estimated from, but at least so many elements."""
+"""Terms that the noise of a product is estimated from, but at least this many elements."""
 
 LANES = (1, 2, 4, 8, 16, 32, 64)
 """In how many interleaved sums a library may add: one after the other, in SIMD lanes, in warps."""
@@ -124,7 +124,7 @@ def _noise(a: HostArray, b: HostArray, random: np.random.RandomState) -> Noise:
 
 
 def _squares(terms: HostArray, lanes: int) -> HostArray:
-    """Squares of the sums so far, where each of several lanes adds every so manieth term."""
+    """Squares of the partial sums if several lanes take the terms in turn."""
     count, k = terms.shape
     length = -(-k // lanes)
     padded = np.zeros((count, length * lanes))

@@ -40,7 +40,7 @@ class Value(NamedTuple):
     exact : Pair
         The array.
     error : numpy.ndarray
-        Bound of the systematic part of the error of whoever computes it in the dtype; absolute.
+        Bound of the systematic part of the absolute error of any computation in the dtype.
     deviation : numpy.ndarray
         Standard deviation of the random part, absolute.
     """
@@ -57,7 +57,7 @@ class Value(NamedTuple):
 
 
 def _confidence(elements: int) -> float:
-    """Deviations that none of so many elements goes beyond; see `running_error`."""
+    """Number of deviations that none of this many elements exceeds; see `running_error`."""
     return 2.0 * math.sqrt(6.0 * math.log(2.0 * max(elements, 1) / FAILURE))
 
 
@@ -306,7 +306,7 @@ def evaluated(a: Arithmetic, function: str, z: Pair) -> Value:
     Returns
     -------
     Value
-        Without the rounding of whoever is judged.
+        Without the rounding of the judged computation.
     """
     if a.dtype == np.float64 and z.hi.size > LARGEST_MAP:
         plain = evaluate(function, pair(z.hi), np.dtype(np.float32))

@@ -2,7 +2,7 @@
 
 Inputs are the arrays that the operation was given, in the dtype that is judged; the result is a
 `Truth`. Where the whole result would take too long, a random sample of its elements is taken. The
-operations are in `exact_products`, `exact_maps` and `exact_costs`.
+operations are in `products`, `maps` and `costs` of this folder.
 """
 
 from collections.abc import Callable

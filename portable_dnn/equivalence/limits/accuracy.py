@@ -1,8 +1,8 @@
 """What libraries document about the accuracy of their functions, with sources.
 
-A plug-in says it for its library (`backend.DocumentsAccuracy`); NumPy's is here. Numbers are
-largest errors in ulps of the exact result. They are the libraries' own figures, found by testing
-all float32 arguments and samples of float64 ones, not proofs.
+A plug-in gives it for its library (`arrays.contract.DocumentsAccuracy`); NumPy's is here. Numbers
+are largest errors in ulps of the exact result. They are the libraries' own figures, found by
+testing all float32 arguments and samples of float64 ones, not proofs.
 """
 
 import math
@@ -30,7 +30,7 @@ class Accuracy:
     exp, log, log1p, tanh, divide : float
         Largest error in ulps; of a correctly rounded operation it is 0.5.
     flushes : bool
-        Whether subnormal numbers are taken for 0 and written as 0, by design.
+        Whether subnormal numbers are treated as 0 and written as 0, by design.
     source : str
         Where this is documented.
     """

@@ -1,7 +1,7 @@
-"""Errors in ulps, and the spread: whether errors, on the whole, look like rounding.
+"""Errors in ulps, and the spread: whether all errors together look like rounding.
 
-At an inner length of 12 288 a worst-case bound must leave room for so much rounding that products
-in TF32 fit under it. Their distribution gives them away. An element that sums terms t_1 … t_k one
+For sums of 12 288 terms a worst-case bound is so wide that errors of products in TF32 are below it.
+Their distribution shows that they are not rounding. An element that sums terms t_1 … t_k one
 after the other in correct rounding, P_j the sum of the first j, has the error Σ ε_j P_j and a
 rounding of each t_j, with |ε| ≤ u; with independent ε uniform in ±u its root mean square is
 

@@ -1,8 +1,8 @@
 """Products, sums and updates: the linear operations of a training step.
 
-Each is the library's own public function, called so that one operation is told from the next:
+Each is a public function of this package, called so that it performs a single operation:
 `linear_forward` with a bias of 0 is the product alone. The bias is added as `linear_forward` adds
-it, without a product: one with unit weights would be blamed on the bias where products are wrong.
+it, without a product: with one, the bias would be found wrong where products are wrong.
 """
 
 from collections.abc import Callable, Mapping

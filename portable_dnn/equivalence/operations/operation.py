@@ -1,4 +1,4 @@
-"""What an operation of a training step is to the tester, and what operations are called."""
+"""What a comparison knows about an operation of a training step, and the names of operations."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

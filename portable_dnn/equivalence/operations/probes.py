@@ -1,6 +1,6 @@
-"""Inputs that show what training data may hide: each case aims at a kind of fault.
+"""Inputs that show what training data may hide: each case is made for one kind of fault.
 
-Every probe is an operation of the training step on inputs made for it, on both sides.
+Every probe is an operation of the training step on inputs made for it, on both backends.
 """
 
 from collections.abc import Iterator
@@ -163,7 +163,7 @@ def _costs(dtype: np.dtype, random: np.random.RandomState) -> Iterator[Probe]:
 
 
 def _sure(dtype: np.dtype) -> Iterator[Probe]:
-    """Costs of one sample that is so surely right that 1 + e^−z has few digits of e^−z, or none.
+    """Costs of one sample whose z is so large that 1 + e^−z has few digits of e^−z, or none.
 
     log1p has all of them, to where e^−z is subnormal.
     """

@@ -53,7 +53,7 @@ def _backward(
 
 
 def _whole(random: np.random.RandomState, dtype: np.dtype, bits: int, *shape: int) -> HostArray:
-    """Odd whole numbers of at most so many bits, of both signs."""
+    """Odd whole numbers of at most this many bits, of both signs."""
     half = random.randint(0, 2 ** (bits - 1), size=shape, dtype=np.int64)
     sign = 2 * random.randint(0, 2, size=shape) - 1
     return ((2 * half + 1) * sign).astype(dtype)
@@ -92,7 +92,7 @@ def exact_products(dtype: np.dtype, random: np.random.RandomState) -> Iterator[P
 
 
 def many_products(dtype: np.dtype, random: np.random.RandomState, many: int) -> Probe:
-    """So many exact elements, call after call, that one wrong in ten million is among them.
+    """Enough exact elements, call after call, to find one wrong element in ten million.
 
     Whole numbers up to 7 and four terms: what is summed is below 200.
     """
@@ -126,8 +126,8 @@ def rounded_products(dtype: np.dtype, random: np.random.RandomState) -> Iterator
 def _graded_products(dtype: np.dtype, random: np.random.RandomState) -> Iterator[Probe]:
     """(W D) (D⁻¹ A): every term of an element is of size 1, the factors are of very different ones.
 
-    Products in fixed point and Strassen's are right beside the largest entry of a row, not beside
-    the terms of an element. D holds powers of two, which are exact.
+    Products in fixed point and Strassen's are right relative to the largest entry of a row, not
+    relative to the terms of an element. D holds powers of two, which are exact.
     """
 
     def powers(count: int) -> HostArray:

@@ -1,8 +1,8 @@
-"""A run of this machine held against another machine's saved run.
+"""A run of this machine compared with another machine's saved run.
 
-Both reports carry the errors of the same operations against the same exact results, so neither
-machine need be at hand for the other. What is held against each other are the two *tested* sides:
-an operation is right if either side's errors are rounding, whoever made them. Bits are compared at
+Both reports have the errors of the same operations, measured from the same exact results, so the
+other machine is not needed. The two *tested* sides are compared with each other: an operation is
+right if the errors of either side are rounding. Bits are compared at
 the probes and at the start, whose inputs are the same on every machine; at later iterations the
 inputs come from each machine's own reference run.
 """
@@ -145,7 +145,7 @@ def _short(value: object) -> str:
 
 
 def hold_against(ours: Report, theirs: Report, source: str) -> Report:
-    """Hold this machine's run against a saved one.
+    """Compare this machine's run with a saved one.
 
     Parameters
     ----------
@@ -225,7 +225,7 @@ def _pair(ours: Judgement, theirs: Judgement | None) -> Judgement:
 
 
 def _free_runs(ours: FreeRun | None, theirs: FreeRun | None) -> FreeRun | None:
-    """Hold the two cost curves against each other."""
+    """Compare the two cost curves."""
     if ours is None or theirs is None or ours.iterations != theirs.iterations:
         return None
     costs = list(zip(ours.costs_tested, theirs.costs_tested, strict=True))
@@ -286,8 +286,8 @@ def _conclusion(both: Report, theirs: Report) -> tuple[Outcome, str]:
     if _apart(both.free_run):
         return (
             "could not be compared",
-            f"Could not be told: {right} as rounding lets it be; but trained on two machines, the "
-            f"costs come apart by more than it explains, from iteration "
+            f"Undecided: {right} as rounding allows; but trained on two machines, the "
+            f"costs differ by more than it explains, from iteration "
             f"{both.free_run.unexplained_at} on.",
         )
     # At later iterations the inputs are each machine's own.
@@ -296,7 +296,7 @@ def _conclusion(both: Report, theirs: Report) -> tuple[Outcome, str]:
         return "same numbers", f"The same numbers: {here} has the bits of {there}."
     return (
         "rounding only",
-        f"Rounding only: {right} as rounding lets it be.",
+        f"Rounding only: {right} as rounding allows.",
     )
 
 

@@ -1,7 +1,8 @@
 """Pictures of a comparison, as matplotlib figures: errors by operation, and by iteration.
 
 Errors are shown as shares of what rounding explains, so that 1 is the limit for every operation.
-Colours are those of Okabe and Ito, which are told apart with any colour vision; markers differ too.
+Colours are those of Okabe and Ito, which can be distinguished with any colour vision; markers
+differ too.
 """
 
 import math
@@ -126,7 +127,7 @@ def _draw_steps(axes: Any, report: Report) -> None:
             _BLUE,
             lambda j: _share(j.tested) if j.inner > 1 else None,
         ),
-        (f"{here}, the same on the whole (spread)", "^-", _GREEN, _spread),
+        (f"{here}, the errors as a whole (spread)", "^-", _GREEN, _spread),
         (
             f"{here}, single roundings and functions",
             "v-",
@@ -220,5 +221,5 @@ def _limits(values: Iterable[float | None]) -> tuple[float, float]:
 
 
 def _inside(values: Sequence[float | None], low: float, high: float) -> list[float]:
-    """Put 0 and infinity on the edges; what is not there is not drawn."""
+    """Put 0 and infinity on the edges; missing values are not drawn."""
     return [math.nan if x is None or math.isnan(x) else min(max(x, low), high) for x in values]

@@ -5,7 +5,7 @@ from portable_dnn.equivalence.report.report import Report
 __all__ = ["IN_REFERENCE", "SAVED", "meaning"]
 
 SAVED = "in the saved run: "
-"""How a reason begins where the result that this machine's is held against is the wrong one."""
+"""How a reason begins if the result that this machine's is compared with is the wrong one."""
 
 IN_REFERENCE = "in the reference: "
 """The same where the reference is of this machine."""
@@ -24,25 +24,26 @@ def meaning(report: Report) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Sentences, beside the headline.
+        Sentences that follow the headline.
     """
     here, there = report.tested.device, report.reference.device
     if report.outcome == "same numbers":
-        return (f"Every result of {here} has the very bits of {there}'s.",)
+        return (f"Every result of {here} has exactly the bits of {there}'s.",)
     apart = report.free_run is not None and report.free_run.unexplained_at is not None
     if report.outcome == "could not be compared" and apart and report.failure is None:
         return (
             f"No result of {here} that was judged is farther from the exact one than rounding "
             f"explains; but {here} and {there}, each trained on its own, differ by more.",
-            "Either training blows rounding up further than was seen when it was tried (a ReLU "
-            "that changes sides), or something goes wrong that only a run comes to: which, this "
-            "comparison cannot say. Others, with another seed or length, may.",
+            "Either training amplifies rounding more than it did in the trial runs (a ReLU that "
+            "changes sides), or something goes wrong that shows only in a whole run. This "
+            "comparison cannot say which; one with another seed or number of iterations may.",
         )
     if report.outcome == "rounding only":
         return (
-            f"{here} adds numbers up in another order than {there} and rounds otherwise; no result "
-            "is farther from the exact one than that explains, so neither side is more right.",
-            "A long training may carry the two apart; that is no fault of either.",
+            f"{here} adds numbers up in another order than {there}, so it rounds differently; no "
+            "result is farther from the exact one than that explains, so neither side is more "
+            "right.",
+            "In a long training the two may drift apart; that is no fault of either.",
         )
     if report.outcome == "wrong":
         both = {**report.reference.versions, **report.tested.versions}
@@ -54,7 +55,7 @@ def meaning(report: Report) -> tuple[str, ...]:
         return (
             "Rounding does not explain this: the operation computes something else, or in fewer "
             "digits than it should.",
-            f"Do not trust results of {_blamed(report)} until it is mended.",
+            f"Do not trust results of {_blamed(report)} until this is fixed.",
             *(f"Settings that decide its digits: {s}." for s in [", ".join(settings)] if s),
         )
     return ("Nothing is said about the numbers that were not compared.",)

@@ -1,13 +1,13 @@
-"""What a comparison of two backends found, as plain data that can be kept in a file.
+"""What a comparison of two backends found, as plain data that can be saved in a file.
 
-A report is made of judgements. A judgement says how far one operation's result lies from the exact
+A report is made of judgements. A judgement says how far one operation's result is from the exact
 one, on the side under test and on the reference side, for the same inputs, and whether that is
-rounding. Since both sides are held against the same exact result, reports of two machines can be
-compared without both machines being at hand.
+rounding. Since both sides are compared with the same exact result, reports of two machines can be
+compared on either of them.
 
 Units: an error in *ulps* is a multiple of the spacing of the dtype's numbers at the exact value. An
-error in *bounds* is a multiple of what rounding can explain at that element (see `bounds`): above 1
-it is not rounding.
+error in *bounds* is a multiple of what rounding can explain at that element (see
+`limits.rounding`): above 1 it is not rounding.
 """
 
 from collections.abc import Mapping
@@ -123,7 +123,7 @@ class Judgement:
     inner : int
         How many terms each element sums; 1 where nothing is summed.
     judged : int
-        How many elements were held against exact ones; all of them, or a random sample.
+        How many elements were compared with exact ones; all of them, or a random sample.
     tested, reference : Errors or None
         Of either side; None where it has no result.
     spread_limit : float or None
@@ -278,7 +278,7 @@ class Report:
     seconds : float
         How long the comparison took.
     tested, reference : Side
-        The side under test, and what it is held against.
+        The side under test, and the one that it is compared with.
     setup : Setup
         What was computed.
     judgements : tuple of Judgement
@@ -288,7 +288,7 @@ class Report:
     failure : Failure or None
         Where it died; None if it did not.
     notes : tuple of str
-        What a reader should know beside the verdict, a sentence each.
+        What a reader should know in addition to the verdict, a sentence each.
     outcome : Outcome
         The verdict.
     headline : str

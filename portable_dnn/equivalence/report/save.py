@@ -1,4 +1,4 @@
-"""Keeping a report: pictures and a web page, written whole or not at all."""
+"""Saving a report: pictures and a web page, written whole or not at all."""
 
 import io
 import warnings

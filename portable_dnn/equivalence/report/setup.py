@@ -1,4 +1,4 @@
-"""What a comparison computes, as its report tells it."""
+"""What a comparison computes, as its report describes it."""
 
 import hashlib
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A report's table: a row an operation, the cells as text."""
+"""A report's table: one row for each operation, the cells as text."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,7 @@ _VERDICTS = ("identical", "rounding", "by design", "not compared", "wrong")
 
 COLUMNS = ("operation", "result", "max ulp", "typical ulp", "bound ulp", "spread", "verdict")
 """Headings. An ulp is a unit in the last place; the maximum is at the element nearest to its bound,
-or farthest beyond; the spread is shown with its limit."""
+or farthest beyond it; the spread is shown with its limit."""
 
 
 def table_rows(judgements: Iterable[Judgement]) -> tuple[Judgement, ...]:

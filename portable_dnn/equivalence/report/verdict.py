@@ -154,15 +154,15 @@ def headline(
         )
     if run is not None and run.unexplained_at is not None:
         return (
-            f"Could not be told: rounding only, operation by operation ({_rounding(judgements)}); "
-            "but the free run comes apart by more than rounding explains, from iteration "
+            f"Undecided: rounding only, operation by operation ({_rounding(judgements)}); but in "
+            "the free run the two differ by more than rounding explains, from iteration "
             f"{run.unexplained_at} on."
         )
     return f"Rounding only: {_rounding(judgements)}."
 
 
 def notes(run: FreeRun | None) -> tuple[str, ...]:
-    """Say what a reader should know beside the verdict.
+    """Say what a reader should know in addition to the verdict.
 
     Parameters
     ----------
@@ -174,12 +174,12 @@ def notes(run: FreeRun | None) -> tuple[str, ...]:
     tuple of str
         Sentences without a full stop.
     """
-    # Where one side diverged, the parameters are infinitely far apart, and the verdict says so.
+    # If one side diverged, the parameters are infinitely far apart, and the verdict says it.
     if run is None or run.unexplained_at is None or math.isinf(run.parameters_apart):
         return ()
     return (
-        "the runs come apart further than the noise that was tried explains; if nothing is wrong "
-        "in lockstep, a ReLU that changed sides is the usual reason",
+        "the runs differ by more than the noise that was tried explains; if no operation is wrong, "
+        "a ReLU that changed sides is the usual reason",
     )
 
 
@@ -214,5 +214,5 @@ def _rounding(judgements: Sequence[Judgement]) -> str:
         f"{number(worst.tested.max_bounds)} of what rounding explains ({place})"
     )
     if any(j.verdict == "by design" for j in judgements):
-        text += "; subnormal numbers are taken for 0, as the library documents"
+        text += "; subnormal numbers are treated as 0, as the library documents"
     return text

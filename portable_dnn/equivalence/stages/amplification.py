@@ -1,13 +1,13 @@
-"""How far rounding errors drive two honest runs apart.
+"""How far rounding errors drive two correct runs apart.
 
-That depends on what training makes of a rounding error: it contracts most of them, and blows some
-up where a ReLU changes sides. That amplification is measured on the reference alone: its start is
-moved by the difference that one step makes between the sides, back and forth, and by noise as
-large, and trained again, several times. An error made in step s grows like one made in the start,
-and every step makes one, so after t steps t + 1 times the largest growth seen so far is explained;
-of the costs, and of the trained parameters. It is an estimate: a wrong operation is found in
-lockstep, a wrong step by `whole_step`. Where runs come apart by more, the comparison does not
-decide; and where nothing was seen to round otherwise at all, the run is wrong.
+Training makes most rounding errors smaller, and amplifies some where a ReLU changes sides. That
+amplification is measured on the reference alone: its initial weights are changed by the difference
+that one step makes between the sides, added and subtracted, and by noise of the same size, and it
+is trained again, several times. An error made in step s grows like one made in the start, and every
+step makes one, so after t steps t + 1 times the largest growth seen so far is explained; of the
+costs, and of the trained parameters. It is an estimate: a wrong operation is found in lockstep, a
+wrong step by `whole_step`. Where runs differ by more, the comparison does not decide; and where
+nothing was seen to round differently at all, the run is wrong.
 """
 
 import math
@@ -39,7 +39,7 @@ def amplified(
     accuracy: Accuracy,
     rounds: Sequence[Iterable[int]],
 ) -> tuple[list[float], list[int]]:
-    """Move the reference's start and train, to see what becomes of rounding.
+    """Change the reference's initial weights and train, to see how far rounding grows.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Telling where a comparison died: in which operation, on which side."""
+"""Noting where a comparison failed: in which operation, on which side."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

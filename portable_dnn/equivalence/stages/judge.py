@@ -1,4 +1,4 @@
-"""Holding a result against the truth."""
+"""Comparing a result with the exact one."""
 
 import hashlib
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Finding:
     spread_limit : float or None
         What the spread may be.
     verdict : {"rounding", "by design", "not compared", "wrong"}
-        Of the result; "not compared" where nothing can be said about any element.
+        Of the result; "not compared" if nothing is known about any element.
     reason : str
         Why; empty for "rounding".
     """
@@ -61,7 +61,7 @@ def digest(result: HostArray) -> str:
 
 @np.errstate(all="ignore")  # NaN, infinity and overflow are results like others here
 def judge(actual: HostArray, truth: Truth, accuracy: Accuracy) -> Finding:
-    """Hold a result against the truth.
+    """Compare a result with the exact one.
 
     Parameters
     ----------
@@ -177,11 +177,11 @@ def _verdict(
         return "wrong", _words(errors)
     if errors.spread is not None and noise_limit is not None and errors.spread > noise_limit:
         return "wrong", (
-            f"errors are {number(errors.spread)} times what rounding makes on the whole, limit "
+            f"errors as a whole are {number(errors.spread)} times those of rounding, limit "
             f"{number(noise_limit)}"
         )
     if errors.max_bounds > 1:
-        return "by design", "subnormal numbers are taken for 0, as the library documents"
+        return "by design", "subnormal numbers are treated as 0, as the library documents"
     return "rounding", ""
 
 

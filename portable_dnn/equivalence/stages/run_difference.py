@@ -1,4 +1,4 @@
-"""Two free runs held against each other: where they part, how far, and whether it is explained."""
+"""Two free runs compared: where they part, how far, and whether rounding explains it."""
 
 import math
 
@@ -23,7 +23,7 @@ def compare_runs(
     task: Task,
     accuracy: Accuracy,
 ) -> FreeRun:
-    """Hold two runs against each other, and say how much of their difference is explained.
+    """Compare two runs, and say how much of their difference rounding explains.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Running an operation on one side, with all that can be seen before values are compared."""
+"""Running an operation on one side, with every check that comes before its values are compared."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class Ran:
     result : numpy.ndarray or None
         On the host; None if it has not the library, device, shape or dtype that it should have.
     complaints : tuple of str
-        What is wrong beside the values, a sentence each, the first the most basic.
+        What is wrong apart from the values, a sentence each, the most basic first.
     copying : str
         What is wrong with the copy to the host; empty if nothing is.
     """

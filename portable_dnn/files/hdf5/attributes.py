@@ -15,7 +15,7 @@ from portable_dnn.machine.memory import show_bytes
 
 __all__ = ["read_attribute", "write_attribute"]
 
-# HDF5 keeps an attribute in a header that has room for 64 KiB less what describes it.
+# HDF5 stores an attribute in a header of 64 KiB, which also holds its description.
 _MOST_WRITTEN_BYTES = 64_000
 
 
@@ -104,7 +104,7 @@ def _fixed_text(texts: Sequence[str]) -> NDArray[Any]:
     """Turn texts into UTF-8 of fixed length.
 
     Not HDF5's strings of variable length: reading them from a damaged file can keep the HDF5
-    library busy for ever.
+    library busy without end.
     """
     encoded = [text.encode() for text in texts]
     width = max(map(len, encoded), default=0) or 1

@@ -1,8 +1,8 @@
-"""HDF5 files: those of strangers are checked before they are read, ours are written whole.
+"""HDF5 files: checked before they are read, and written whole or not at all.
 
-This is the one door to a file: `opened`, then `open_group` and `open_array`, which give only what
-passed the checks of `hdf5_guards`; `check_memory` over all that is wanted; then `read_array` and
-`read_attribute`. Nothing else of h5py is used on a file from outside.
+Every file is read in this way: `opened`, then `open_group` and `open_array`, which give only what
+passed the checks of `portable_dnn.files.hdf5.guards`; `check_memory` over all that is wanted; then
+`read_array` and `read_attribute`. Nothing else of h5py is used on a file from outside.
 """
 
 import io

@@ -1,8 +1,8 @@
-"""What an HDF5 object from a stranger must be, found out before anything in it is read.
+"""What an HDF5 object must be, checked before anything in it is read.
 
-The HDF5 library is C code that trusts much of what a file says of itself. So nothing is left to it
-that could lead elsewhere (links, external and virtual storage), run code (filter plug-ins), or make
-it allocate what was not declared (chunks that unpack to more than a chunk).
+The HDF5 library is C code that trusts much of what a file says about itself. So it never gets
+anything that could lead elsewhere (links, external and virtual storage), run code (filter
+plug-ins), or make it allocate what was not declared (chunks that unpack to more than a chunk).
 """
 
 import itertools

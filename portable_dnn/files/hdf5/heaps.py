@@ -1,9 +1,9 @@
-"""Local heaps of an HDF5 file, whose lists of free space the HDF5 library follows without an end.
+"""Local heaps of an HDF5 file, whose lists of free space the HDF5 library follows without a limit.
 
-In the older of HDF5's formats a group keeps its names in a local heap, and what is free there in a
-list. A list that leads back into itself keeps the library allocating until no memory is left, as
-soon as the group is looked at, and for the root group that is when the file is opened. So the bytes
-of the file are looked at before (HDF5 File Format Specification 3.0, III.D, "Local Heaps").
+In HDF5's older format the names of a group are in a local heap, and its free space is in a list. If
+that list leads back into itself, the library allocates memory until none is left, as soon as the
+group is opened; for the root group that is when the file is opened. So the bytes of the file are
+checked before (HDF5 File Format Specification 3.0, III.D, "Local Heaps").
 """
 
 import mmap
@@ -81,7 +81,7 @@ def _length(content: mmap.mmap, place: int, base: int, most: int) -> int:
     """Follow one list as the library does, but not much farther than is allowed."""
     size, block, address = (_number(content, place + 8 * n) for n in range(3))
     begin, length = base + address, 0
-    # What does not lie in the file is no list, and the library says so.
+    # An address outside the file is not a list; the library refuses it.
     while block != _END and block < size and begin + block < len(content) and length <= most:
         length += 1
         block = _number(content, begin + block)

@@ -141,7 +141,7 @@ def test_every_outcome_is_explained():
     assert "bits" in meaning(report(outcome="same numbers"))[0]
     assert "neither side is more right" in " ".join(meaning(report()))
     said = " ".join(meaning(BAD))
-    assert "Do not trust results of toy:cuda:0 until it is mended." in said
+    assert "Do not trust results of toy:cuda:0 until this is fixed." in said
     assert "Settings that decide its digits: TOY_TF32 = on." in said
     assert "Nothing is said about the numbers that were not compared." in meaning(DIED)
 
