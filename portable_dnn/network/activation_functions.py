@@ -37,6 +37,14 @@ def sigmoid(Z: Array, *, xp: Namespace | None = None) -> tuple[Array, Array]:
         Shape and dtype of `Z`, in [0, 1].
     cache : array
         `Z`, for `sigmoid_backward`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import sigmoid
+    >>> A, cache = sigmoid(np.array([[-1000.0, 0.0, 1000.0]]))
+    >>> A
+    array([[0. , 0.5, 1. ]])
     """
     xp = xp or common_namespace({"Z": Z})
     e = xp.exp(-xp.abs(Z))  # in (0, 1], so that neither side of the sigmoid can overflow
@@ -59,6 +67,14 @@ def sigmoid_backward(dA: Array, cache: Array, *, xp: Namespace | None = None) ->
     -------
     array
         `dZ`, shape and dtype of `Z`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import sigmoid, sigmoid_backward
+    >>> A, cache = sigmoid(np.array([[0.0, 1000.0]]))
+    >>> sigmoid_backward(np.ones((1, 2)), cache)
+    array([[0.25, 0.  ]])
     """
     xp = xp or _check_backward(dA, cache)
     # Not A (1 − A): where A rounds to 1, σ(−Z) still has all its digits.
@@ -82,6 +98,14 @@ def tanh(Z: Array, *, xp: Namespace | None = None) -> tuple[Array, Array]:
         Shape and dtype of `Z`, in [−1, 1].
     cache : array
         `Z`, for `tanh_backward`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import tanh
+    >>> A, cache = tanh(np.array([[-1000.0, 0.0, 1000.0]]))
+    >>> A
+    array([[-1.,  0.,  1.]])
     """
     xp = xp or common_namespace({"Z": Z})
     return xp.tanh(Z), Z
@@ -103,6 +127,14 @@ def tanh_backward(dA: Array, cache: Array, *, xp: Namespace | None = None) -> Ar
     -------
     array
         `dZ`, shape and dtype of `Z`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import tanh, tanh_backward
+    >>> A, cache = tanh(np.array([[0.0, 1000.0]]))
+    >>> tanh_backward(np.ones((1, 2)), cache)
+    array([[1., 0.]])
     """
     xp = xp or _check_backward(dA, cache)
     # Not 1 − A²: where A rounds to 1, this still has all its digits.
@@ -127,6 +159,14 @@ def relu(Z: Array, *, xp: Namespace | None = None) -> tuple[Array, Array]:
         Shape and dtype of `Z`, not negative; NaN stays NaN.
     cache : array
         `Z`, for `relu_backward`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import relu
+    >>> A, cache = relu(np.array([[-2.0, 0.0, 3.0]]))
+    >>> A
+    array([[0., 0., 3.]])
     """
     xp = xp or common_namespace({"Z": Z})
     return xp.maximum(Z, 0.0), Z
@@ -148,6 +188,14 @@ def relu_backward(dA: Array, cache: Array, *, xp: Namespace | None = None) -> Ar
     -------
     array
         `dZ`, shape and dtype of `Z`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import relu, relu_backward
+    >>> A, cache = relu(np.array([[-2.0, 0.0, 3.0]]))
+    >>> relu_backward(np.array([[5.0, 6.0, 7.0]]), cache)
+    array([[0., 0., 7.]])
     """
     xp = xp or _check_backward(dA, cache)
     # Not dA times the mask: 0 · ∞ is NaN, which XLA turns into 0 where it compiles, and others not.
@@ -174,6 +222,14 @@ def leaky_relu(
         Shape and dtype of `Z`.
     cache : array
         `Z`, for `leaky_relu_backward`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import leaky_relu
+    >>> A, cache = leaky_relu(np.array([[-2.0, 0.0, 3.0]]), slope=0.25)
+    >>> A
+    array([[-0.5,  0. ,  3. ]])
     """
     xp = xp or common_namespace({"Z": Z})
     return xp.where(Z > 0, Z, float(slope) * Z), Z
@@ -199,6 +255,14 @@ def leaky_relu_backward(
     -------
     array
         `dZ`, shape and dtype of `Z`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import leaky_relu, leaky_relu_backward
+    >>> A, cache = leaky_relu(np.array([[-2.0, 0.0, 3.0]]), slope=0.25)
+    >>> leaky_relu_backward(np.ones((1, 3)), cache, slope=0.25)
+    array([[0.25, 0.25, 1.  ]])
     """
     xp = xp or _check_backward(dA, cache)
     return xp.where(cache > 0, dA, float(slope) * dA)
