@@ -57,6 +57,15 @@ def L_layer_model(
     ------
     SettingError, DataError, ShapeError, DTypeError, DeviceError, DivergenceError
         As for `train`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import L_layer_model, predict
+    >>> X, Y = np.array([[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]]), np.array([[0, 1, 1, 0]])
+    >>> parameters, costs = L_layer_model(X, Y, [2, 4, 1], 1.0, num_iterations=200, hidden="tanh")
+    >>> predict(X, parameters, "tanh")  # exclusive or
+    array([[0, 1, 1, 0]], dtype=int32)
     """
     start = initialize_parameters_deep(layers_dims, method=initialization, seed=seed)
     return _model(X, Y, start, learning_rate, num_iterations, print_cost, hidden)
@@ -100,6 +109,15 @@ def two_layer_model(
     ------
     SettingError, DataError, ShapeError, DTypeError, DeviceError, DivergenceError
         As for `train`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import two_layer_model
+    >>> X, Y = np.array([[-1.0, 0.0, 1.0]]), np.array([[0, 0, 1]])
+    >>> parameters, costs = two_layer_model(X, Y, (1, 2, 1), 1.0, 101, print_cost=True)
+    Cost after iteration 0: 0.693...
+    Cost after iteration 100: 0.004...
     """
     if len(check_layer_dims(layers_dims)) != 3:
         raise SettingError(

@@ -20,7 +20,17 @@ __all__ = [
 
 
 class PortableDnnError(Exception):
-    """Base class: whatever this library raises about its input is one of these."""
+    """Base class: whatever this library raises about its input is one of these.
+
+    Examples
+    --------
+    >>> from portable_dnn import PortableDnnError, initialize_parameters_deep
+    >>> try:
+    ...     initialize_parameters_deep([4, 0, 1])
+    ... except PortableDnnError as error:
+    ...     print(error)
+    0 units in layer 1: a whole number of at least 1 is right
+    """
 
 
 class ShapeError(PortableDnnError, ValueError):

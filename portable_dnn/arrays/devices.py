@@ -65,6 +65,16 @@ def choose_device(request: str | None = None) -> Device:
     DeviceError
         If the string is not a device's, or that device cannot be used here; the message says
         what is missing and how to fix it.
+
+    Examples
+    --------
+    >>> from portable_dnn import choose_device
+    >>> print(choose_device("cpu"))
+    numpy:cpu
+    >>> choose_device("tpu")
+    Traceback (most recent call last):
+        ...
+    portable_dnn.errors.DeviceError: unknown device 'tpu'; use auto, cpu, cuda, ...
     """
     origin = ""
     if request is not None and not isinstance(request, str):
@@ -158,6 +168,14 @@ def place(x: Any, device: str | Device | None = None, *, dtype: str | None = Non
         If the device cannot be used.
     DTypeError
         If something is not an array, or the dtype is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import place
+    >>> X = place(np.zeros((4, 3), dtype=np.uint8), "cpu", dtype="float32")
+    >>> X.dtype
+    dtype('float32')
     """
     target = device if isinstance(device, Device) else choose_device(device)
     if isinstance(x, Mapping):
@@ -213,6 +231,14 @@ def to_host(x: Any) -> Any:
         If something is not an array.
     BackendError
         If the plug-in's `to_host` gives no NumPy array, or one of another shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import place, to_host
+    >>> parameters = place({"W1": np.ones((1, 2)), "b1": np.zeros((1, 1))}, "cpu")
+    >>> to_host(parameters)
+    {'W1': array([[1., 1.]]), 'b1': array([[0.]])}
     """
     if isinstance(x, Mapping):
         return {key: _to_host(value, key) for key, value in x.items()}
@@ -249,6 +275,13 @@ def device_of(x: Any) -> str:
     ------
     DeviceError, DTypeError
         As for `location_of`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import device_of
+    >>> device_of(np.ones((2, 3)))
+    'numpy:cpu'
     """
     return str(location_of(x))
 

@@ -258,6 +258,17 @@ def summary(layer_dims: Sequence[int], m: int) -> None:
     ------
     SettingError
         If a size is not a positive whole number.
+
+    Examples
+    --------
+    >>> from portable_dnn import summary
+    >>> summary([12288, 20, 1], m=209)
+    layer            W        b  Z = W A + b          A  parameters
+    ...
+        1  (20, 12288)  (20, 1)    (20, 209)  (20, 209)     245,780
+        2      (1, 20)   (1, 1)     (1, 209)   (1, 209)          21
+    ...
+    total                                                   245,801
     """
     print(summary_table(layer_dims, m))  # noqa: T201
 
@@ -281,6 +292,12 @@ def summary_table(layer_dims: Sequence[int], m: int) -> str:
     ------
     SettingError
         If a size is not a positive whole number.
+
+    Examples
+    --------
+    >>> from portable_dnn import summary_table
+    >>> print(summary_table([12288, 20, 1], m=209).splitlines()[-1])
+    total                                                   245,801
     """
     rows: list[tuple[str, ...]] = [("layer", "W", "b", "Z = W A + b", "A", "parameters")]
     shapes = layer_shapes(layer_dims, m)

@@ -37,6 +37,15 @@ def builtin_dataset(seed: int = 1) -> DataSet:
     ------
     DataError
         If the seed is outside that range.
+
+    Examples
+    --------
+    >>> from portable_dnn.data import builtin_dataset
+    >>> dataset = builtin_dataset()
+    >>> dataset.train.images.shape, dataset.test.images.shape
+    ((209, 64, 64, 3), (50, 64, 64, 3))
+    >>> dataset.class_names[dataset.train.labels[0]]
+    'cat'
     """
     random = random_stream(seed)
     return DataSet(

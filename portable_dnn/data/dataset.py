@@ -23,6 +23,14 @@ class ImageSet:
         uint8 from 0 to 255, or floating point from 0 to 1 without NaN.
     labels : ndarray of int64, (m,)
         0 or 1 for each picture.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn.data import ImageSet
+    >>> part = ImageSet(np.zeros((3, 64, 64, 3), dtype=np.uint8), labels=np.array([0, 1, 1]))
+    >>> part.images[part.labels == 1].shape
+    (2, 64, 64, 3)
     """
 
     images: NDArray[Any]
@@ -41,6 +49,18 @@ class DataSet:
         The name of class 0 and the name of class 1.
     source : str
         Where the pictures came from, for people: a path or "built-in pictures".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn.data import DataSet, ImageSet
+    >>> images = np.zeros((3, 64, 64, 3), dtype=np.uint8)
+    >>> train = ImageSet(images, labels=np.array([0, 1, 1]))
+    >>> dataset = DataSet(train, None, class_names=("non-cat", "cat"), source="made by hand")
+    >>> dataset.class_names[dataset.train.labels[0]]
+    'non-cat'
+    >>> len(dataset.fingerprint())
+    64
     """
 
     train: ImageSet | None

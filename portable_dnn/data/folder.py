@@ -58,6 +58,19 @@ def import_folder(
         class would be left without a training picture. One bad picture refuses the whole folder.
     SettingError
         If the seed is not a whole number from 0 to 2**32 - 1.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> from portable_dnn.data import import_folder
+    >>> for name in ("cat", "non-cat"):
+    ...     Path("photos", name).mkdir(parents=True)
+    ...     for number in (1, 2):
+    ...         Image.new("RGB", (640, 480)).save(f"photos/{name}/{number}.png")
+    >>> dataset = import_folder("photos", size=32, test_share=0.5)
+    >>> dataset.class_names, dataset.train.images.shape
+    (('non-cat', 'cat'), (2, 32, 32, 3))
     """
     folder = Path(folder)
     if not 0.0 <= test_share < 1.0:

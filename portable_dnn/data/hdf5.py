@@ -60,6 +60,17 @@ def read_dataset(
     DataError
         If a file cannot be read, its content is not as above, it leads to other files, it declares
         more data than memory is free, or the two sets do not fit together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn.data import DataSet, ImageSet, read_dataset, write_dataset
+    >>> images = np.zeros((3, 64, 64, 3), dtype=np.uint8)
+    >>> train = ImageSet(images, labels=np.array([0, 1, 1]))
+    >>> dataset = DataSet(train, None, class_names=("non-cat", "cat"), source="made by hand")
+    >>> write_dataset(dataset, "cats.h5")
+    >>> read_dataset("cats.h5").train.images.shape
+    (3, 64, 64, 3)
     """
     path = Path(path)
     if test_path is None:
@@ -90,6 +101,15 @@ def write_dataset(dataset: DataSet, path: str | Path) -> None:
         If the data set holds neither a training nor a test set, or a class has no proper name.
     OutputError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn.data import DataSet, ImageSet, write_dataset
+    >>> images = np.zeros((3, 64, 64, 3), dtype=np.uint8)
+    >>> train = ImageSet(images, labels=np.array([0, 1, 1]))
+    >>> dataset = DataSet(train, None, class_names=("non-cat", "cat"), source="made by hand")
+    >>> write_dataset(dataset, "cats.h5")
     """
     if dataset.train is None and dataset.test is None:
         raise DataError("this data set holds neither training nor test pictures; nothing to write")
@@ -122,6 +142,16 @@ def describe_dataset(dataset: DataSet) -> dict[str, object]:
         ``source``, ``class_names`` (list), ``fingerprint``, and ``train`` and ``test``: None, or a
         dict of ``pictures`` (how many), ``height``, ``width``, ``dtype`` and ``classes``, a list of
         ``{"label": 0 or 1, "name": str, "pictures": int}``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn.data import DataSet, ImageSet, describe_dataset
+    >>> images = np.zeros((3, 64, 64, 3), dtype=np.uint8)
+    >>> train = ImageSet(images, labels=np.array([0, 1, 1]))
+    >>> dataset = DataSet(train, None, class_names=("non-cat", "cat"), source="made by hand")
+    >>> describe_dataset(dataset)["train"]["classes"][1]
+    {'label': 1, 'name': 'cat', 'pictures': 2}
     """
     return {
         "source": dataset.source,

@@ -51,6 +51,15 @@ def read_picture(path: str | Path, size: int | tuple[int, int]) -> NDArray[np.ui
     DataError
         If the file is missing, is no such picture, is damaged or has too many pixels, or if `size`
         is not positive or larger than that.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from portable_dnn.data import read_picture
+    >>> Image.new("RGB", (640, 480), "red").save("photo.png")
+    >>> picture = read_picture("photo.png", 64)
+    >>> picture.shape, picture[0, 0].tolist()
+    ((64, 64, 3), [255, 0, 0])
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -97,6 +106,16 @@ def read_pictures(paths: Sequence[Path], size: int | tuple[int, int]) -> NDArray
     ------
     DataError
         If one of them cannot be read, or all together do not fit in memory.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> from portable_dnn.data import read_pictures
+    >>> Image.new("RGB", (640, 480)).save("wide.png")
+    >>> Image.new("RGB", (480, 640)).save("tall.png")
+    >>> read_pictures([Path("wide.png"), Path("tall.png")], 64).shape
+    (2, 64, 64, 3)
     """
     height, width = (size, size) if isinstance(size, int) else size
     check_fits(3 * height * width * len(paths), f"{len(paths)} pictures of {height} x {width} make")
@@ -128,6 +147,15 @@ def picture_files(path: str | Path, *, follow_links: bool = False) -> list[Path]
     ------
     DataError
         If the folder is missing, is not a folder, cannot be listed or holds no picture.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from portable_dnn.data import picture_files
+    >>> for name in ("b.png", "a.JPG", "notes.txt"):
+    ...     Path(name).touch()
+    >>> [file.name for file in picture_files(".")]
+    ['a.JPG', 'b.png']
     """
     path = existing_folder(path, "a folder of pictures")
     files = [
@@ -161,6 +189,15 @@ def other_files(folder: Path, *, follow_links: bool = False) -> list[Path]:
     ------
     DataError
         If the folder cannot be listed.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from portable_dnn.data import other_files
+    >>> for name in ("b.png", "a.JPG", "notes.txt"):
+    ...     Path(name).touch()
+    >>> [file.name for file in other_files(Path("."))]
+    ['notes.txt']
     """
     files = {entry for entry in entries(folder) if entry.is_file()}
     return sorted(files - set(picture_files(folder, follow_links=follow_links)))

@@ -40,6 +40,15 @@ class Roundings:
     ------
     SettingError
         If a count is no whole number of at least 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn.equivalence import Roundings, assert_equivalent
+    >>> x = np.array([0.1, 0.2, 0.4], dtype=np.float32)
+    >>> exact = x.astype(np.float64).mean(keepdims=True)
+    >>> two_sums_and_a_division = Roundings("mean of three", arithmetic=3)
+    >>> assert_equivalent((x[:1] + x[1:2] + x[2:]) / 3, exact, two_sums_and_a_division, like=x)
     """
 
     name: str
@@ -118,6 +127,18 @@ def assert_equivalent(
         error in units in the last place, and the bound.
     SettingError, DTypeError, ShapeError
         If the question makes no sense.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn.equivalence import assert_equivalent
+    >>> a = np.array([0.5, 0.1], dtype=np.float32)
+    >>> exact = a.astype(np.float64) ** 2
+    >>> assert_equivalent(a * a, exact, "arithmetic", like=a)
+    >>> assert_equivalent(a, exact, "arithmetic", like=a)
+    Traceback (most recent call last):
+        ...
+    AssertionError: arithmetic: element (1,) is 0.1..., not 0.01...
     """
     __tracebackhide__ = True
     check_count(inner, "inner length")

@@ -56,6 +56,18 @@ class Progress:
         What is going on: "probes", "iteration 100", "compiled step at iteration 0", "free run".
     judgement : Judgement or None
         What was just judged; None where a stage begins.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn.equivalence import compare
+    >>> from portable_dnn.training.settings import Settings
+    >>> small = Settings(layers=(3,), iterations=2, dtype="float32")
+    >>> seen = []
+    >>> X, Y = np.eye(2), np.array([[0, 1]])
+    >>> report = compare("numpy", X, Y, settings=small, many=0, progress=seen.append)
+    >>> seen[0]
+    Progress(stage='probes', judgement=None)
     """
 
     stage: str
@@ -114,6 +126,16 @@ def compare(
         If settings or data cannot be used; NaN and infinity in X are refused.
     BackendError
         If a plug-in's `accuracy` is not what it should be.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn.equivalence import compare
+    >>> from portable_dnn.training.settings import Settings
+    >>> small = Settings(layers=(3,), iterations=2, dtype="float32")
+    >>> report = compare("numpy", np.eye(2), np.array([[0, 1]]), settings=small, many=0)
+    >>> print(report.headline)
+    The same numbers: all ... results of numpy:cpu have the bits of numpy:cpu.
     """
     settings.check()
     check_judged(settings)

@@ -33,6 +33,14 @@ def save_model(model: Model, path: str | Path) -> None:
     ------
     OutputError
         If the file cannot be written, or the description of the model is too long for it.
+
+    Examples
+    --------
+    >>> from portable_dnn import initialize_parameters_deep, save_model
+    >>> from portable_dnn.models.model import Model
+    >>> parameters = initialize_parameters_deep([12, 3, 1])
+    >>> model = Model(parameters, ("relu",), ("non-cat", "cat"), image_shape=(2, 2, 3))
+    >>> save_model(model, "model.safetensors")
     """
     kind = store_safetensors if _has_suffix(Path(path)) else store_hdf5
     kind.write(path, describe(model, path), to_host(model.parameters))
@@ -89,6 +97,17 @@ def load_model(path: str | Path, device: Device | str = "cpu") -> Model:
         not a network.
     DeviceError
         If the device cannot be used.
+
+    Examples
+    --------
+    >>> from portable_dnn import initialize_parameters_deep, load_model, save_model
+    >>> from portable_dnn.models.model import Model
+    >>> parameters = initialize_parameters_deep([12, 3, 1])
+    >>> model = Model(parameters, ("relu",), ("non-cat", "cat"), image_shape=(2, 2, 3))
+    >>> save_model(model, "model.h5")
+    >>> loaded = load_model("model.h5", "cpu")
+    >>> loaded.layer_dims, loaded.class_names
+    ((12, 3, 1), ('non-cat', 'cat'))
     """
     path = existing_file(path, "a model file")
     kind = store_safetensors if _has_suffix(path) or _has_header(path) else store_hdf5

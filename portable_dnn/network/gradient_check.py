@@ -60,6 +60,17 @@ def gradient_check(
         If `epsilon` or `max_entries` is not positive, or an activation is unknown.
     ShapeError, DTypeError, DeviceError
         If the arrays do not fit each other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import gradient_check, initialize_parameters_deep
+    >>> X, Y = np.array([[0.5, -1.0], [0.25, 2.0]]), np.array([[0, 1]])
+    >>> errors = gradient_check(X, Y, initialize_parameters_deep([2, 3, 1]), hidden="tanh")
+    >>> list(errors)
+    ['W1', 'b1', 'W2', 'b2']
+    >>> max(errors.values()) < 1e-7
+    True
     """
     xp, dims = check_network(X, parameters, Y)
     activations = hidden_activations(hidden, len(dims) - 2)

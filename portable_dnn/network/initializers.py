@@ -61,6 +61,13 @@ def initialize_parameters(
     ------
     SettingError
         As for `initialize_parameters_deep`.
+
+    Examples
+    --------
+    >>> from portable_dnn import initialize_parameters
+    >>> parameters = initialize_parameters(4, 3, 1)
+    >>> {name: array.shape for name, array in parameters.items()}
+    {'W1': (3, 4), 'b1': (3, 1), 'W2': (1, 3), 'b2': (1, 1)}
     """
     return initialize_parameters_deep((n_x, n_h, n_y), method=method, seed=seed, dtype=dtype)
 
@@ -102,6 +109,15 @@ def initialize_parameters_deep(
     -----
     UserWarning
         For "zeros": all units of a layer stay copies of each other.
+
+    Examples
+    --------
+    >>> from portable_dnn import initialize_parameters_deep
+    >>> parameters = initialize_parameters_deep([4, 3, 1])
+    >>> list(parameters)
+    ['W1', 'b1', 'W2', 'b2']
+    >>> print(f"{parameters['W1'][0, 0]:.4f}")  # the stream's first number, over √4
+    0.8122
     """
     dims = check_layer_dims(layer_dims)
     if check_choice(method, INITIALIZATIONS, "initialization") == "zeros":
@@ -138,6 +154,16 @@ def parameters_hash(parameters: Mapping[str, Any]) -> str:
     ------
     DTypeError
         If something is not an array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import parameters_hash
+    >>> parameters = {"W1": np.ones((1, 2)), "b1": np.zeros((1, 1))}
+    >>> parameters_hash(parameters)[:16]
+    '7ab2da7742a726c4'
+    >>> parameters_hash({**parameters, "b1": np.full((1, 1), 1e-300)})[:16]
+    'ce9b8931688c9025'
     """
     digest = hashlib.sha256()
     for name, array in sorted(to_host(parameters).items()):

@@ -81,6 +81,17 @@ def linear_forward(
     ------
     ShapeError, DTypeError, DeviceError
         If the arrays do not fit each other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import linear_forward
+    >>> A, W, b = np.ones((3, 4)), np.ones((2, 3)), np.array([[0.0], [-5.0]])
+    >>> Z, cache = linear_forward(A, W, b)
+    >>> Z.shape
+    (2, 4)
+    >>> Z[:, 0]
+    array([ 3., -2.])
     """
     if xp is None:
         xp = common_namespace({"A": A, "W": W, "b": b})
@@ -125,6 +136,15 @@ def linear_activation_forward(
         If the activation is unknown.
     ShapeError, DTypeError, DeviceError
         If the arrays do not fit each other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import linear_activation_forward
+    >>> A_prev, W, b = np.ones((3, 4)), np.ones((2, 3)), np.array([[0.0], [-5.0]])
+    >>> A, cache = linear_activation_forward(A_prev, W, b, "relu")
+    >>> A[:, 0]
+    array([3., 0.])
     """
     g = get_activation(activation)
     if xp is None:
@@ -172,6 +192,16 @@ def linear_backward(
     ------
     ShapeError, DTypeError, DeviceError
         If the arrays do not fit each other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import linear_backward, linear_forward
+    >>> A_prev, W, b = np.ones((3, 4)), np.ones((2, 3)), np.zeros((2, 1))
+    >>> Z, cache = linear_forward(A_prev, W, b)
+    >>> dA_prev, dW, db = linear_backward(np.ones((2, 4)), cache)
+    >>> dA_prev.shape, dW.shape, db.shape
+    ((3, 4), (2, 3), (2, 1))
     """
     if xp is None:
         xp = _check_backward({"dZ": dZ}, *check_linear_cache(cache))
@@ -221,6 +251,17 @@ def linear_activation_backward(
         If the activation is unknown.
     ShapeError, DTypeError, DeviceError
         If the arrays do not fit each other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import linear_activation_backward, linear_activation_forward
+    >>> A_prev, W, b = np.ones((3, 4)), np.ones((2, 3)), np.array([[0.0], [-5.0]])
+    >>> A, cache = linear_activation_forward(A_prev, W, b, "relu")
+    >>> dA_prev, dW, db = linear_activation_backward(np.ones((2, 4)), cache, "relu")
+    >>> dW  # no gradient through the second unit, which the ReLU cuts off
+    array([[1., 1., 1.],
+           [0., 0., 0.]])
     """
     g = get_activation(activation)
     if xp is None:

@@ -32,6 +32,14 @@ def compute_cost(AL: Array, Y: Array, *, xp: Namespace | None = None) -> Array:
     ------
     ShapeError, DTypeError, DeviceError
         If the arrays do not fit each other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import compute_cost
+    >>> cost = compute_cost(np.array([[0.8, 0.9, 0.4]]), np.array([[1, 1, 0]]))
+    >>> print(f"{float(cost):.4f}")
+    0.2798
     """
     if xp is None:
         xp = _check(AL, Y, "AL")
@@ -63,6 +71,16 @@ def compute_cost_from_logits(ZL: Array, Y: Array, *, xp: Namespace | None = None
     ------
     ShapeError, DTypeError, DeviceError
         If the arrays do not fit each other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import compute_cost, compute_cost_from_logits, sigmoid
+    >>> ZL, Y = np.array([[800.0]]), np.array([[0]])
+    >>> float(compute_cost_from_logits(ZL, Y))
+    800.0
+    >>> float(compute_cost(sigmoid(ZL)[0], Y))  # the probability has rounded to 1
+    inf
     """
     if xp is None:
         xp = _check(ZL, Y, "ZL")

@@ -97,6 +97,15 @@ def L_model_forward(
         If an activation is unknown.
     ShapeError, DTypeError, DeviceError
         If the arrays do not fit each other; the message names the layer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import L_model_forward, initialize_parameters_deep
+    >>> parameters = initialize_parameters_deep([4, 3, 1])
+    >>> AL, caches = L_model_forward(np.ones((4, 5)), parameters)
+    >>> AL.shape, len(caches)
+    ((1, 5), 2)
     """
     if xp is None:
         xp, _ = check_network(X, parameters)
@@ -150,6 +159,16 @@ def L_model_backward(
         If an activation is unknown.
     ShapeError, DTypeError, DeviceError
         If the arrays do not fit each other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import L_model_backward, L_model_forward, initialize_parameters_deep
+    >>> parameters = initialize_parameters_deep([4, 3, 1])
+    >>> AL, caches = L_model_forward(np.ones((4, 5)), parameters)
+    >>> grads = L_model_backward(AL, np.array([[0, 1, 1, 0, 1]]), caches)
+    >>> sorted(grads)
+    ['dA1', 'dW1', 'dW2', 'db1', 'db2']
     """
     L = len(caches)
     if xp is None:

@@ -28,6 +28,13 @@ def flatten_images(images: HostArray) -> HostArray:
     ------
     ShapeError
         If the rank is not 4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import flatten_images
+    >>> flatten_images(np.zeros((209, 64, 64, 3), dtype=np.uint8)).shape
+    (12288, 209)
     """
     if images.ndim != 4:
         raise ShapeError(
@@ -73,6 +80,13 @@ def scale_pixels(X: Array, dtype: str = "float64") -> Array:
         If X is neither.
     SettingError
         If the dtype is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import scale_pixels
+    >>> scale_pixels(np.array([[0, 51, 255]], dtype=np.uint8))
+    array([[0. , 0.2, 1. ]])
     """
     xp = common_namespace({}, {"X": X})
     target = getattr(xp, check_choice(dtype, FLOATS, "dtype"))

@@ -36,6 +36,15 @@ def predict_probabilities(X: Array, parameters: Parameters, hidden: Hidden = "re
         If an activation is unknown.
     ShapeError, DTypeError, DeviceError
         If the arrays do not fit each other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import predict_probabilities
+    >>> parameters = {"W1": np.array([[1.0, -1.0]]), "b1": np.array([[0.0]])}
+    >>> X = np.array([[3.0, 0.0, 2.0], [0.0, 3.0, 2.0]])
+    >>> predict_probabilities(X, parameters).round(3)
+    array([[0.953, 0.047, 0.5  ]])
     """
     return L_model_forward(X, parameters, hidden)[0]
 
@@ -57,6 +66,15 @@ def predict(X: Array, parameters: Parameters, hidden: Hidden = "relu") -> Array:
     ------
     SettingError, ShapeError, DTypeError, DeviceError
         As for `predict_probabilities`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import predict
+    >>> parameters = {"W1": np.array([[1.0, -1.0]]), "b1": np.array([[0.0]])}
+    >>> X = np.array([[3.0, 0.0, 2.0], [0.0, 3.0, 2.0]])
+    >>> predict(X, parameters)
+    array([[1, 0, 0]], dtype=int32)
     """
     xp, _ = check_network(X, parameters)
     return SIGMOID.decide(L_model_forward(X, parameters, hidden, xp=xp)[0], xp=xp)
@@ -81,6 +99,13 @@ def accuracy(predictions: Array, Y: Array) -> float:
     ------
     ShapeError, DTypeError, DeviceError
         If the arrays do not fit each other, or the predictions are probabilities.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import accuracy
+    >>> accuracy(np.array([[1, 0, 1, 1]]), np.array([[1, 0, 0, 1]]))
+    0.75
     """
     xp = common_namespace({}, {"predictions": predictions, "Y": Y})
     if xp.isdtype(predictions.dtype, "real floating"):

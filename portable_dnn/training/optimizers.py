@@ -211,6 +211,15 @@ def update_parameters(
         If the learning rate is not a finite number above 0.
     ShapeError, DTypeError, DeviceError
         If gradients are missing or do not fit the parameters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import update_parameters
+    >>> parameters = {"W1": np.array([[1.0]]), "b1": np.array([[0.0]])}
+    >>> grads = {"dW1": np.array([[2.0]]), "db1": np.array([[-4.0]])}
+    >>> update_parameters(parameters, grads, learning_rate=0.25)
+    {'W1': array([[0.5]]), 'b1': array([[1.]])}
     """
     if xp is None:
         learning_rate = check_learning_rate(learning_rate)

@@ -42,6 +42,15 @@ class Settings:
         The dtype to compute in.
     compress : {"auto", "on", "off"}
         Whether to train layer 1 in the span of the samples; see `train`.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from portable_dnn.equivalence import DEFAULTS
+    >>> DEFAULTS.layer_dims(12288)
+    (12288, 20, 7, 5, 1)
+    >>> replace(DEFAULTS, layers=(3,), hidden=("tanh",)).activations
+    ('tanh',)
     """
 
     layers: tuple[int, ...] = (20, 7, 5)

@@ -169,6 +169,18 @@ def train(
     -----
     UserWarning
         If the products of the samples are rounded otherwise than where `begin` was made.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn import initialize_parameters, train
+    >>> X, Y = np.array([[-1.0, 0.0, 1.0]]), np.array([[0, 0, 1]])
+    >>> start = initialize_parameters(1, 2, 1)
+    >>> parameters, history = train(X, Y, start, learning_rate=1.0, num_iterations=200)
+    >>> history.iteration
+    [0, 100]
+    >>> history.final_cost < history.cost[1] < history.cost[0]
+    True
     """
     xp, dims = check_network(X, parameters, Y, pixels=True)
     settings = _settings(settings, single, dims, dtype_name(parameters["W1"]))

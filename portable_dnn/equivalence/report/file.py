@@ -34,6 +34,16 @@ def as_dict(report: Report) -> dict[str, Any]:
     dict of str to object
         The attributes by name. JSON has no NaN and no infinity: they become the strings "NaN",
         "Infinity" and "-Infinity".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn.equivalence import as_dict, compare
+    >>> from portable_dnn.training.settings import Settings
+    >>> small = Settings(layers=(3,), iterations=2, dtype="float32")
+    >>> report = compare("numpy", np.eye(2), np.array([[0, 1]]), settings=small, many=0)
+    >>> as_dict(report)["setup"]["layer_dims"]
+    [2, 3, 1]
     """
     plain: dict[str, Any] = _plain(report)
     return plain
@@ -70,6 +80,16 @@ def from_dict(content: object, source: str = "the report") -> Report:
     ------
     DataError
         If it is not a report, or one of another version of the layout.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn.equivalence import as_dict, compare, from_dict
+    >>> from portable_dnn.training.settings import Settings
+    >>> small = Settings(layers=(3,), iterations=2, dtype="float32")
+    >>> report = compare("numpy", np.eye(2), np.array([[0, 1]]), settings=small, many=0)
+    >>> from_dict(as_dict(report)) == report
+    True
     """
     if not isinstance(content, dict) or "schema" not in content or "judgements" not in content:
         raise DataError(f"{source} is not a report of 'portable-dnn compare --json'")
@@ -177,6 +197,15 @@ def write_report(report: Report, path: str | Path) -> None:
     ------
     OutputError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn.equivalence import compare, write_report
+    >>> from portable_dnn.training.settings import Settings
+    >>> small = Settings(layers=(3,), iterations=2, dtype="float32")
+    >>> report = compare("numpy", np.eye(2), np.array([[0, 1]]), settings=small, many=0)
+    >>> write_report(report, "report.json")
     """
     with write_atomically(path) as temporary:
         text = json.dumps(as_dict(report), indent=1, allow_nan=False, ensure_ascii=False)
@@ -200,6 +229,17 @@ def read_report(path: str | Path) -> Report:
     DataError
         If it is no plain file, cannot be read, is larger than `MOST_REPORT_BYTES`, is not a
         report, or is one of another version of the layout.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn.equivalence import compare, read_report, write_report
+    >>> from portable_dnn.training.settings import Settings
+    >>> small = Settings(layers=(3,), iterations=2, dtype="float32")
+    >>> report = compare("numpy", np.eye(2), np.array([[0, 1]]), settings=small, many=0)
+    >>> write_report(report, "report.json")
+    >>> read_report("report.json") == report
+    True
     """
     path = existing_file(path, "a report of 'portable-dnn compare --json'")
     try:

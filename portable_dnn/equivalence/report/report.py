@@ -61,6 +61,13 @@ class Element:
         The error in ulps of the exact value.
     bound_ulps : float
         What rounding can explain at this element, in the same unit.
+
+    Examples
+    --------
+    >>> from portable_dnn.equivalence import Element
+    >>> worst = Element(index=(0, 2), actual=1.25, exact=1.0, ulps=2097152.0, bound_ulps=2.5)
+    >>> worst.ulps > worst.bound_ulps  # more than rounding explains
+    True
     """
 
     index: tuple[int, ...]
@@ -88,6 +95,13 @@ class Errors:
         The element with the largest error in bounds; None if every element is exact.
     digest : str
         SHA-256 of the whole result's bytes (C order, little-endian): equal digests, equal bits.
+
+    Examples
+    --------
+    >>> from portable_dnn.equivalence import Errors
+    >>> errors = Errors(1.5, 0.25, max_bounds=0.3, spread=0.5, worst=None, digest="")
+    >>> errors.max_bounds <= 1  # rounding explains every element
+    True
     """
 
     max_ulps: float
@@ -132,6 +146,17 @@ class Judgement:
         On the side under test.
     reason : str
         Why, in a sentence without a full stop; empty for "identical" and "rounding".
+
+    Examples
+    --------
+    >>> from portable_dnn.equivalence import Judgement
+    >>> judgement = Judgement(
+    ...     iteration=0, case="training data", layer=2, operation="forward product", output="Z2",
+    ...     shape=(7, 209), dtype="float32", inner=20, judged=1463, tested=None, reference=None,
+    ...     spread_limit=None, verdict="not compared", reason="out of memory",
+    ... )
+    >>> judgement.name
+    'layer 2, forward product'
     """
 
     iteration: int | None
@@ -187,6 +212,17 @@ class FreeRun:
         Whether costs and trained parameters have the same bits.
     sentence : str
         The same in words.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn.equivalence import FreeRun, compare
+    >>> from portable_dnn.training.settings import Settings
+    >>> small = Settings(layers=(3,), iterations=2, dtype="float32")
+    >>> report = compare("numpy", np.eye(2), np.array([[0, 1]]), settings=small, many=0)
+    >>> run: FreeRun | None = report.free_run
+    >>> run.iterations, run.identical
+    ((0, 1, 2), True)
     """
 
     iterations: tuple[int, ...]
@@ -213,6 +249,13 @@ class Failure:
         Where.
     error : str
         The library's own words.
+
+    Examples
+    --------
+    >>> from portable_dnn.equivalence import Failure
+    >>> failure = Failure("the free run", side="tested", error="out of memory")
+    >>> print(f"{failure.side} failed at {failure.operation}: {failure.error}")
+    tested failed at the free run: out of memory
     """
 
     operation: str
@@ -230,6 +273,13 @@ class Side:
         Device string, such as "cupy:cuda:0".
     versions : mapping of str to str
         As `portable_dnn.arrays.versions.versions` gives them.
+
+    Examples
+    --------
+    >>> from portable_dnn.equivalence import Side
+    >>> side = Side("numpy:cpu", versions={"numpy": "2.4.6"})
+    >>> side.device
+    'numpy:cpu'
     """
 
     device: str
@@ -255,6 +305,13 @@ class Setup:
     settings : mapping of str to object
         Of `training.settings.Settings`: layers, hidden, initialization, seed, learning_rate,
         iterations, dtype, compress.
+
+    Examples
+    --------
+    >>> from portable_dnn.equivalence import Setup
+    >>> setup = Setup("cats.h5", "5f0c...", "9b1e...", (12288, 20, 1), 209, settings={"seed": 1})
+    >>> setup.layer_dims, setup.samples
+    ((12288, 20, 1), 209)
     """
 
     data_source: str
@@ -293,6 +350,18 @@ class Report:
         The verdict.
     headline : str
         The verdict in a sentence; names the first wrong operation in the order of data flow.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn.equivalence import Report, compare
+    >>> from portable_dnn.training.settings import Settings
+    >>> small = Settings(layers=(3,), iterations=2, dtype="float32")
+    >>> report: Report = compare("numpy", np.eye(2), np.array([[0, 1]]), settings=small, many=0)
+    >>> report.outcome
+    'same numbers'
+    >>> report.tested.device, report.reference.device, report.wrong
+    ('numpy:cpu', 'numpy:cpu', ())
     """
 
     schema: int

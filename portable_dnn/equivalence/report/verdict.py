@@ -34,6 +34,16 @@ def in_order(judgements: Iterable[Judgement]) -> tuple[Judgement, ...]:
     Returns
     -------
     tuple of Judgement
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn.equivalence import compare, in_order
+    >>> from portable_dnn.training.settings import Settings
+    >>> small = Settings(layers=(3,), iterations=2, dtype="float32")
+    >>> report = compare("numpy", np.eye(2), np.array([[0, 1]]), settings=small, many=0)
+    >>> [j.name for j in in_order(report.judgements) if j.iteration == 0][:2]
+    ['layer 1, forward product', 'layer 1, forward bias']
     """
     every = tuple(judgements)
     last = max((j.layer or 0 for j in every), default=0)
@@ -76,6 +86,17 @@ def worst_rows(judgements: Iterable[Judgement]) -> tuple[Judgement, ...]:
     -------
     tuple of Judgement
         In the order of data flow; an operation has a row for training data and one for probes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn.equivalence import compare, worst_rows
+    >>> from portable_dnn.training.settings import Settings
+    >>> small = Settings(layers=(3,), iterations=2, dtype="float32")
+    >>> report = compare("numpy", np.eye(2), np.array([[0, 1]]), settings=small, many=0)
+    >>> rows = worst_rows(report.judgements)
+    >>> len(rows) < len(report.judgements)
+    True
     """
     worst: dict[tuple[int | None, str, str], Judgement] = {}
     for j in in_order(judgements):
