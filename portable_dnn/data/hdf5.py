@@ -12,7 +12,7 @@ import numpy as np
 
 from portable_dnn.data.checks import check_declared, checked_images, checked_labels
 from portable_dnn.data.class_names import check_class_names
-from portable_dnn.data.dataset import DataSet, ImageSet, check_sizes_agree
+from portable_dnn.data.dataset import DataSet, ImageSet
 from portable_dnn.errors import DataError
 from portable_dnn.files.hdf5.file import (
     check_memory,
@@ -63,15 +63,11 @@ def read_dataset(
     """
     path = Path(path)
     if test_path is None:
-        dataset = _read_file(path, ("train", "test"), variable_text)
-    else:
-        test_path = Path(test_path)
-        dataset = _join(
-            _read_file(path, ("train",), variable_text),
-            _read_file(test_path, ("test",), variable_text),
-        )
-    check_sizes_agree(dataset)
-    return dataset
+        return _read_file(path, ("train", "test"), variable_text)
+    return _join(
+        _read_file(path, ("train",), variable_text),
+        _read_file(Path(test_path), ("test",), variable_text),
+    )
 
 
 def write_dataset(dataset: DataSet, path: str | Path) -> None:
