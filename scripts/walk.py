@@ -11,6 +11,8 @@ line until `train` returns, in the files of portable_dnn/ and backends/. What is
   the numbers do not depend on the number of iterations or layers.
 - A move leads from a file to the next one that is entered. A file stands one floor above the
   highest that it imports; a climb is a move that does not lead to a lower floor.
+- Climbs up to the first call of a method of `TrainingStep` are those of reading, checking and
+  placing data; most of the others are mathematics, which goes forward and backward through layers.
 - A check is a call on the way that gives no data back: it can only look at them. It is made again
   if the same function was handed the same data before.
 
@@ -51,15 +53,23 @@ class Call:
     gives_data: bool = False
 
 
+class Move(NamedTuple):
+    """A move from a file to the next."""
+
+    start: str
+    end: str
+    climbs: bool
+    after_start: bool
+    """Whether the first step has begun."""
+
+
 class Walk(NamedTuple):
     """What was counted."""
 
-    calls: list[Call]
-    files: list[str]
-    climbs: list[tuple[str, str]]
-    moves: list[tuple[str, str]]
+    files: set[str]
+    moves: list[Move]
     checks: int
-    again: list[tuple[str, tuple[str, ...]]]
+    again: list[Call]
 
 
 def main() -> int:
@@ -70,11 +80,15 @@ def main() -> int:
     options = parser.parse_args()
     walk = count(options.tree.resolve())
     if options.moves:
-        for start, end in walk.moves:
-            print(f"{'climb' if (start, end) in walk.climbs else '     '}  {start} -> {end}")
-        for function, data in walk.again:
-            print(f"again  {function}: {', '.join(data)}")
-    print(f"files {len(walk.files)}, moves {len(walk.moves)}, climbs {len(walk.climbs)}")
+        for move in walk.moves:
+            print(f"{'climb' if move.climbs else '     '}  {move.start} -> {move.end}")
+        for call in walk.again:
+            print(f"again  {call.file} {call.function}: {', '.join(call.data)}")
+    climbs = [move.after_start for move in walk.moves if move.climbs]
+    print(
+        f"files {len(walk.files)}, moves {len(walk.moves)}, climbs {len(climbs)}: "
+        f"{climbs.count(False)} up to the first step and {climbs.count(True)} from there on"
+    )
     print(f"checks {walk.checks}, made again {len(walk.again)}")
     return 0
 
@@ -97,12 +111,20 @@ def count(tree: Path) -> Walk:
         data = Path(folder) / "data.h5"
         make_data(data)
         calls = follow(tree, data, set(floors))
-    entered = [call.file for call in calls]
-    moves = [(a, b) for a, b in pairwise(entered) if a != b]
-    checks = [(f"{call.file} {call.function}", call.data) for call in calls if not call.gives_data]
-    again = [check for number, check in enumerate(checks) if check in checks[:number]]
-    climbs = [(a, b) for a, b in moves if floors[b] >= floors[a]]
-    return Walk(calls, sorted(set(entered)), climbs, moves, len(checks), again)
+    checks = [call for call in calls if not call.gives_data]
+    again = [call for number, call in enumerate(checks) if call in checks[:number]]
+    return Walk({call.file for call in calls}, moves_of(calls, floors), len(checks), again)
+
+
+def moves_of(calls: list[Call], floors: Mapping[str, int]) -> list[Move]:
+    """List the moves from file to file."""
+    moves, began = [], False
+    for one, next_one in pairwise(calls):
+        began |= next_one.function.startswith("TrainingStep.")
+        if one.file != next_one.file:
+            climbs = floors[next_one.file] >= floors[one.file]
+            moves.append(Move(one.file, next_one.file, climbs, began))
+    return moves
 
 
 def make_data(path: Path) -> None:
