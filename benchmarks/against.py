@@ -93,13 +93,13 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             np.savez(_saved(folder, dtype), X=problem.X, Y=problem.Y, **problem.parameters)
         for number in range(options.rounds):
             for case in in_round(list(samples), number):
-                console.print(f"round {number + 1} of {options.rounds}: {_words(case)}")
+                console.print(f"round {number + 1} of {options.rounds}: {_words(case)}", end="")
                 try:
-                    samples[case].append(
-                        _round(case, trees, folder, problems[case.dtype], options, order)
-                    )
+                    pairs = _round(case, trees, folder, problems[case.dtype], options, order)
+                    samples[case].append(pairs)
+                    console.print(f": {median(_ratios(pairs, 'cpu_seconds')):.3f}")
                 except FailedRunError as error:
-                    console.print(f"  left out: {error}")
+                    console.print(f": left out: {error}")
                     left_out.append({**case._asdict(), "reason": str(error)})
                     del samples[case]
     settings = {
@@ -132,7 +132,8 @@ def summarize(samples: Mapping[Case, Sequence[Sequence[Pair]]]) -> list[dict[str
     -------
     list of dict
         A row a case. `ratio` and `cpu_ratio` are after / before: median, smallest, largest, an
-        interval of the median, and the median of each round.
+        interval of the median, the median of each round, and the ratio of the least times, to which
+        a busy machine has added least.
     """
     rows = []
     for case, rounds in samples.items():
@@ -145,7 +146,14 @@ def summarize(samples: Mapping[Case, Sequence[Sequence[Pair]]]) -> list[dict[str
             row[version] = {key: spread([run[key] for run in runs]) for key in _CLOCKS}
             row[version]["final_cost"] = runs[-1]["final_cost"]
         for key, ratio in _CLOCKS.items():
-            row[ratio] = _ratios([[p["after"][key] / p["before"][key] for p in r] for r in rounds])
+            by_round = [_ratios(found, key) for found in rounds]
+            ratios = list(chain.from_iterable(by_round))
+            row[ratio] = {
+                **spread(ratios),
+                "interval": median_interval(ratios),
+                "by_round": [median(found) for found in by_round],
+                "of_least": row["after"][key]["min"] / row["before"][key]["min"],
+            }
         rows.append(row)
     return rows
 
@@ -153,14 +161,9 @@ def summarize(samples: Mapping[Case, Sequence[Sequence[Pair]]]) -> list[dict[str
 _CLOCKS = {"seconds": "ratio", "cpu_seconds": "cpu_ratio"}
 
 
-def _ratios(rounds: Sequence[Sequence[float]]) -> dict[str, Any]:
-    """Summarize the ratios of each round's pairs."""
-    ratios = list(chain.from_iterable(rounds))
-    return {
-        **spread(ratios),
-        "interval": median_interval(ratios),
-        "by_round": [median(found) for found in rounds],
-    }
+def _ratios(pairs: Sequence[Pair], clock: str) -> list[float]:
+    """Return after / before for each pair."""
+    return [pair["after"][clock] / pair["before"][clock] for pair in pairs]
 
 
 def _cases(options: argparse.Namespace) -> tuple[list[Case], list[dict[str, Any]]]:

@@ -220,7 +220,7 @@ def against_tables(result: Result) -> list[tuple[str, Grid]]:
     """Tabulate this version against an older one: a table for each number of threads."""
     head = (
         *("run", "dtype", "times the CPU time", "95 % interval", "medians of the processes"),
-        *("times the time", "ms before", "ms after"),
+        *("least CPU time", "times the time", "ms before", "ms after"),
     )
     tables = []
     for threads in dict.fromkeys(row["threads"] for row in result["rows"]):
@@ -231,6 +231,7 @@ def against_tables(result: Result) -> list[tuple[str, Grid]]:
                 _to_thousandths(row["cpu_ratio"]["median"]),
                 _range(row["cpu_ratio"]["interval"]),
                 _range([min(row["cpu_ratio"]["by_round"]), max(row["cpu_ratio"]["by_round"])]),
+                _to_thousandths(row["cpu_ratio"]["of_least"]),
                 _to_thousandths(row["ratio"]["median"]),
                 f"{row['before']['seconds']['median'] * 1e3:,.0f}",
                 f"{row['after']['seconds']['median'] * 1e3:,.0f}",

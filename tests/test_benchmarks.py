@@ -354,10 +354,11 @@ def test_a_version_that_is_slower_is_told():
         "max": 1.3,
         "interval": [1.0, 1.3],
         "by_round": [1.05, 1.25],
+        "of_least": 1.0,
     }
     ((title, grid),) = against_tables({"rows": [row]})
     assert title == "after / before, 1 thread"
-    assert "| 1.150 | 1.000–1.300 | 1.050–1.250 | 1.000 |" in markdown(grid)
+    assert "| 1.150 | 1.000–1.300 | 1.050–1.250 | 1.000 | 1.000 |" in markdown(grid)
 
 
 def test_the_interval_of_a_median():
