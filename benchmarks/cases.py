@@ -1,11 +1,13 @@
 """Which measurements the published run's benchmark makes, and in which order."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from benchmarks.peers import PEERS
 
 __all__ = ["NOT_TOUCHED", "Case", "in_round", "make_cases", "opponents"]
+
+T = TypeVar("T")
 
 NOT_TOUCHED = "any"
 """In the place of OpenBLAS's kernels, for a peer that does not use them."""
@@ -58,7 +60,7 @@ def make_cases(
     ]
 
 
-def in_round(cases: Sequence[Case], number: int) -> list[Case]:
+def in_round(cases: Sequence[T], number: int) -> list[T]:
     """Order a round: every other one backwards, so that a drifting machine favours nobody."""
     return list(cases) if number % 2 == 0 else list(reversed(cases))
 

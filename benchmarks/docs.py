@@ -8,18 +8,20 @@ from typing import Any
 from benchmarks import tables
 from benchmarks.results import FOLDER, read
 
-__all__ = ["PAGE", "fill", "section", "update"]
+__all__ = ["PAGE", "TABLES", "fill", "section", "update"]
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 NOTHING = "*No result yet: `python -m benchmarks` makes one.*"
-_TABLES: dict[str, Callable[[Mapping[str, Any]], list[tuple[str, tables.Grid]]]] = {
+TABLES: dict[str, Callable[[Mapping[str, Any]], list[tuple[str, tables.Grid]]]] = {
     "published": tables.published_tables,
     "floor": tables.floor_tables,
     "growth": tables.growth_tables,
     "startup": tables.startup_tables,
     "checkpoints": tables.checkpoint_tables,
+    "against_before": tables.against_tables,
     "gpu": tables.gpu_tables,
 }
+"""What makes the tables of each benchmark's section, by the benchmark's name."""
 
 
 def fill(text: str, sections: Mapping[str, str]) -> str:
@@ -72,7 +74,7 @@ def section(result: Mapping[str, Any]) -> str:
         f"{machine['system']}, Python {machine['python']}. Settings: {told}. "
         f"Versions: {versions}."
     ]
-    for title, grid in _TABLES[result["name"]](result):
+    for title, grid in TABLES[result["name"]](result):
         parts += [f"**{title}**", tables.markdown(grid)]
     if result["left_out"]:
         parts.append("Left out:")
@@ -91,7 +93,7 @@ def update(page: Path = PAGE, folder: Path = FOLDER) -> None:
         Where the results are; one that is missing leaves a line that says so.
     """
     sections = {}
-    for name in _TABLES:
+    for name in TABLES:
         result = read(name, folder)
         sections[name] = section(result) if result else NOTHING
         picture = folder / f"{name}.png"

@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CORETYPE", "FailedRunError", "core_types", "environment", "run_module", "run_worker"]
+__all__ = [
+    "CORETYPE",
+    "FailedRunError",
+    "bound_command",
+    "core_types",
+    "environment",
+    "run_module",
+    "run_worker",
+]
 
 ROOT = Path(__file__).resolve().parents[1]
 CORETYPE = "OPENBLAS_CORETYPE"
@@ -99,10 +107,9 @@ def run_module(
     FailedRunError
         If it fails.
     """
-    command = [sys.executable, "-c", _BIND, str(threads), module, *arguments]
     try:
         done = subprocess.run(
-            command,
+            bound_command(module, arguments, threads),
             cwd=ROOT,
             env=environment(threads, core_type, gpu=gpu),
             capture_output=True,
@@ -120,13 +127,35 @@ def run_module(
     return result
 
 
+def bound_command(program: str, arguments: Sequence[str], threads: int) -> list[str]:
+    """Make the command that runs a program on as many cores as it has threads.
+
+    Parameters
+    ----------
+    program : str
+        A module, as for `python -m`, or the path of a file that ends in ".py".
+    arguments : sequence of str
+        Of its command line.
+    threads : int
+        As for `environment`.
+
+    Returns
+    -------
+    list of str
+    """
+    return [sys.executable, "-c", _BIND, str(threads), program, *arguments]
+
+
 _BIND = """
 import os, runpy, sys
-threads, module = int(sys.argv[1]), sys.argv[2]
+threads, program = int(sys.argv[1]), sys.argv[2]
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
-sys.argv[:] = [module, *sys.argv[3:]]
-runpy.run_module(module, run_name="__main__", alter_sys=True)
+sys.argv[:] = [program, *sys.argv[3:]]
+if program.endswith(".py"):
+    runpy.run_path(program, run_name="__main__")
+else:
+    runpy.run_module(program, run_name="__main__", alter_sys=True)
 """
 
 

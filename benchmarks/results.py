@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from math import comb
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from benchmarks.machine import describe
 
-__all__ = ["FOLDER", "SCHEMA", "envelope", "read", "spread", "write"]
+__all__ = ["FOLDER", "SCHEMA", "envelope", "median_interval", "read", "spread", "write"]
 
 FOLDER = Path(__file__).resolve().parent / "results"
 SCHEMA = 1
@@ -53,6 +54,29 @@ def envelope(
 def spread(values: Sequence[float]) -> dict[str, float]:
     """Return median, smallest and largest."""
     return {"median": median(values), "min": min(values), "max": max(values)}
+
+
+def median_interval(values: Sequence[float]) -> list[float]:
+    """Bound the median of what values were drawn from, whatever their distribution.
+
+    Parameters
+    ----------
+    values : sequence of float
+        Drawn independently of each other.
+
+    Returns
+    -------
+    list of float
+        Two of the values; the median lies between them in 95 % of cases. The smallest and the
+        largest where so few values (under six) cannot promise that.
+    """
+    ordered, count = sorted(values), len(values)
+    rank, tail = 0, 2.0**-count
+    while tail <= 0.025:  # the share of cases in which at most `rank` values lie below the median
+        rank += 1
+        tail += comb(count, rank) / 2**count
+    rank = max(rank, 1)
+    return [ordered[rank - 1], ordered[count - rank]]
 
 
 def write(result: Mapping[str, Any], folder: Path) -> Path:

@@ -9,6 +9,7 @@ from rich.table import Table
 
 __all__ = [
     "Grid",
+    "against_tables",
     "checkpoint_tables",
     "floor_tables",
     "gpu_tables",
@@ -213,6 +214,43 @@ def checkpoint_tables(result: Result) -> list[tuple[str, Grid]]:
     ]
     every = result["settings"]["every"]
     return [(f"a checkpoint every {every} iterations of the published run", Grid(head, rows))]
+
+
+def against_tables(result: Result) -> list[tuple[str, Grid]]:
+    """Tabulate this version against an older one: a table for each number of threads."""
+    head = (
+        *("run", "dtype", "times the CPU time", "95 % interval", "medians of the processes"),
+        *("least CPU time", "times the time", "ms before", "ms after"),
+    )
+    tables = []
+    for threads in dict.fromkeys(row["threads"] for row in result["rows"]):
+        rows = [
+            (
+                row["backend"] + (", compressed" if row["compress"] == "on" else ""),
+                row["dtype"],
+                _to_thousandths(row["cpu_ratio"]["median"]),
+                _range(row["cpu_ratio"]["interval"]),
+                _range([min(row["cpu_ratio"]["by_round"]), max(row["cpu_ratio"]["by_round"])]),
+                _to_thousandths(row["cpu_ratio"]["of_least"]),
+                _to_thousandths(row["ratio"]["median"]),
+                f"{row['before']['seconds']['median'] * 1e3:,.0f}",
+                f"{row['after']['seconds']['median'] * 1e3:,.0f}",
+            )
+            for row in result["rows"]
+            if row["threads"] == threads
+        ]
+        tables.append((f"after / before, {_threads(threads)}", Grid(head, rows)))
+    return tables
+
+
+def _to_thousandths(ratio: float) -> str:
+    """Write a ratio near 1."""
+    return f"{ratio:.3f}"
+
+
+def _range(ends: Sequence[float]) -> str:
+    """Write two ratios near 1."""
+    return "–".join(map(_to_thousandths, ends))
 
 
 def gpu_tables(result: Result) -> list[tuple[str, Grid]]:

@@ -22,7 +22,7 @@ def judge(
     Parameters
     ----------
     result, reference : mapping
-        What the worker gave; the reference is the course's program in float64.
+        What two workers gave; the reference is trusted, such as the course's program in float64.
     dtype : str
         What the peer computed in.
     exact : bool
@@ -35,14 +35,14 @@ def judge(
     """
     early = abs(result["early_cost"] - reference["early_cost"])
     if not early <= EARLY:
-        return f"its early cost differs by {early:.1e} from the course's program"
+        return f"its early cost differs by {early:.1e} from the reference"
     cost, expected = result["final_cost"], reference["final_cost"]
     if dtype == "float64" and exact:
         pairs = zip([*result["costs"], cost], [*reference["costs"], expected], strict=True)
         differences = [abs(found - theirs) for found, theirs in pairs]
         # Asked this way round, NaN is not close to anything.
         far = [difference for difference in differences if not difference <= FLOAT64]
-        return f"its costs differ by {far[0]:.1e} from the course's program" if far else ""
+        return f"its costs differ by {far[0]:.1e} from the reference" if far else ""
     if not (math.isfinite(cost) and expected / REGION <= cost <= expected * REGION):
-        return f"its final cost is {cost:.4f}, that of the course's program {expected:.4f}"
+        return f"its final cost is {cost:.4f}, that of the reference {expected:.4f}"
     return ""

@@ -6,6 +6,7 @@ Nothing here looks at a time.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import checkpoints, docs, gpu, gpu_programs
+from benchmarks import against, checkpoints, docs, gpu, gpu_programs
 from benchmarks.cases import NOT_TOUCHED, Case, in_round, make_cases, opponents
 from benchmarks.growth import needed_bytes
 from benchmarks.peers import PEERS
@@ -22,7 +23,7 @@ from benchmarks.problem import LAYERS, compressed, random_pictures
 from benchmarks.processes import environment
 from benchmarks.published import OURS, summarize
 from benchmarks.results import envelope, read, write
-from benchmarks.tables import gpu_tables, markdown
+from benchmarks.tables import against_tables, gpu_tables, markdown
 from benchmarks.verdict import judge
 from benchmarks.worker import weights_error
 from portable_dnn import choose_device
@@ -216,7 +217,7 @@ def test_the_page_is_filled_from_results(tmp_path):
     text = page.read_text("utf-8")
     assert "| the course's program [unset] | 50.0 (40.0–60.0) | 8.00 (4.00–12.0) |" in text
     assert "- keras-jax: keras is not installed" in text
-    assert text.count(docs.NOTHING) == 5  # the other sections
+    assert text.count(docs.NOTHING) == len(docs.TABLES) - 1  # the other sections
     docs.update(page, tmp_path)
     assert page.read_text("utf-8") == text  # filling again changes nothing
 
@@ -285,3 +286,78 @@ def test_the_cost_of_checkpoints(tmp_path):
         assert row["write_seconds"] > 0
     page = docs.section(result)
     assert "| none | 1.00 (1.00–1.00) |" in page
+
+
+def test_a_version_against_itself(tmp_path):
+    options = ("--backends", "numpy", "--dtypes", "float32", "--rounds", "2", "--pairs", "2")
+    short = ("--samples", "30", "--iterations", "4", "--plain-iterations", "3", "--threads", "1")
+    limit = ("--limit", "inf", "--out", str(tmp_path))
+    arguments = ("--before", str(ROOT), *options, *short, *limit)
+    assert against.main(arguments) == 0
+    result = read("against_before", tmp_path)
+    assert result["left_out"] == []
+    assert result["settings"]["before"] == result["settings"]["after"]
+    assert [(row["dtype"], row["compress"], row["pairs"]) for row in result["rows"]] == [
+        ("float32", "on", 4),
+        ("float32", "off", 4),
+    ]
+    for row in result["rows"]:
+        assert row["before"]["final_cost"] == row["after"]["final_cost"]
+        assert len(row["cpu_ratio"]["by_round"]) == 2
+    assert "| numpy, compressed | float32 |" in docs.section(result)
+
+
+def test_another_version_that_trains_otherwise_is_left_out(tmp_path):
+    # A library of the same name, whose step is twice as long.
+    shutil.copytree(ROOT / "backends", tmp_path / "other" / "backends")
+    package = tmp_path / "other" / "portable_dnn"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        f"""
+import sys
+__path__.insert(0, {str(ROOT / "portable_dnn")!r})
+from portable_dnn.arrays.devices import choose_device, place, to_host
+from portable_dnn.training.train import train as trained
+
+def train(*arrays, learning_rate, **settings):
+    return trained(*arrays, learning_rate=2 * learning_rate, **settings)
+""",
+        encoding="utf-8",
+    )
+    git = ("git", "-C", str(tmp_path / "other"), "-c", "user.name=a", "-c", "user.email=a@b.c")
+    for command in (["init"], ["add", "."], ["commit", "-m", "a"]):
+        subprocess.run([*git, *command], check=True, capture_output=True)
+    options = ("--backends", "numpy", "--dtypes", "float64", "--compress", "on", "--threads", "1")
+    short = ("--rounds", "1", "--pairs", "1", "--samples", "30", "--iterations", "4")
+    arguments = ("--before", str(tmp_path / "other"), *options, *short, "--out", str(tmp_path))
+    assert against.main(arguments) == 0
+    result = read("against_before", tmp_path)
+    assert result["rows"] == []
+    assert result["left_out"][0]["reason"].startswith("another training: its early cost differs")
+
+
+def test_a_version_that_is_slower_is_told():
+    def pair(cpu):
+        run = {"seconds": 1.0, "cpu_seconds": 1.0, "final_cost": 0.1}
+        return {"before": run, "after": {**run, "cpu_seconds": cpu}}
+
+    case = against.Case("numpy", "float64", "on", 1)
+    (row,) = against.summarize({case: [[pair(1.0), pair(1.1)], [pair(1.2), pair(1.3)]]})
+    assert row["ratio"]["median"] == 1.0
+    assert row["cpu_ratio"] == {
+        "median": 1.15,
+        "min": 1.0,
+        "max": 1.3,
+        "interval": [1.0, 1.3],
+        "by_round": [1.05, 1.25],
+        "of_least": 1.0,
+    }
+    ((title, grid),) = against_tables({"rows": [row]})
+    assert title == "after / before, 1 thread"
+    assert "| 1.150 | 1.000–1.300 | 1.050–1.250 | 1.000 | 1.000 |" in markdown(grid)
+
+
+def test_the_interval_of_a_median():
+    # As in tables of the sign test: right in 95.9 % of cases.
+    assert median_interval(range(1, 21)) == [6, 15]
+    assert median_interval([3.0, 1.0, 2.0]) == [1.0, 3.0]

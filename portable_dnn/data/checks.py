@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from portable_dnn.errors import DataError
+from portable_dnn.machine.limits import MOST_PICTURES_UNSEEN
 
-__all__ = ["check_declared", "checked_images", "checked_labels"]
+__all__ = ["check_count", "check_declared", "checked_images", "checked_labels"]
 
 
 def check_declared(x: Any, y: Any, keys: tuple[str, str], path: Path) -> None:
@@ -51,6 +52,28 @@ def check_declared(x: Any, y: Any, keys: tuple[str, str], path: Path) -> None:
         raise DataError(
             f"{path}: {x_key} has {x.shape[0]} pictures, but {y_key} has {y.shape[-1]} labels; "
             "every picture needs one"
+        )
+
+
+def check_count(pictures: int, path: Path) -> None:
+    """Refuse pictures of which a file cannot hold a byte each.
+
+    Parameters
+    ----------
+    pictures : int
+        How many the file declares.
+    path : Path
+        The file's path.
+
+    Raises
+    ------
+    DataError
+        If there are so many.
+    """
+    if pictures > max(path.stat().st_size, MOST_PICTURES_UNSEEN):
+        raise DataError(
+            f"{path} declares {pictures} pictures, and the file has no room for them; it must hold "
+            "its data"
         )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from portable_dnn.errors import DataError
 
-__all__ = ["DataSet", "ImageSet", "check_sizes_agree"]
+__all__ = ["DataSet", "ImageSet"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,11 @@ class DataSet:
     source : str
         Where the pictures came from, for people: a path or "built-in pictures".
 
+    Raises
+    ------
+    DataError
+        If there are both sets, and the pictures of one have another size than those of the other.
+
     Examples
     --------
     >>> import numpy as np
@@ -67,6 +72,17 @@ class DataSet:
     test: ImageSet | None
     class_names: tuple[str, ...]
     source: str
+
+    def __post_init__(self) -> None:
+        """Hold the two sets against each other, so that whoever is handed a data set need not."""
+        if self.train is None or self.test is None:
+            return
+        train, test = self.train.images.shape[1:3], self.test.images.shape[1:3]
+        if train != test:
+            raise DataError(
+                f"{self.source}: the training pictures are {_by(train)} pixels, but the test "
+                f"pictures are {_by(test)}; both must have the same size"
+            )
 
     def fingerprint(self) -> str:
         """Return a checksum of the content, the same on every machine and for every source.
@@ -95,29 +111,6 @@ def _parts(dataset: DataSet) -> Iterator[bytes | memoryview]:
             little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
             yield f"{name} {array.dtype.name} {array.shape}".encode()
             yield little.reshape(-1).view(np.uint8).data
-
-
-def check_sizes_agree(dataset: DataSet) -> None:
-    """Refuse test pictures of another height or width than the training pictures.
-
-    Parameters
-    ----------
-    dataset : DataSet
-        What is checked.
-
-    Raises
-    ------
-    DataError
-        If there are both and their sizes differ.
-    """
-    if dataset.train is None or dataset.test is None:
-        return
-    train, test = dataset.train.images.shape[1:3], dataset.test.images.shape[1:3]
-    if train != test:
-        raise DataError(
-            f"{dataset.source}: the training pictures are {_by(train)} pixels, but the test "
-            f"pictures are {_by(test)}; both must have the same size"
-        )
 
 
 def _by(size: tuple[int, ...]) -> str:

@@ -10,9 +10,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from portable_dnn.data.checks import check_declared, checked_images, checked_labels
+from portable_dnn.data.checks import check_count, check_declared, checked_images, checked_labels
 from portable_dnn.data.class_names import check_class_names
-from portable_dnn.data.dataset import DataSet, ImageSet, check_sizes_agree
+from portable_dnn.data.dataset import DataSet, ImageSet
 from portable_dnn.errors import DataError
 from portable_dnn.files.hdf5.file import (
     check_memory,
@@ -22,7 +22,7 @@ from portable_dnn.files.hdf5.file import (
     read_array,
     write_hdf5,
 )
-from portable_dnn.machine.limits import MOST_ATTRIBUTE_BYTES, MOST_PICTURES_UNSEEN
+from portable_dnn.machine.limits import MOST_ATTRIBUTE_BYTES
 
 __all__ = ["describe_dataset", "read_dataset", "write_dataset"]
 
@@ -74,15 +74,11 @@ def read_dataset(
     """
     path = Path(path)
     if test_path is None:
-        dataset = _read_file(path, ("train", "test"), variable_text)
-    else:
-        test_path = Path(test_path)
-        dataset = _join(
-            _read_file(path, ("train",), variable_text),
-            _read_file(test_path, ("test",), variable_text),
-        )
-    check_sizes_agree(dataset)
-    return dataset
+        return _read_file(path, ("train", "test"), variable_text)
+    return _join(
+        _read_file(path, ("train",), variable_text),
+        _read_file(Path(test_path), ("test",), variable_text),
+    )
 
 
 def write_dataset(dataset: DataSet, path: str | Path) -> None:
@@ -224,10 +220,10 @@ def _read_open_file(
                 f"{path}: {_NAMES_KEY} holds text of variable length; write it with a fixed "
                 "length, as numpy.array(names, dtype='S'), or read it with --isolate"
             )
+    check_memory([*arrays.values(), *([] if names is None else [names])], path)
     for x_key, y_key in present.values():
         check_declared(arrays[x_key], arrays[y_key], (x_key, y_key), path)
-    check_memory([*arrays.values(), *([] if names is None else [names])], path)
-    _check_count(sum(arrays[x_key].shape[0] for x_key, _ in present.values()), path)
+    check_count(sum(arrays[x_key].shape[0] for x_key, _ in present.values()), path)
     sets = {
         name: ImageSet(
             images=checked_images(read_array(arrays[x_key]), x_key, path),
@@ -241,15 +237,6 @@ def _read_open_file(
         class_names=_DEFAULT_NAMES if names is None else _class_names(names, path),
         source=str(path),
     )
-
-
-def _check_count(pictures: int, path: Path) -> None:
-    """Refuse pictures of which the file cannot hold a byte each."""
-    if pictures > max(path.stat().st_size, MOST_PICTURES_UNSEEN):
-        raise DataError(
-            f"{path} declares {pictures} pictures, and the file has no room for them; it must hold "
-            "its data"
-        )
 
 
 def _class_names(array: h5py.Dataset, path: Path) -> tuple[str, str]:

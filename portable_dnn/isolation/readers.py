@@ -18,7 +18,7 @@ from portable_dnn.checkpoints.content import to_snapshot
 from portable_dnn.checkpoints.file import Checkpoint, read_arrays
 from portable_dnn.data.checks import check_declared, checked_images, checked_labels
 from portable_dnn.data.class_names import check_class_names
-from portable_dnn.data.dataset import DataSet, ImageSet, check_sizes_agree
+from portable_dnn.data.dataset import DataSet, ImageSet
 from portable_dnn.data.folder import import_folder
 from portable_dnn.data.hdf5 import read_dataset
 from portable_dnn.data.pictures import read_pictures
@@ -250,9 +250,7 @@ def _dataset(result: Path, source: str) -> DataSet:
         train, test = (_image_set(file, name, result) for name in ("train", "test"))
         found = read_object(file.metadata.get(_NAMES, ""), _WHAT).get(_NAMES)
     names = found if isinstance(found, list) and all(isinstance(n, str) for n in found) else []
-    dataset = DataSet(train, test, check_class_names(names), source)
-    check_sizes_agree(dataset)
-    return dataset
+    return DataSet(train, test, check_class_names(names), source)
 
 
 def _image_set(file: TensorFile, name: str, path: Path) -> ImageSet | None:

@@ -11,7 +11,7 @@ from typing import Any
 from portable_dnn.arrays.contract import HostArray
 from portable_dnn.arrays.devices import Device, place
 from portable_dnn.arrays.versions import versions
-from portable_dnn.data.dataset import DataSet, ImageSet, check_sizes_agree
+from portable_dnn.data.dataset import DataSet, ImageSet
 from portable_dnn.errors import DataError
 from portable_dnn.machine.memory import check_fits
 from portable_dnn.models.model import Model
@@ -165,7 +165,6 @@ def run(
     """
     settings.check()
     pictures = training_pictures(data)
-    check_sizes_agree(data)
     images = pictures.images
     dims = settings.layer_dims(_features(pictures))
     tested = 0 if data.test is None else len(data.test.labels)
