@@ -22,7 +22,7 @@ from benchmarks.pictures import draw_published
 from benchmarks.problem import LAYERS, compressed, random_pictures
 from benchmarks.processes import environment
 from benchmarks.published import OURS, summarize
-from benchmarks.results import envelope, read, write
+from benchmarks.results import envelope, median_interval, read, write
 from benchmarks.tables import against_tables, gpu_tables, markdown
 from benchmarks.verdict import judge
 from benchmarks.worker import weights_error
