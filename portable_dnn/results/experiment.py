@@ -17,7 +17,7 @@ from portable_dnn.machine.memory import check_fits
 from portable_dnn.models.model import Model
 from portable_dnn.network.initializers import initialize_parameters_deep, parameters_hash
 from portable_dnn.network.pixels import are_pixels, flatten_images, scale_pixels
-from portable_dnn.results.evaluation import Evaluation, evaluate, evaluate_input, place_labels
+from portable_dnn.results.evaluation import Evaluation, evaluate, evaluate_input
 from portable_dnn.training.history import History
 from portable_dnn.training.run_memory import Needs, check_room, explained_shortage
 from portable_dnn.training.settings import Settings
@@ -174,14 +174,15 @@ def run(
         start = start_parameters(data, settings)
     began = time.perf_counter()
     with explained_shortage(needs, device):
-        X = place(flatten_images(images), device)
+        X = flatten_images(images)
         if not are_pixels(X):
             X = scale_pixels(X, settings.dtype)
-        Y = place_labels(pictures, device)
+        placed = place({"X": X, "Y": pictures.labels.reshape(1, -1), **start}, device)
+        X, Y = placed.pop("X"), placed.pop("Y")
         parameters, history = train(
             X,
             Y,
-            place(start, device),
+            placed,
             settings,
             callback=callback,
             callback_seconds=callback_seconds,

@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from portable_dnn.arrays.contract import Array, Arrays
+from portable_dnn.arrays.contract import Array, Arrays, Parameters
 from portable_dnn.arrays.devices import Device, place, to_host
 from portable_dnn.arrays.namespaces import dtype_name
 from portable_dnn.errors import SettingError
+from portable_dnn.files.text import shortened
 from portable_dnn.training.history import History
 from portable_dnn.training.step import State
 
-__all__ = ["Snapshot", "array_hash", "place_state"]
+__all__ = ["Snapshot", "array_hash", "check_snapshot", "place_state"]
 
 
 @dataclass(frozen=True)
@@ -109,3 +110,58 @@ def _matching(found: Arrays, expected: Arrays, what: str) -> Arrays:
 def _words(array: Array | None) -> str:
     """Write the dtype and the shape of an array."""
     return "missing" if array is None else f"{dtype_name(array)} of shape {tuple(array.shape)}"
+
+
+def check_snapshot(
+    begin: Snapshot,
+    start_hash: str,
+    num_iterations: int,
+    record_every: int,
+    parameters: Parameters,
+) -> None:
+    """Refuse a snapshot of another run.
+
+    Parameters
+    ----------
+    begin : Snapshot
+        To go on from.
+    start_hash : str
+        `parameters_hash` of the start parameters of the run.
+    num_iterations, record_every : int
+        Of the run.
+    parameters : mapping of str to array
+        Its start parameters.
+
+    Raises
+    ------
+    SettingError
+        If it began elsewhere, has more iterations behind it, or has other records.
+    """
+    if begin.history.start_hash != start_hash:
+        raise SettingError(
+            "the snapshot is of a run with other start parameters; give those that it began from"
+        )
+    if begin.iteration > num_iterations:
+        raise SettingError(
+            f"the snapshot has {begin.iteration} iterations behind it, but the run is to have "
+            f"{num_iterations}; as many or more would be right"
+        )
+    history = begin.history
+    expected = range(0, begin.iteration, record_every)
+    columns = (history.iteration, history.cost, history.dead_share, history.gradient_norm)
+    if {len(column) for column in columns} != {len(expected)} or any(
+        number != wanted for number, wanted in zip(history.iteration, expected, strict=True)
+    ):
+        raise SettingError(
+            f"the snapshot has {len(history.iteration)} records, but {begin.iteration} iterations "
+            f"with a record every {record_every} have {len(expected)}, the first of iteration 0; "
+            "go on with the interval between records that it began with"
+        )
+    names = history.gradient_norm.names
+    hidden = {len(shares) for shares in history.dead_share}
+    if (expected and set(names) != set(parameters)) or not hidden <= {len(parameters) // 2 - 1}:
+        raise SettingError(
+            f"the snapshot's records are of a network with {shortened(', '.join(names))} and "
+            f"{max(hidden, default=0)} hidden layers, but this run's has {', '.join(parameters)} "
+            f"and {len(parameters) // 2 - 1}; go on with the network that the snapshot is of"
+        )

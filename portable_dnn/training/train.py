@@ -1,33 +1,27 @@
 """Training a network on arrays, the same on every backend."""
 
 import math
-import warnings
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypedDict, Unpack
 
-from portable_dnn.arrays.contract import Array, Measurements, Namespace, Parameters
+from portable_dnn.arrays.contract import Array, Measurements, Parameters
 from portable_dnn.arrays.devices import location_of
 from portable_dnn.arrays.namespaces import dtype_name
 from portable_dnn.errors import DataError, DivergenceError, SettingError
-from portable_dnn.files.text import shortened
 from portable_dnn.network.activations import Hidden, hidden_activations
 from portable_dnn.network.initializers import parameters_hash
 from portable_dnn.network.passes import check_network
-from portable_dnn.network.pixels import are_pixels, scale_pixels
+from portable_dnn.network.pixels import are_pixels
 from portable_dnn.setting_checks import check_count
-from portable_dnn.training.batches import Batch, FullBatch
-from portable_dnn.training.compression import choose
 from portable_dnn.training.history import History, Record, to_record
-from portable_dnn.training.layer_forms import enter, leave, ones_for
-from portable_dnn.training.loop import CompiledSteps, compile_steps, first_not_finite, iterate
-from portable_dnn.training.optimizers import get_optimizer
+from portable_dnn.training.loop import first_not_finite, iterate
 from portable_dnn.training.reduce import ALONE, Reduce
+from portable_dnn.training.run import Problem, Run, prepare
 from portable_dnn.training.settings import Settings
-from portable_dnn.training.state import Snapshot, array_hash, place_state
-from portable_dnn.training.step import State, forms_for, step_of
+from portable_dnn.training.state import Snapshot
+from portable_dnn.training.step import State
 
 __all__ = ["Progress", "TrainedNetwork", "train"]
 
@@ -47,7 +41,7 @@ class Progress:
     iteration: int
     record: Record | None
     _state: State
-    _run: "_Run"
+    _run: Run
 
     @property
     def parameters(self) -> dict[str, Array]:
@@ -182,13 +176,12 @@ def train(
     >>> history.final_cost < history.cost[1] < history.cost[0]
     True
     """
-    xp, dims = check_network(X, parameters, Y, pixels=True)
-    settings = _settings(settings, single, dims, dtype_name(parameters["W1"]))
+    problem = _checked(X, Y, parameters)
+    settings = _settings(settings, single, parameters)
     check_count(record_every, "interval between records")
     if stop_every is not None:
         check_count(stop_every, "interval between stops")
-    _check_labels_binary(Y, xp)
-    run = _prepare(X, Y, parameters, settings, record_every, begin, reduce, xp)
+    run = prepare(problem, settings, record_every, begin, reduce)
     look_every = None if callback is None else callback_seconds
     stops = iterate(
         run.steps,
@@ -204,9 +197,11 @@ def train(
 
 
 def _settings(
-    settings: Settings | None, single: SingleSettings, dims: tuple[int, ...], dtype: str
+    settings: Settings | None, single: SingleSettings, parameters: Parameters
 ) -> Settings:
     """Return the settings of a run from those given, as a whole or one by one."""
+    layers = tuple(parameters[f"b{i}"].shape[0] for i in range(1, len(parameters) // 2))
+    dtype = dtype_name(parameters["W1"])
     if unknown := set(single) - set(SingleSettings.__annotations__):
         raise TypeError(f"train() got an unexpected keyword argument {min(unknown)!r}")
     if settings is None:
@@ -214,147 +209,32 @@ def _settings(
         if "num_iterations" in given:
             given["iterations"] = given.pop("num_iterations")
         if "hidden" in given:
-            given["hidden"] = hidden_activations(given["hidden"], len(dims) - 2)
-        settings = Settings(layers=dims[1:-1], dtype=dtype, **given)
+            given["hidden"] = hidden_activations(given["hidden"], len(layers))
+        settings = Settings(layers=layers, dtype=dtype, **given)
     elif single:
         names = ", ".join(single)
         raise SettingError(f"{names} is given beside settings; put it into the settings")
-    elif (settings.layers, settings.dtype) != (dims[1:-1], dtype):
+    elif (settings.layers, settings.dtype) != (layers, dtype):
         raise SettingError(
             f"the settings are of a network with hidden layers {settings.layers} in "
-            f"{settings.dtype}, but the parameters have {dims[1:-1]} in {dtype}; draw the "
+            f"{settings.dtype}, but the parameters have {layers} in {dtype}; draw the "
             "parameters with these settings"
         )
     settings.check()
     return settings
 
 
-def _prepare(
-    X: Array,
-    Y: Array,
-    parameters: Parameters,
-    settings: Settings,
-    record_every: int,
-    begin: Snapshot | None,
-    reduce: Reduce,
-    xp: Namespace,
-) -> "_Run":
-    """Make the step of a run, and put data and state into its forms."""
-    device, start_hash = location_of(X), parameters_hash(parameters)
-    optimizer = get_optimizer(settings.optimizer, settings.learning_rate)
-    if begin is None:
-        compressed = choose(
-            settings.compress, optimizer, X, parameters, settings.iterations, device
-        )
-    else:
-        compressed = _check_begin(begin, start_hash, settings.iterations, record_every, parameters)
-    history = History(start_hash, compressed) if begin is None else begin.history.copy()
-    if are_pixels(X) and not compressed:
-        X = scale_pixels(X, settings.dtype)
-    step = step_of(settings, forms_for(len(parameters) // 2, compressed=compressed), reduce=reduce)
-    held, inputs = enter(step.forms, parameters, X, xp=xp)
-    targets = step.head.targets(Y, dtype=parameters["W1"].dtype, xp=xp)
-    batches = FullBatch(Batch(inputs, targets, ones_for(targets, xp=xp), X.shape[1]))
-    state = State(held, step.optimizer.init(held, xp=xp))
-    run = _Run(
-        compile_steps(step, batches, device),
-        partial(leave, step.forms, start=parameters, X=X, xp=xp),
-        settings,
-        record_every,
-        history,
-        state,
-    )
-    if begin is not None:
-        run.state, run.done = place_state(begin, state, device), begin.iteration
-        run.kept.update(begin.kept)
-        _check_products(begin, run)
-    return run
-
-
-def _check_begin(
-    begin: Snapshot,
-    start_hash: str,
-    num_iterations: int,
-    record_every: int,
-    parameters: Parameters,
-) -> bool:
-    """Refuse a snapshot of another run; return whether that run was compressed."""
-    if begin.history.start_hash != start_hash:
-        raise SettingError(
-            "the snapshot is of a run with other start parameters; give those that it began from"
-        )
-    if begin.iteration > num_iterations:
-        raise SettingError(
-            f"the snapshot has {begin.iteration} iterations behind it, but the run is to have "
-            f"{num_iterations}; as many or more would be right"
-        )
-    history = begin.history
-    expected = range(0, begin.iteration, record_every)
-    columns = (history.iteration, history.cost, history.dead_share, history.gradient_norm)
-    if {len(column) for column in columns} != {len(expected)} or any(
-        number != wanted for number, wanted in zip(history.iteration, expected, strict=True)
-    ):
-        raise SettingError(
-            f"the snapshot has {len(history.iteration)} records, but {begin.iteration} iterations "
-            f"with a record every {record_every} have {len(expected)}, the first of iteration 0; "
-            "go on with the interval between records that it began with"
-        )
-    names = history.gradient_norm.names
-    hidden = {len(shares) for shares in history.dead_share}
-    if (expected and set(names) != set(parameters)) or not hidden <= {len(parameters) // 2 - 1}:
-        raise SettingError(
-            f"the snapshot's records are of a network with {shortened(', '.join(names))} and "
-            f"{max(hidden, default=0)} hidden layers, but this run's has {', '.join(parameters)} "
-            f"and {len(parameters) // 2 - 1}; go on with the network that the snapshot is of"
-        )
-    return history.compressed
-
-
-def _check_products(begin: Snapshot, run: "_Run") -> None:
-    """Say so if the products of the samples are not bit for bit those the run began with."""
-    if begin.products_hash != run.products_hash():
-        warnings.warn(
-            "the products of the pictures with each other are rounded otherwise here than where "
-            "the run began (another machine, library or number of threads): the numbers are equal "
-            "up to rounding from here on",
-            UserWarning,
-            stacklevel=3,
-        )
-
-
-@dataclass(slots=True)
-class _Run:
-    """What stays the same during a run, where it begins, and its history."""
-
-    steps: CompiledSteps
-    leave: Callable[[Parameters], dict[str, Array]]
-    settings: Settings
-    record_every: int
-    history: History
-    state: State
-    done: int = 0
-    kept: dict[str, Any] = field(default_factory=dict)
-    _products_hash: str | None = None
-
-    def parameters_of(self, state: State) -> dict[str, Array]:
-        """Return `W1, b1 … WL, bL` of a state."""
-        return self.leave(state.parameters)
-
-    def synchronize(self) -> None:
-        """Wait until the device has done what was started on it."""
-        device = self.steps.device
-        device.backend.synchronize(device.name)
-
-    def products_hash(self) -> str:
-        """Return `Snapshot.products_hash`, found out once."""
-        if self._products_hash is None:
-            products = self.steps.batches.whole.inputs
-            self._products_hash = array_hash(products) if self.history.compressed else ""
-        return self._products_hash
+def _checked(X: Array, Y: Array, parameters: Parameters) -> Problem:
+    """Check data and start against each other: the door of every run."""
+    xp, _ = check_network(X, parameters, Y, pixels=True)
+    if not bool(xp.all((Y == 0) | (Y == 1))):
+        raise DataError("Y has values other than 0 and 1; class 1 is 1, the other class is 0")
+    start_hash = parameters_hash(parameters)
+    return Problem(X, Y, parameters, are_pixels(X), xp, location_of(X), start_hash)
 
 
 def _follow(
-    run: _Run,
+    run: Run,
     stops: Iterator[tuple[int, Measurements, State]],
     callback: Callable[[Progress], object],
 ) -> TrainedNetwork:
@@ -381,7 +261,7 @@ def _nothing(progress: Progress) -> None:
     """Do nothing with progress."""
 
 
-def _diverged(run: _Run, good: State, first: int, last: int) -> DivergenceError:
+def _diverged(run: Run, good: State, first: int, last: int) -> DivergenceError:
     """Say where the cost stopped being finite, and what to try."""
     iteration, cost = first_not_finite(run.steps, good, first, last)
     if iteration == 0:
@@ -392,9 +272,3 @@ def _diverged(run: _Run, good: State, first: int, last: int) -> DivergenceError:
             "another initialization"
         )
     return DivergenceError(f"the cost became {cost} at iteration {iteration}: {advice}", iteration)
-
-
-def _check_labels_binary(Y: Array, xp: Namespace) -> None:
-    """Check labels, where they lie."""
-    if not bool(xp.all((Y == 0) | (Y == 1))):
-        raise DataError("Y has values other than 0 and 1; class 1 is 1, the other class is 0")
