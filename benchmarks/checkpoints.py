@@ -23,7 +23,7 @@ from portable_dnn.checkpoints.writer import Keeper
 from portable_dnn.data import builtin_dataset, read_dataset
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.files.atomic import replace_bytes
-from portable_dnn.results.experiment import describe_run, run, start_parameters
+from portable_dnn.results.experiment import describe_run, draw_start, run
 from portable_dnn.training.settings import Settings
 
 __all__ = ["add_options", "main", "measure"]
@@ -92,7 +92,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 def _run(data: DataSet, settings: Settings, every: int, folder: Path | None) -> dict[str, float]:
     """Run once, with checkpoints in a folder or without."""
     device = choose_device("cpu")
-    start = start_parameters(data, settings)
+    start = draw_start(data, settings)
     before = _clocks()
     if folder is None:
         run(data, settings, device, start=start)

@@ -3,7 +3,7 @@
 Usage, from a checkout: python scripts/walk.py [--tree CHECKOUT] [--moves]
 
 It makes a small data file, runs `portable-dnn train` on it, and follows the calls from the command
-line until `train` returns, in the files of portable_dnn/ and backends/. What is counted:
+line until training returns, in the files of portable_dnn/ and backends/. What is counted:
 
 - A call is on the way if it is handed data: the data file's path, the open file, a dataset of it,
   an array of more than one number, or something that holds one of these.
@@ -170,7 +170,9 @@ def follow(tree: Path, data: Path, files: set[str]) -> list[Call]:
     """Train, and return the calls on the way."""
     command = importlib.import_module("portable_dnn.cli").main
     train = importlib.import_module("portable_dnn").train
-    follower = Follower(tree, data, files, train.__code__)
+    # What `train` does once it has checked its arguments; the command comes in there.
+    checked = getattr(sys.modules[train.__module__], "train_checked", train)
+    follower = Follower(tree, data, files, checked.__code__)
     sys.argv[:] = ["portable-dnn", "train", str(data), "--iterations", "1", "--compress", "on"]
     with redirect_stdout(StringIO()):
         sys.setprofile(follower.follow)

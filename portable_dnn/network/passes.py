@@ -16,7 +16,6 @@ from portable_dnn.network.layers import (
     linear_forward,
 )
 from portable_dnn.network.losses import cost_gradient
-from portable_dnn.network.pixels import are_pixels
 
 __all__ = ["L_model_backward", "L_model_forward", "check_network"]
 
@@ -35,7 +34,7 @@ def check_network(
     Y : array, optional
         Labels, (n_L, m).
     pixels : bool
-        Whether X may be bytes.
+        Whether X is bytes, which have no floating dtype to agree in.
 
     Returns
     -------
@@ -53,7 +52,7 @@ def check_network(
         kind = type(parameters).__name__
         raise ShapeError(f"the parameters are a {kind}; a dict W1, b1 … WL, bL would be right")
     labels = {} if Y is None else {"Y": Y}
-    if pixels and are_pixels(X):
+    if pixels:
         xp = common_namespace(parameters, {"X": X, **labels})
     else:
         xp = common_namespace({"X": X, **parameters}, labels)

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from portable_dnn.arrays.contract import HostArray
 from portable_dnn.arrays.devices import Device, place
@@ -19,12 +19,13 @@ from portable_dnn.network.initializers import initialize_parameters_deep, parame
 from portable_dnn.network.pixels import are_pixels, flatten_images, scale_pixels
 from portable_dnn.results.evaluation import Evaluation, evaluate, evaluate_input
 from portable_dnn.training.history import History
+from portable_dnn.training.run import Problem
 from portable_dnn.training.run_memory import Needs, check_room, explained_shortage
 from portable_dnn.training.settings import Settings
 from portable_dnn.training.state import Snapshot
-from portable_dnn.training.train import Progress, train
+from portable_dnn.training.train import Progress, train_checked
 
-__all__ = ["Experiment", "describe_run", "run", "start_parameters", "training_pictures"]
+__all__ = ["Experiment", "Start", "describe_run", "draw_start", "run", "training_pictures"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,22 @@ def training_pictures(data: DataSet) -> ImageSet:
     return data.train
 
 
-def start_parameters(data: DataSet, settings: Settings) -> dict[str, HostArray]:
+class Start(NamedTuple):
+    """Start parameters as `draw_start` has drawn them, which fit their data and settings.
+
+    Attributes
+    ----------
+    parameters : dict of str to numpy.ndarray
+        `W1, b1 … WL, bL`.
+    sha256 : str
+        Their `parameters_hash`.
+    """
+
+    parameters: dict[str, HostArray]
+    sha256: str
+
+
+def draw_start(data: DataSet, settings: Settings) -> Start:
     """Draw the start parameters of a run.
 
     Parameters
@@ -89,8 +105,7 @@ def start_parameters(data: DataSet, settings: Settings) -> dict[str, HostArray]:
 
     Returns
     -------
-    dict of str to numpy.ndarray
-        `W1, b1 … WL, bL`.
+    Start
 
     Raises
     ------
@@ -99,12 +114,13 @@ def start_parameters(data: DataSet, settings: Settings) -> dict[str, HostArray]:
     """
     dims = settings.layer_dims(_features(training_pictures(data)))
     check_fits(_itemsize(settings) * _weights(dims), "the start parameters make")
-    return initialize_parameters_deep(
+    parameters = initialize_parameters_deep(
         dims,
         method=settings.initialization,
         seed=settings.seed,
         dtype=settings.dtype,
     )
+    return Start(parameters, parameters_hash(parameters))
 
 
 def _features(pictures: ImageSet) -> int:
@@ -127,7 +143,7 @@ def run(
     settings: Settings,
     device: Device,
     *,
-    start: dict[str, HostArray] | None = None,
+    start: Start | None = None,
     callback: Callable[[Progress], object] | None = None,
     callback_seconds: float = 0.0,
     begin: Snapshot | None = None,
@@ -144,8 +160,8 @@ def run(
         What to train.
     device : Device
         Where.
-    start : dict of str to numpy.ndarray, optional
-        What `start_parameters` gave, if the caller has asked already.
+    start : Start, optional
+        What `draw_start` gave for this data and these settings, if the caller has asked already.
     callback, callback_seconds, begin, stop_every
         As for `train`.
     described : mapping, optional
@@ -171,22 +187,22 @@ def run(
     needs = Needs(dims, len(pictures.labels), settings.dtype, settings.compress == "on", tested)
     check_room(needs, device)
     if start is None:
-        start = start_parameters(data, settings)
+        start = draw_start(data, settings)
     began = time.perf_counter()
+    # The reader has checked the pictures and labels, and the start is drawn for them.
     with explained_shortage(needs, device):
-        X = flatten_images(images)
-        if not are_pixels(X):
+        X, pixels = flatten_images(images), are_pixels(images)
+        if not pixels:
             X = scale_pixels(X, settings.dtype)
-        placed = place({"X": X, "Y": pictures.labels.reshape(1, -1), **start}, device)
-        X, Y = placed.pop("X"), placed.pop("Y")
-        parameters, history = train(
-            X,
-            Y,
-            placed,
+        labels = pictures.labels.reshape(1, -1)
+        placed = place({"X": X, "Y": labels, **start.parameters}, device)
+        X, Y, xp = placed.pop("X"), placed.pop("Y"), device.backend.namespace()
+        parameters, history = train_checked(
+            Problem(X, Y, placed, pixels, xp, device, start.sha256),
             settings,
             callback=callback,
             callback_seconds=callback_seconds,
-            begin=None if begin is None else _from_this_start(begin, start),
+            begin=None if begin is None else _from_this_start(begin, start.sha256),
             stop_every=stop_every,
         )
         device.backend.synchronize(device.name)
@@ -207,12 +223,11 @@ def run(
     with explained_shortage(needs, device):
         training = evaluate_input(scale_pixels(X, settings.dtype), Y, model)
         test = None if data.test is None else evaluate(data.test, model)
-    return Experiment(model, history, training, test, seconds, start)
+    return Experiment(model, history, training, test, seconds, start.parameters)
 
 
-def _from_this_start(begin: Snapshot, start: dict[str, HostArray]) -> Snapshot:
-    """Let a run go on where its start is drawn with other last bits."""
-    drawn = parameters_hash(start)
+def _from_this_start(begin: Snapshot, drawn: str) -> Snapshot:
+    """Let a run continue where its start is drawn with other last bits."""
     if drawn == begin.history.start_hash:
         return begin
     # The settings are the same: another mathematical library has rounded a logarithm otherwise.

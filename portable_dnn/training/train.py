@@ -23,7 +23,7 @@ from portable_dnn.training.settings import Settings
 from portable_dnn.training.state import Snapshot
 from portable_dnn.training.step import State
 
-__all__ = ["Progress", "TrainedNetwork", "train"]
+__all__ = ["Progress", "TrainedNetwork", "train", "train_checked"]
 
 
 @dataclass(slots=True)
@@ -177,7 +177,49 @@ def train(
     True
     """
     problem = _checked(X, Y, parameters)
-    settings = _settings(settings, single, parameters)
+    return train_checked(
+        problem,
+        _settings(settings, single, parameters),
+        record_every=record_every,
+        callback=callback,
+        callback_seconds=callback_seconds,
+        begin=begin,
+        stop_every=stop_every,
+        reduce=reduce,
+    )
+
+
+def train_checked(
+    problem: Problem,
+    settings: Settings,
+    *,
+    record_every: int = 100,
+    callback: Callable[[Progress], object] | None = None,
+    callback_seconds: float = 0.0,
+    begin: Snapshot | None = None,
+    stop_every: int | None = None,
+    reduce: Reduce = ALONE,
+) -> TrainedNetwork:
+    """Train on data and from a start that have been checked against each other.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data and start.
+    settings : Settings
+        What decides the run, of the layers and the dtype of the start.
+    record_every, callback, callback_seconds, begin, stop_every, reduce
+        As for `train`.
+
+    Returns
+    -------
+    TrainedNetwork
+
+    Raises
+    ------
+    SettingError, DivergenceError
+        As for `train`.
+    """
     check_count(record_every, "interval between records")
     if stop_every is not None:
         check_count(stop_every, "interval between stops")
@@ -226,11 +268,12 @@ def _settings(
 
 def _checked(X: Array, Y: Array, parameters: Parameters) -> Problem:
     """Check data and start against each other: the door of every run."""
-    xp, _ = check_network(X, parameters, Y, pixels=True)
+    pixels = are_pixels(X)
+    xp, _ = check_network(X, parameters, Y, pixels=pixels)
     if not bool(xp.all((Y == 0) | (Y == 1))):
         raise DataError("Y has values other than 0 and 1; class 1 is 1, the other class is 0")
     start_hash = parameters_hash(parameters)
-    return Problem(X, Y, parameters, are_pixels(X), xp, location_of(X), start_hash)
+    return Problem(X, Y, parameters, pixels, xp, location_of(X), start_hash)
 
 
 def _follow(

@@ -20,7 +20,7 @@ from portable_dnn.cli.options import (
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.errors import DeviceError, SettingError
 from portable_dnn.network.pixels import flatten_images
-from portable_dnn.results.experiment import start_parameters, training_pictures
+from portable_dnn.results.experiment import draw_start, training_pictures
 from portable_dnn.training.settings import Settings
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def compare(
         files.check({"--data": data, "--against": against})
     pictures = load_data(data)
     X, Y = _arrays(pictures)
-    start = start_parameters(pictures, settings)  # refuses what no memory holds
+    start = draw_start(pictures, settings).parameters  # refuses what no memory holds
     if saved is not None:
         setup = setup_of(X, Y, settings, start, pictures.source)
         check_same_setup(setup, saved, str(against))

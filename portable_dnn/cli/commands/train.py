@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from portable_dnn.arrays.contract import HostArray
 from portable_dnn.arrays.devices import Device, choose_device
 from portable_dnn.cli.console import Output
 from portable_dnn.cli.guard import Guard, check_needs_out
@@ -39,8 +38,8 @@ from portable_dnn.cli.results import show_cost, show_evaluations
 from portable_dnn.cli.signals import caught
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.errors import OutputError
-from portable_dnn.network.initializers import INITIALIZATIONS, parameters_hash
-from portable_dnn.results.experiment import Experiment, run, start_parameters, training_pictures
+from portable_dnn.network.initializers import INITIALIZATIONS
+from portable_dnn.results.experiment import Experiment, Start, draw_start, run, training_pictures
 from portable_dnn.training.compression import work as work_of
 from portable_dnn.training.settings import Settings
 from portable_dnn.training.state import Snapshot
@@ -158,9 +157,9 @@ def train(
     with caught() as asked:
         pictures = load_data(data, test, limits)
         target = choose_device(device)
-        start = start_parameters(pictures, settings)
+        start = draw_start(pictures, settings)
         _show_start(output, pictures, settings, target)
-        output.detail(f"start    {init} from seed {seed}, sha256 {parameters_hash(start)}")
+        output.detail(f"start    {init} from seed {seed}, sha256 {start.sha256}")
         guard = Guard(out, every, resume=resume, output=output, asked=asked, limits=limits)
         begin = guard.begin(pictures, settings, target)
         with guard:  # until all is saved
@@ -226,7 +225,7 @@ def _run(
     pictures: DataSet,
     settings: Settings,
     device: Device,
-    start: dict[str, HostArray],
+    start: Start,
     guard: Guard,
     begin: Snapshot | None,
 ) -> Experiment:
