@@ -11,8 +11,7 @@ from portable_dnn.arrays.devices import location_of, to_host
 from portable_dnn.arrays.namespaces import dtype_name
 from portable_dnn.equivalence.limits.accuracy import Accuracy, accuracy_of
 from portable_dnn.equivalence.limits.distance import distance
-from portable_dnn.equivalence.limits.rounding import ROUNDINGS, bound, roundings
-from portable_dnn.equivalence.limits.spread import ulp
+from portable_dnn.equivalence.limits.rounding import ROUNDINGS, bound, roundings, ulp
 from portable_dnn.equivalence.report.wording import number
 from portable_dnn.errors import DTypeError, SettingError, ShapeError
 from portable_dnn.setting_checks import FLOATS, check_choice, check_count
@@ -98,8 +97,8 @@ def assert_equivalent(
         one it may be as wrong as the result, and both bounds are added.
     operation : str or Roundings
         "exact" (the same numbers), "arithmetic" (one rounding), "product" or "mean" (`inner` terms
-        an element), another kind of `bounds.ROUNDINGS`, or the roundings of an operation of your
-        own.
+        an element), another kind of `limits.rounding.ROUNDINGS`, or the roundings of an
+        operation of your own.
     inner : int
         How many terms an element of a product, mean or cost sums; at least 1, and for float32 below
         2²⁴, where the bound ends.

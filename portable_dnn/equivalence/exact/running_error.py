@@ -6,13 +6,13 @@ error, element by element (Wilkinson's running error analysis; Higham 2002, sect
 - a bound of what may be systematic: the errors of functions and single roundings, which pass on by
   the magnitudes of derivatives, Σ |W| |e|;
 - a standard deviation of what is many independent roundings: those of products and sums, which pass
-  on by squares, Σ W² σ². A product's own is that of `statistics`, from the sums of its terms in 16
-  blocks and in 16 lanes. Where terms repeat they are not independent: equal samples, equal features
-  and equal terms have equal errors, and those of c such terms add up to c times one, not √c times.
+  on by squares, Σ W² σ². A product's own is that of `limits.noise`. Where terms repeat they are not
+  independent: equal samples, equal features and equal terms have equal errors, and those of c such
+  terms add up to c times one, not √c times.
 
-Under the assumption of `bounds` such an error is sub-Gaussian with variance 3 σ², so that all of N
-elements are within √3 σ √(2 log(2 N / δ)), but for a probability of δ; a factor of 2 allows for
-other orders of summation, as in `statistics`. That and the bound make the limit. It holds for
+Under the assumption of `limits.rounding` such an error is sub-Gaussian with variance 3 σ², so that
+all of N elements are within √3 σ √(2 log(2 N / δ)), but for a probability of δ; a factor of 2
+allows for other orders of summation, as in `limits.noise`. That and the bound make the limit. It holds for
 whoever computes the step in the dtype, however operations are fused. A ReLU whose |Z| is within its
 limit may be open or shut: then all of dA is uncertain. Where numbers may overflow on the way,
 nothing is known of what comes of them: the limit is infinite or NaN.
@@ -207,9 +207,9 @@ def _moved(a: Arithmetic, Z1: Value, move: Value, share: float) -> Value:
     return within(a, after, size)
 
 
-def _forward(a: Arithmetic, A: Value, W: Value, b: Value, alike: HostArray | None = None) -> Value:
+def _forward(a: Arithmetic, A: Value, W: Value, b: Value, common: HostArray | None = None) -> Value:
     """Linear part: W A + b."""
-    P = matmul(a, W, A, alike)
+    P = matmul(a, W, A, common)
     Z = add(P.exact, b.exact)
     size = np.abs(Z.hi) + np.abs(b.exact.hi)
     error = P.error + b.error + a.local("pixels", size)

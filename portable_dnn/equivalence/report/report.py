@@ -6,7 +6,7 @@ rounding. Since both sides are held against the same exact result, reports of tw
 compared without both machines being at hand.
 
 Units: an error in *ulps* is a multiple of the spacing of the dtype's numbers at the exact value. An
-error in *bounds* is a multiple of what rounding can explain at that element (see `bounds`): above 1
+error in *bounds* is a multiple of what rounding can explain at that element (see `limits.rounding`): above 1
 it is not rounding.
 """
 
@@ -82,7 +82,7 @@ class Errors:
     max_bounds : float
         Largest error in bounds; above 1 it is more than rounding.
     spread : float or None
-        Root mean square of |error| over the noise that correct rounding makes (see `statistics`);
+        Root mean square of |error| over the noise that correct rounding makes (see `limits.noise`);
         None where the operation has no such statistic, or too few elements for it.
     worst : Element or None
         The element with the largest error in bounds; None if every element is exact.

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from portable_dnn.arrays.contract import HostArray
-from portable_dnn.equivalence.exact.products import repeats
 from portable_dnn.equivalence.exact.truth import Truth
 from portable_dnn.equivalence.limits.accuracy import Accuracy
 from portable_dnn.equivalence.limits.distance import distance
-from portable_dnn.equivalence.limits.rounding import Bounds, bound
-from portable_dnn.equivalence.limits.spread import spread, spread_limit, ulp
+from portable_dnn.equivalence.limits.noise import spread, spread_limit
+from portable_dnn.equivalence.limits.repeats import mostly_repeated
+from portable_dnn.equivalence.limits.rounding import Bounds, bound, ulp
 from portable_dnn.equivalence.report.report import Element, Errors
 from portable_dnn.equivalence.report.wording import number
 
@@ -122,7 +122,7 @@ def _limit(error: HostArray, likely: HostArray, certain: HostArray, truth: Truth
         return likely
     limit = likely.copy()
     asked = doubtful[:_REPEATS_ASKED]
-    repeated = repeats(np.array([truth.terms(int(index)) for index in asked]))
+    repeated = mostly_repeated(np.array([truth.terms(int(index)) for index in asked]))
     limit[asked[repeated]] = certain[asked[repeated]]
     if repeated.all():
         limit[doubtful] = certain[doubtful]
