@@ -12,10 +12,10 @@ error, element by element (Wilkinson's running error analysis; Higham 2002, sect
 
 Under the assumption of `limits.rounding` such an error is sub-Gaussian with variance 3 σ², so that
 all of N elements are within √3 σ √(2 log(2 N / δ)), but for a probability of δ; a factor of 2
-allows for other orders of summation, as in `limits.noise`. That and the bound make the limit. It holds for
-whoever computes the step in the dtype, however operations are fused. A ReLU whose |Z| is within its
-limit may be open or shut: then all of dA is uncertain. Where numbers may overflow on the way,
-nothing is known of what comes of them: the limit is infinite or NaN.
+allows for other orders of summation, as in `limits.noise`. That and the bound make the limit. It
+holds for whoever computes the step in the dtype, however operations are fused. A ReLU whose |Z| is
+within its limit may be open or shut: then all of dA is uncertain. Where numbers may overflow on the
+way, nothing is known of what comes of them: the limit is infinite or NaN.
 """
 
 from collections.abc import Mapping, Sequence

@@ -197,9 +197,8 @@ def matmul(a: Arithmetic, x: Value, y: Value, common: HostArray | None = None) -
         error = error + left @ y.error
     equal = class_sizes(x.exact.hi.T, a.dtype, y.exact.hi)
     certain, own = own_rounding(a, x, y, equal)
-    deviation = np.hypot(
-        own, _carried(x, y, equal if common is None else np.maximum(equal, common))
-    )
+    shared = equal if common is None else np.maximum(equal, common)
+    deviation = np.hypot(own, _carried(x, y, shared))
     return within(a, Value(exact, error + certain, deviation), left @ right)
 
 

@@ -1,10 +1,12 @@
 """How far a result is from the truth, where numbers may be NaN, infinite, or beyond a dtype."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from portable_dnn.arrays.contract import HostArray
 
-__all__ = ["distance", "gap"]
+__all__ = ["distance", "first_beyond", "gap", "in_bounds", "is_beyond"]
 
 
 def distance(
@@ -48,6 +50,48 @@ def distance(
             same |= reach + limit > largest
     error = np.where(same & ~np.isfinite(found), 0.0, error)
     return np.where(np.isnan(error), np.inf, error)
+
+
+def in_bounds(error: HostArray, limit: HostArray) -> HostArray:
+    """Give errors as multiples of what rounding can explain.
+
+    Parameters
+    ----------
+    error, limit : numpy.ndarray
+        Of one shape, not below 0.
+
+    Returns
+    -------
+    numpy.ndarray
+        0 where nothing is wrong; infinite where the error is, and where nothing may be wrong.
+    """
+    with np.errstate(all="ignore"):
+        return np.where(np.isfinite(error), np.where(error == 0, 0.0, error / limit), np.inf)
+
+
+def is_beyond(error: HostArray, limit: HostArray) -> HostArray:
+    """Tell which errors are more than rounding can explain; parameters as for `in_bounds`."""
+    beyond: HostArray = (error > 0) & ~((error <= limit) & np.isfinite(error))
+    return beyond
+
+
+def first_beyond(
+    iterations: Iterable[int], differences: Iterable[float], explained: Iterable[float]
+) -> int | None:
+    """Find the first iteration at which more is seen than is explained.
+
+    Parameters
+    ----------
+    iterations, differences, explained : iterable
+        Of one length; a NaN is explained by nothing, and explains nothing.
+
+    Returns
+    -------
+    int or None
+        None if there is none.
+    """
+    table = zip(iterations, differences, explained, strict=True)
+    return next((i for i, seen, most in table if not seen <= most), None)
 
 
 def gap(a: HostArray, b: HostArray) -> float:

@@ -81,7 +81,7 @@ def _operations(rows: Sequence[Judgement]) -> str:
 
 
 def _wrong(report: Report) -> list[str]:
-    """List every judgement that condemns, for those who will mend it."""
+    """List every wrong result, for those who will mend it."""
     if not report.wrong:
         return []
     rows = [

@@ -6,8 +6,8 @@ rounding. Since both sides are held against the same exact result, reports of tw
 compared without both machines being at hand.
 
 Units: an error in *ulps* is a multiple of the spacing of the dtype's numbers at the exact value. An
-error in *bounds* is a multiple of what rounding can explain at that element (see `limits.rounding`): above 1
-it is not rounding.
+error in *bounds* is a multiple of what rounding can explain at that element, as `limits.rounding`
+derives it: above 1 it is not rounding.
 """
 
 from collections.abc import Mapping
@@ -27,6 +27,8 @@ __all__ = [
     "Setup",
     "Side",
     "Verdict",
+    "comes_apart",
+    "wrong_free_run",
 ]
 
 SCHEMA = 2
@@ -160,6 +162,38 @@ class Judgement:
         return self.iteration, self.case, self.layer, self.operation, self.output
 
 
+def wrong_free_run(dtype: str, reason: str) -> Judgement:
+    """Say that a side is wrong for what its free run came to.
+
+    Parameters
+    ----------
+    dtype : str
+        Of the run.
+    reason : str
+        Why, in a sentence without a full stop.
+
+    Returns
+    -------
+    Judgement
+    """
+    return Judgement(
+        iteration=None,
+        case=TRAINING_DATA,
+        layer=None,
+        operation="free run",
+        output="cost",
+        shape=(),
+        dtype=dtype,
+        inner=1,
+        judged=0,
+        tested=None,
+        reference=None,
+        spread_limit=None,
+        verdict="wrong",
+        reason=reason,
+    )
+
+
 @dataclass(frozen=True)
 class FreeRun:
     """Both sides trained from the same start, each on its own numbers.
@@ -180,7 +214,7 @@ class FreeRun:
         The first recorded iteration at which the costs differ at all; None if they never do.
     unexplained_at : int or None
         The first at which they differ by more than is explained; None if they never do. By
-        itself this condemns nothing, but where no other result differs by a bit.
+        itself this makes nothing wrong, but where no other result differs by a bit.
     parameters_apart : float
         Largest |difference| of a trained parameter over the largest |parameter| of its array.
     identical : bool
@@ -201,9 +235,14 @@ class FreeRun:
     sentence: str
 
 
+def comes_apart(run: FreeRun | None) -> bool:
+    """Whether a free run's two sides come apart by more than is explained; False without a run."""
+    return run is not None and run.unexplained_at is not None
+
+
 @dataclass(frozen=True)
 class Failure:
-    """Where a comparison died.
+    """Where a comparison failed.
 
     Attributes
     ----------
@@ -284,9 +323,9 @@ class Report:
     judgements : tuple of Judgement
         In the order they were made: the probes, then each iteration in the order of data flow.
     free_run : FreeRun or None
-        None if the comparison died before.
+        None if the comparison failed before.
     failure : Failure or None
-        Where it died; None if it did not.
+        Where it failed; None if it did not.
     notes : tuple of str
         What a reader should know beside the verdict, a sentence each.
     outcome : Outcome
@@ -310,5 +349,5 @@ class Report:
 
     @property
     def wrong(self) -> tuple[Judgement, ...]:
-        """The judgements that condemn."""
+        """The judgements whose verdict is "wrong"."""
         return tuple(j for j in self.judgements if j.verdict == "wrong")

@@ -1,6 +1,7 @@
 """Holding a result against the truth."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,14 +9,15 @@ import numpy as np
 from portable_dnn.arrays.contract import HostArray
 from portable_dnn.equivalence.exact.truth import Truth
 from portable_dnn.equivalence.limits.accuracy import Accuracy
-from portable_dnn.equivalence.limits.distance import distance
+from portable_dnn.equivalence.limits.distance import distance, in_bounds, is_beyond
 from portable_dnn.equivalence.limits.noise import spread, spread_limit
 from portable_dnn.equivalence.limits.repeats import mostly_repeated
 from portable_dnn.equivalence.limits.rounding import Bounds, bound, ulp
-from portable_dnn.equivalence.report.report import Element, Errors
+from portable_dnn.equivalence.report.meaning import IN_REFERENCE
+from portable_dnn.equivalence.report.report import Element, Errors, Judgement, Verdict
 from portable_dnn.equivalence.report.wording import number
 
-__all__ = ["Finding", "digest", "judge"]
+__all__ = ["Finding", "judge", "judgement", "verdict_of"]
 
 _REPEATS_ASKED = 1000
 
@@ -30,31 +32,101 @@ class Finding:
         How far off the result is.
     spread_limit : float or None
         What the spread may be.
-    verdict : {"rounding", "by design", "not compared", "wrong"}
-        Of the result; "not compared" where nothing can be said about any element.
+    verdict : Verdict
+        Of the result: "rounding", "by design", "wrong", or "not compared" where nothing can be
+        said about any element.
     reason : str
         Why; empty for "rounding".
     """
 
     errors: Errors
     spread_limit: float | None
-    verdict: str
+    verdict: Verdict
     reason: str
 
 
-def digest(result: HostArray) -> str:
-    """Hash a result's bits.
+def verdict_of(
+    findings: Sequence[Finding | None], complaints: Sequence[Sequence[str]]
+) -> tuple[Verdict, str]:
+    """Decide on an operation that both sides ran, and say why.
 
     Parameters
     ----------
-    result : numpy.ndarray
-        Any shape.
+    findings : sequence of Finding or None
+        Of the side under test and of the reference; None where it gave no result.
+    complaints : sequence of sequence of str
+        Of each side, what is wrong beside the values; without a result there is one at least.
 
     Returns
     -------
-    str
-        SHA-256 of its bytes in C order, little-endian.
+    verdict : Verdict
+        "wrong" if either side is.
+    reason : str
+        As in `Judgement`.
     """
+    for finding, seen, where in zip(findings, complaints, ("", IN_REFERENCE), strict=True):
+        values = [finding.reason] if finding is not None and finding.verdict == "wrong" else []
+        if values or seen:
+            return "wrong", where + "; ".join((*values, *seen))
+    ours, theirs = findings
+    assert ours is not None
+    assert theirs is not None
+    if ours.errors.digest == theirs.errors.digest:
+        return "identical", ""
+    return ours.verdict, ours.reason
+
+
+def judgement(
+    operation: str,
+    output: str,
+    truth: Truth,
+    dtype: np.dtype,
+    findings: Sequence[Finding | None],
+    *,
+    verdict: Verdict,
+    reason: str,
+    iteration: int | None,
+    case: str,
+    layer: int | None,
+) -> Judgement:
+    """Write down what became of an operation that both sides ran.
+
+    Parameters
+    ----------
+    operation, output, verdict, reason, iteration, case, layer
+        As in `Judgement`.
+    truth : Truth
+        What the result should be.
+    dtype : numpy.dtype
+        Which it should have.
+    findings : sequence of Finding or None
+        Of the side under test and of the reference; None where it gave no result.
+
+    Returns
+    -------
+    Judgement
+    """
+    ours, theirs = findings
+    return Judgement(
+        iteration=iteration,
+        case=case,
+        layer=layer,
+        operation=operation,
+        output=output,
+        shape=truth.shape,
+        dtype=dtype.name,
+        inner=truth.inner,
+        judged=truth.value.hi.size,
+        tested=ours.errors if ours else None,
+        reference=theirs.errors if theirs else None,
+        spread_limit=ours.spread_limit if ours else None,
+        verdict=verdict,
+        reason=reason,
+    )
+
+
+def _digest(result: HostArray) -> str:
+    """SHA-256 of a result's bytes in C order, little-endian."""
     little = np.ascontiguousarray(result, dtype=result.dtype.newbyteorder("<"))
     return hashlib.sha256(little.tobytes()).hexdigest()
 
@@ -129,12 +201,6 @@ def _limit(error: HostArray, likely: HostArray, certain: HostArray, truth: Truth
     return limit
 
 
-def _ratio(error: HostArray, limit: HostArray) -> HostArray:
-    """Error in bounds; 0 where nothing is wrong, infinite where nothing may be."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return np.where(error == 0, 0.0, error / limit)
-
-
 def _summary(
     actual: HostArray,
     chosen: HostArray,
@@ -146,34 +212,34 @@ def _summary(
     """Sum the errors up."""
     exact = truth.value.hi.ravel()
     units = ulp(exact, actual.dtype)
-    ratio = np.where(np.isfinite(error), _ratio(error, limit), np.inf)
+    ratio = in_bounds(error, limit)
     finite = error[np.isfinite(error)] / units[np.isfinite(error)]
     worst = None
     if error.size and error.max() > 0:
         at = int(np.argmax(ratio))
         flat = at if truth.where is None else int(truth.where[at])
         worst = Element(
-            tuple(int(i) for i in np.unravel_index(flat, truth.shape)) if truth.shape else (),
-            float(chosen[at]),
-            float(exact[at]),
-            float(error[at] / units[at]),
-            float(limit[at] / units[at]),
+            index=tuple(int(i) for i in np.unravel_index(flat, truth.shape)) if truth.shape else (),
+            actual=float(chosen[at]),
+            exact=float(exact[at]),
+            ulps=float(error[at] / units[at]),
+            bound_ulps=float(limit[at] / units[at]),
         )
     return Errors(
-        float(np.max(error / units, initial=0.0)),
-        float(np.median(finite)) if finite.size else 0.0,
-        float(np.max(ratio, initial=0.0)),
-        noisy,
-        worst,
-        digest(actual),
+        max_ulps=float(np.max(error / units, initial=0.0)),
+        typical_ulps=float(np.median(finite)) if finite.size else 0.0,
+        max_bounds=float(np.max(ratio, initial=0.0)),
+        spread=noisy,
+        worst=worst,
+        digest=_digest(actual),
     )
 
 
 def _verdict(
     errors: Errors, beyond: HostArray, limit: HostArray, noise_limit: float | None
-) -> tuple[str, str]:
+) -> tuple[Verdict, str]:
     """Decide, and say why."""
-    if ((beyond > 0) & ~((beyond <= limit) & np.isfinite(beyond))).any():
+    if is_beyond(beyond, limit).any():
         return "wrong", _words(errors)
     if errors.spread is not None and noise_limit is not None and errors.spread > noise_limit:
         return "wrong", (
