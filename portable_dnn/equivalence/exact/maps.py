@@ -136,17 +136,7 @@ def rectified(z: HostArray) -> Truth:
 
 
 def rectified_slope(dA: HostArray, z: HostArray) -> Truth:
-    """Where z > 0 dA, else 0; exact.
-
-    Parameters
-    ----------
-    dA, z : numpy.ndarray
-        Of one shape.
-
-    Returns
-    -------
-    Truth
-    """
+    """Where z > 0 dA, else 0, exact; both of one shape."""
     return whole("exact", pair(np.where(z > 0, dA, 0)), flushed=_at_zero(dA, z))
 
 

@@ -57,8 +57,18 @@ def matrix_product(
         exact, size, flushed = Pair(*(x.ravel() for x in exact)), size.ravel(), flushed.ravel()
         reach = reach.ravel()
     kind = "product" if m is None else "mean product"
-    terms = partial(_terms, a, b)
-    return Truth(kind, (n, p), exact, size, k, where, noise, flushed, terms=terms, reach=reach)
+    return Truth(
+        kind=kind,
+        shape=(n, p),
+        value=exact,
+        magnitude=size,
+        inner=k,
+        where=where,
+        noise=noise,
+        flushed=flushed,
+        terms=partial(_terms, a, b),
+        reach=reach,
+    )
 
 
 def _exact_product(a: HostArray, b: HostArray) -> Pair:

@@ -53,24 +53,13 @@ def distance(
 
 
 def in_bounds(error: HostArray, limit: HostArray) -> HostArray:
-    """Give errors as multiples of what rounding can explain.
-
-    Parameters
-    ----------
-    error, limit : numpy.ndarray
-        Of one shape, not below 0.
-
-    Returns
-    -------
-    numpy.ndarray
-        0 where nothing is wrong; infinite where the error is, and where nothing may be wrong.
-    """
+    """Errors in multiples of their limits; infinite where an error is, or nothing may be wrong."""
     with np.errstate(all="ignore"):
         return np.where(np.isfinite(error), np.where(error == 0, 0.0, error / limit), np.inf)
 
 
 def is_beyond(error: HostArray, limit: HostArray) -> HostArray:
-    """Tell which errors are more than rounding can explain; parameters as for `in_bounds`."""
+    """Whether errors are above their limits; what is not finite always is."""
     beyond: HostArray = (error > 0) & ~((error <= limit) & np.isfinite(error))
     return beyond
 
