@@ -193,7 +193,7 @@ class _Comparison:
         return hidden_activations(self.settings.activations, len(self.settings.layers))
 
     def run(self) -> _Found:
-        """Compare; keep what there is if a side dies, and tell it in case the process does."""
+        """Compare; keep what there is if a side fails, and hand it on in case the process ends."""
         judgements: list[Judgement] = []
         self._found: FreeRun | None = None
         stage = ""

@@ -49,11 +49,7 @@ from portable_dnn.equivalence.limits.accuracy import Accuracy
 from portable_dnn.equivalence.limits.repeats import class_sizes
 from portable_dnn.network.activations import Activation
 
-__all__ = [
-    "Apart",
-    "Stepped",
-    "exact_step",
-]
+__all__ = ["Apart", "Stepped", "exact_step"]
 
 
 class Apart(NamedTuple):
@@ -240,13 +236,13 @@ def _activate(a: Arithmetic, g: Activation, Z: Value) -> Value:
     steepest = _steepest(kind, Z)
     own = a.local(kind, np.abs(found.exact.hi))
     # A sigmoid may also be computed from tanh, to an absolute error.
-    error = steepest * Z.error + own + found.error + a.u * _sigmoid_units(a)
+    error = steepest * Z.error + own + found.error + _from_tanh(a)
     return Value(found.exact, error, steepest * Z.deviation)
 
 
-def _sigmoid_units(a: Arithmetic) -> float:
-    """Absolute error of tanh(z / 2) / 2 + 1/2 in units of u, where tanh has its documented one."""
-    return a.accuracy.tanh + 2.0
+def _from_tanh(a: Arithmetic) -> float:
+    """Absolute error of tanh(z / 2) / 2 + 1/2, where tanh has its documented one."""
+    return a.u * (a.accuracy.tanh + 2.0)
 
 
 def _output(a: Arithmetic, Z: Value, Y: HostArray) -> Value:
@@ -254,7 +250,7 @@ def _output(a: Arithmetic, Z: Value, Y: HostArray) -> Value:
     A = evaluated(a, "sigmoid", Z.exact)
     value = subtract(A.exact, pair(Y))
     steepest = _steepest("sigmoid", Z)
-    own = a.local("sigmoid", A.exact.hi) + a.u * _sigmoid_units(a)
+    own = a.local("sigmoid", A.exact.hi) + _from_tanh(a)
     error = steepest * Z.error + A.error + own + a.u * np.abs(value.hi)
     return within(a, Value(value, error, steepest * Z.deviation), np.abs(value.hi))
 

@@ -14,13 +14,7 @@ from portable_dnn.arrays.contract import HostArray
 from portable_dnn.equivalence.exact.pairs import Pair
 from portable_dnn.equivalence.limits.noise import Noise
 
-__all__ = [
-    "LARGEST_MAP",
-    "Truth",
-    "sampled",
-    "whole",
-    "wide",
-]
+__all__ = ["LARGEST_MAP", "Truth", "sampled", "whole", "wide"]
 
 LARGEST_MAP = 4096
 """Elements of a float64 function that are judged; of a larger array they are drawn."""

@@ -67,17 +67,9 @@ def is_beyond(error: HostArray, limit: HostArray) -> HostArray:
 def first_beyond(
     iterations: Iterable[int], differences: Iterable[float], explained: Iterable[float]
 ) -> int | None:
-    """Find the first iteration at which more is seen than is explained.
+    """Find the first iteration whose difference is more than is explained; None if none is.
 
-    Parameters
-    ----------
-    iterations, differences, explained : iterable
-        Of one length; a NaN is explained by nothing, and explains nothing.
-
-    Returns
-    -------
-    int or None
-        None if there is none.
+    A NaN is explained by nothing, and explains nothing.
     """
     table = zip(iterations, differences, explained, strict=True)
     return next((i for i, seen, most in table if not seen <= most), None)

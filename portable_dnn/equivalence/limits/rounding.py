@@ -148,16 +148,12 @@ def bound(
 
     Parameters
     ----------
-    kind : str
-        One of `ROUNDINGS`.
+    kind, inner, accuracy
+        As for `roundings`.
     magnitude : numpy.ndarray
         Sum of the magnitudes of each element's terms, such as |A| |B|; float64.
     dtype : numpy.dtype
         In which the operation computed.
-    inner : int
-        How many terms an element sums.
-    accuracy : Accuracy
-        Of the library.
     elements : int
         Of the whole result.
 

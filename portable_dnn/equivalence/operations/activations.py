@@ -29,13 +29,7 @@ from portable_dnn.equivalence.operations.operation import (
 from portable_dnn.network.activations import Activation
 from portable_dnn.network.losses import compute_cost, compute_cost_from_logits, cost_gradient
 
-__all__ = [
-    "activation",
-    "activation_backward",
-    "cost",
-    "cost_of_probabilities",
-    "gradient_of_cost",
-]
+__all__ = ["activation", "activation_backward", "cost", "cost_of_probabilities", "gradient_of_cost"]
 
 
 def activation(layer: int | None, g: Activation, inputs: Callable[[Inputs], Inputs]) -> Operation:

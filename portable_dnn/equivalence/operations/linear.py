@@ -28,13 +28,7 @@ from portable_dnn.network.layers import linear_backward, linear_forward
 from portable_dnn.network.pixels import scale_pixels
 from portable_dnn.training.optimizers import update_parameters
 
-__all__ = [
-    "backward_products",
-    "forward_bias",
-    "forward_product",
-    "input_scaling",
-    "update",
-]
+__all__ = ["backward_products", "forward_bias", "forward_product", "input_scaling", "update"]
 
 
 def input_scaling(dtype: str) -> Operation:

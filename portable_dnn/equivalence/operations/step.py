@@ -18,9 +18,7 @@ from portable_dnn.equivalence.operations.linear import (
 from portable_dnn.equivalence.operations.operation import Inputs, Operation
 from portable_dnn.network.activations import Activation, get_activation
 
-__all__ = [
-    "step_operations",
-]
+__all__ = ["step_operations"]
 
 
 def _take(**names: str) -> Callable[[Inputs], Inputs]:

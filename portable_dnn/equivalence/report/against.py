@@ -277,11 +277,8 @@ def _conclusion(both: Report, theirs: Report) -> tuple[Outcome, str]:
         lacking = (
             f"{len(missing)} of {len(both.judgements)} results are only of one of the two runs"
         )
-    if (
-        not lacking
-        and theirs.outcome == "could not be compared"
-        and not comes_apart(theirs.free_run)
-    ):
+    ended = theirs.outcome == "could not be compared" and not comes_apart(theirs.free_run)
+    if not lacking and ended:
         lacking = f"{there} is not a whole run"
     if lacking or both.free_run is None:
         lacking = lacking or "one of the two runs lacks the free run"

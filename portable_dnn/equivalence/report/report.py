@@ -100,7 +100,7 @@ class Errors:
     digest: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Judgement:
     """One operation, judged.
 
@@ -138,16 +138,16 @@ class Judgement:
 
     iteration: int | None
     case: str
-    layer: int | None
+    layer: int | None = None
     operation: str
     output: str
     shape: tuple[int, ...]
     dtype: str
-    inner: int
-    judged: int
-    tested: Errors | None
-    reference: Errors | None
-    spread_limit: float | None
+    inner: int = 1
+    judged: int = 0
+    tested: Errors | None = None
+    reference: Errors | None = None
+    spread_limit: float | None = None
     verdict: Verdict
     reason: str
 
@@ -163,32 +163,14 @@ class Judgement:
 
 
 def wrong_free_run(dtype: str, reason: str) -> Judgement:
-    """Say that a side is wrong for what its free run came to.
-
-    Parameters
-    ----------
-    dtype : str
-        Of the run.
-    reason : str
-        Why, in a sentence without a full stop.
-
-    Returns
-    -------
-    Judgement
-    """
+    """Judge a side wrong for what its free run came to; parameters as in `Judgement`."""
     return Judgement(
         iteration=None,
         case=TRAINING_DATA,
-        layer=None,
         operation="free run",
         output="cost",
         shape=(),
         dtype=dtype,
-        inner=1,
-        judged=0,
-        tested=None,
-        reference=None,
-        spread_limit=None,
         verdict="wrong",
         reason=reason,
     )

@@ -66,20 +66,7 @@ def _place(j: Judgement, last: int) -> tuple[int, int, int]:
 def worst_by(
     judgements: Iterable[Judgement], key: Callable[[Judgement], Hashable]
 ) -> tuple[Judgement, ...]:
-    """Return the worst judgement of each kind.
-
-    Parameters
-    ----------
-    judgements : iterable of Judgement
-        Of one report.
-    key : callable
-        Gives the kind of a judgement.
-
-    Returns
-    -------
-    tuple of Judgement
-        In the order of data flow.
-    """
+    """Return the worst judgement of those that have the same key, in the order of data flow."""
     worst: dict[Hashable, Judgement] = {}
     for j in in_order(judgements):
         kind = key(j)

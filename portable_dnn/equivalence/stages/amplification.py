@@ -43,14 +43,8 @@ def amplified(
 
     Parameters
     ----------
-    tested, reference : Run
-        Both with the parameters after the first and the last update, unless they diverged.
-    devices : (Device, Device)
-        Of either.
-    task : Task
-        What was trained.
-    accuracy : Accuracy
-        Of the less accurate side.
+    tested, reference, devices, task, accuracy
+        As for `run_difference.compare_runs`.
     rounds : sequence of iterable of int
         `ROUNDS`; or none, where there is nothing to explain.
 
@@ -62,8 +56,7 @@ def amplified(
         The first iteration at which they are farther apart; the last one where only the parameters
         are; None if there is none.
     """
-    X, start = task.X, task.start
-    last = task.settings.iterations
+    X, start, last = task.X, task.start, task.settings.iterations
     moved: list[Run] = []
     made, sizes, lost = _made_at_first(tested, reference, start), dict.fromkeys(start, 0.0), 0.0
     explained, beyond = _unexplained(tested, reference, moved, task, accuracy)
@@ -86,11 +79,7 @@ def amplified(
 
 
 def _unexplained(
-    tested: Run,
-    reference: Run,
-    moved: list[Run],
-    task: Task,
-    accuracy: Accuracy,
+    tested: Run, reference: Run, moved: list[Run], task: Task, accuracy: Accuracy
 ) -> tuple[list[float], int | None]:
     """What moved runs explain, and the first iteration at which more is seen."""
     iterations = sorted(set(tested.costs) & set(reference.costs))
@@ -157,11 +146,7 @@ def _growth(moved: list[Run], reference: Run) -> dict[int, float]:
 
 
 def _parameters_beyond(
-    tested: Run,
-    reference: Run,
-    moved: list[Run],
-    task: Task,
-    accuracy: Accuracy,
+    tested: Run, reference: Run, moved: list[Run], task: Task, accuracy: Accuracy
 ) -> bool:
     """Whether trained parameters are farther apart than is explained, as for the costs."""
     X, last = task.X, task.settings.iterations

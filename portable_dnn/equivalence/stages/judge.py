@@ -17,7 +17,7 @@ from portable_dnn.equivalence.report.meaning import IN_REFERENCE
 from portable_dnn.equivalence.report.report import Element, Errors, Judgement, Verdict
 from portable_dnn.equivalence.report.wording import number
 
-__all__ = ["Finding", "judge", "judgement", "verdict_of"]
+__all__ = ["Finding", "judge", "judgement"]
 
 _REPEATS_ASKED = 1000
 
@@ -45,25 +45,10 @@ class Finding:
     reason: str
 
 
-def verdict_of(
+def _verdict_of_both(
     findings: Sequence[Finding | None], complaints: Sequence[Sequence[str]]
 ) -> tuple[Verdict, str]:
-    """Decide on an operation that both sides ran, and say why.
-
-    Parameters
-    ----------
-    findings : sequence of Finding or None
-        Of the side under test and of the reference; None where it gave no result.
-    complaints : sequence of sequence of str
-        Of each side, what is wrong beside the values; without a result there is one at least.
-
-    Returns
-    -------
-    verdict : Verdict
-        "wrong" if either side is.
-    reason : str
-        As in `Judgement`.
-    """
+    """Decide on an operation that both sides ran, and say why."""
     for finding, seen, where in zip(findings, complaints, ("", IN_REFERENCE), strict=True):
         values = [finding.reason] if finding is not None and finding.verdict == "wrong" else []
         if values or seen:
@@ -82,31 +67,32 @@ def judgement(
     truth: Truth,
     dtype: np.dtype,
     findings: Sequence[Finding | None],
+    complaints: Sequence[Sequence[str]],
     *,
-    verdict: Verdict,
-    reason: str,
     iteration: int | None,
     case: str,
-    layer: int | None,
+    layer: int | None = None,
 ) -> Judgement:
-    """Write down what became of an operation that both sides ran.
+    """Judge an operation that both sides ran.
 
     Parameters
     ----------
-    operation, output, verdict, reason, iteration, case, layer
+    operation, output, iteration, case, layer
         As in `Judgement`.
-    truth : Truth
-        What the result should be.
-    dtype : numpy.dtype
-        Which it should have.
+    truth, dtype
+        What the result should be, and of which dtype.
     findings : sequence of Finding or None
         Of the side under test and of the reference; None where it gave no result.
+    complaints : sequence of sequence of str
+        Of each, what is wrong beside the values; without a result there is one at least.
 
     Returns
     -------
     Judgement
+        "wrong" if either side is.
     """
     ours, theirs = findings
+    verdict, reason = _verdict_of_both(findings, complaints)
     return Judgement(
         iteration=iteration,
         case=case,

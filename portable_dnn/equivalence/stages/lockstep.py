@@ -1,7 +1,7 @@
 """Both sides run the same operations on the same inputs, one operation at a time."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from portable_dnn.equivalence.operations.operation import COPY, Inputs, Operatio
 from portable_dnn.equivalence.report.meaning import IN_REFERENCE
 from portable_dnn.equivalence.report.report import TRAINING_DATA, Judgement
 from portable_dnn.equivalence.stages.failures import REFERENCE, TESTED, during
-from portable_dnn.equivalence.stages.judge import Finding, judge, judgement, verdict_of
+from portable_dnn.equivalence.stages.judge import Finding, judge, judgement
 from portable_dnn.equivalence.stages.run_on_device import Ran, run_on
 from portable_dnn.network.activations import Activation
 from portable_dnn.network.passes import L_model_backward, L_model_forward
@@ -110,23 +110,22 @@ def compare_operation(
         found.append(
             None if ran.result is None else judge(ran.result, truth, accuracy_of(device, dtype))
         )
-    record = partial(
-        judgement,
-        output=operation.output,
-        truth=truth,
-        dtype=dtype,
-        findings=found,
+    made = judgement(
+        operation.name,
+        operation.output,
+        truth,
+        dtype,
+        found,
+        [ran.complaints for ran in rans],
         iteration=iteration,
         case=case,
         layer=operation.layer,
     )
-    verdict, reason = verdict_of(found, [ran.complaints for ran in rans])
-    judgements = [record(operation.name, verdict=verdict, reason=reason)]
     for ran, where in zip(rans, ("", IN_REFERENCE), strict=True):
         if ran.copying:
-            judgements.insert(0, record(COPY, verdict="wrong", reason=where + ran.copying))
-            break
-    return judgements
+            reason = where + ran.copying
+            return [replace(made, operation=COPY, verdict="wrong", reason=reason), made]
+    return [made]
 
 
 def _named(operation: Operation, case: str) -> str:

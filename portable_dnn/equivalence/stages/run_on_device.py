@@ -164,22 +164,7 @@ def _complaint(result: Array, device: Device, shape: tuple[int, ...], dtype: np.
 
 
 def misfit(what: str, array: Array, shape: tuple[int, ...], dtype: np.dtype) -> str:
-    """Check an array's shape and dtype.
-
-    Parameters
-    ----------
-    what : str
-        What to call it.
-    array : array
-        Of any library.
-    shape, dtype
-        What it should have.
-
-    Returns
-    -------
-    str
-        What is wrong, in a sentence; empty if nothing is.
-    """
+    """Say what is wrong with an array's shape or dtype, calling it `what`; empty if nothing is."""
     if tuple(array.shape) != tuple(shape):
         return f"{what} has shape {tuple(array.shape)}; {tuple(shape)} is right"
     name = dtype_name(array)  # NumPy's tells the order of the bytes as well

@@ -27,7 +27,7 @@ from portable_dnn.equivalence.operations.operation import (
 from portable_dnn.equivalence.report.report import TRAINING_DATA, Judgement
 from portable_dnn.equivalence.stages.compiled_steps import LENGTHS, SPANNED, Stepper, Steps, Taken
 from portable_dnn.equivalence.stages.failures import REFERENCE, TESTED, during
-from portable_dnn.equivalence.stages.judge import judge, judgement, verdict_of
+from portable_dnn.equivalence.stages.judge import judge, judgement
 from portable_dnn.equivalence.stages.run_on_device import misfit
 from portable_dnn.network.activations import Activation
 
@@ -195,16 +195,13 @@ def _judgement(
         None if wrong and not i else judge(result, truth, accuracy)
         for i, (result, truth) in enumerate(zip(results, truths, strict=True))
     ]
-    verdict, reason = verdict_of(found, ([wrong] if wrong else [], []))
     return judgement(
         name,
         output,
         truths[1],
         dtype,
         found,
-        verdict=verdict,
-        reason=reason,
+        ([wrong] if wrong else [], []),
         iteration=iteration,
         case=TRAINING_DATA,
-        layer=None,
     )
