@@ -10,9 +10,8 @@ from portable_dnn.arrays.contract import Array, HostArray
 from portable_dnn.arrays.devices import location_of, to_host
 from portable_dnn.arrays.namespaces import dtype_name
 from portable_dnn.equivalence.limits.accuracy import Accuracy, accuracy_of
-from portable_dnn.equivalence.limits.distance import distance
-from portable_dnn.equivalence.limits.rounding import ROUNDINGS, bound, roundings
-from portable_dnn.equivalence.limits.spread import ulp
+from portable_dnn.equivalence.limits.distance import distance, in_bounds, is_beyond
+from portable_dnn.equivalence.limits.rounding import ROUNDINGS, bound, roundings, ulp
 from portable_dnn.equivalence.report.wording import number
 from portable_dnn.errors import DTypeError, SettingError, ShapeError
 from portable_dnn.setting_checks import FLOATS, check_choice, check_count
@@ -108,8 +107,8 @@ def assert_equivalent(
         one it may be as wrong as the result, and both bounds are added.
     operation : str or Roundings
         "exact" (the same numbers), "arithmetic" (one rounding), "product" or "mean" (`inner` terms
-        an element), another kind of `bounds.ROUNDINGS`, or the roundings of an operation of your
-        own.
+        an element), another kind of `limits.rounding.ROUNDINGS`, or the roundings of an
+        operation of your own.
     inner : int
         How many terms an element of a product, mean or cost sums; at least 1, and for float32 below
         2²⁴, where the bound ends.
@@ -240,12 +239,10 @@ def _worst(got: HostArray, right: HostArray, limit: HostArray, reach: HostArray 
     """Find the element with the largest error in bounds, if that is above 1."""
     exact = right.astype(np.float64)
     error = distance(got.astype(np.float64), exact, 0.0, limit, got.dtype, reach)
-    with np.errstate(all="ignore"):
-        wrong = (error > 0) & ~((error <= limit) & np.isfinite(error))
-        bounds = np.where(wrong, np.where(np.isfinite(error), error / limit, np.inf), 0.0)
+    wrong = is_beyond(error, limit)
     if not wrong.any():
         return ""
-    index = np.unravel_index(np.argmax(bounds), got.shape)
+    index = np.unravel_index(np.argmax(np.where(wrong, in_bounds(error, limit), 0.0)), got.shape)
     unit = float(ulp(np.asarray(right[index], dtype=np.float64), got.dtype))
     found = f"element {_place(index)} is {float(got[index])!r}, not {float(right[index])!r}"
     ulps, most = float(error[index]) / unit, float(limit[index]) / unit

@@ -26,10 +26,17 @@ from portable_dnn.equivalence.report.report import (
     Judgement,
     Report,
     Side,
+    wrong_free_run,
 )
 from portable_dnn.equivalence.report.setup import setup_of
 from portable_dnn.equivalence.report.verdict import headline, notes, outcome
-from portable_dnn.equivalence.stages.failures import REFERENCE, TESTED, Died, during, unfinished
+from portable_dnn.equivalence.stages.failures import (
+    REFERENCE,
+    TESTED,
+    BackendFailed,
+    during,
+    unfinished,
+)
 from portable_dnn.equivalence.stages.free_run import Run, Task, train_on
 from portable_dnn.equivalence.stages.lockstep import compare_operation, reference_state
 from portable_dnn.equivalence.stages.run_difference import compare_runs
@@ -156,18 +163,18 @@ def compare(
             for device, source in zip((tested, other), sources, strict=True)
         )
         return Report(
-            SCHEMA,
-            datetime.now(UTC).isoformat(timespec="seconds"),
-            time.perf_counter() - began,
-            ours,
-            theirs,
-            setup,
-            tuple(judgements),
-            run,
-            failure,
-            notes(run),
-            outcome(judgements, run, failure),
-            headline(ours, theirs, judgements, run, failure),
+            schema=SCHEMA,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            seconds=time.perf_counter() - began,
+            tested=ours,
+            reference=theirs,
+            setup=setup,
+            judgements=tuple(judgements),
+            free_run=run,
+            failure=failure,
+            notes=notes(run),
+            outcome=outcome(judgements, run, failure),
+            headline=headline(ours, theirs, judgements, run, failure),
         )
 
     def tell(found: _Found) -> None:
@@ -203,7 +210,7 @@ class _Comparison:
         return np.dtype(self.settings.dtype)
 
     def run(self) -> _Found:
-        """Compare; keep what there is if a side dies, and tell it in case the process does."""
+        """Compare; keep what there is if a side fails, and hand it on in case the process ends."""
         judgements: list[Judgement] = []
         self._found: FreeRun | None = None
         stage = ""
@@ -217,8 +224,8 @@ class _Comparison:
                         continue
                     side = REFERENCE if stage == _TRAINING else TESTED
                     self.so_far((judgements, self._found, unfinished(stage, side)))
-        except Died as died:
-            return judgements, self._found, died.failure
+        except BackendFailed as failed:
+            return judgements, self._found, failed.failure
         except KeyboardInterrupt:
             failure = unfinished(stage, interrupted=True)
             self.so_far((judgements, self._found, failure))
@@ -257,7 +264,7 @@ class _Comparison:
         elif self._found.unexplained_at is not None and all(j.verdict == "identical" for j in made):
             reason = f"{self._found.sentence}, while no operation was seen to round otherwise"
         if reason:
-            yield "free run", _wrong_run(reason, self.dtype)
+            yield "free run", wrong_free_run(self.dtype.name, reason)
 
     def _probes(self) -> Iterator[Judgement]:
         """Judge the probes."""
@@ -330,11 +337,3 @@ class _Comparison:
                 iteration,
                 often=iteration == last,
             )
-
-
-def _wrong_run(reason: str, dtype: np.dtype) -> Judgement:
-    """Condemn a side for its free run."""
-    return Judgement(
-        *(None, TRAINING_DATA, None, "free run", "cost", (), dtype.name, 1, 0),
-        *(None, None, None, "wrong", reason),
-    )

@@ -9,10 +9,7 @@ from portable_dnn.equivalence.exact.functions import evaluate
 from portable_dnn.equivalence.exact.pairs import Pair, add, divide, pair, product, subtract
 from portable_dnn.equivalence.exact.truth import Truth
 
-__all__ = [
-    "cost_of_logits",
-    "cost_of_probabilities",
-]
+__all__ = ["cost_of_logits", "cost_of_probabilities"]
 
 
 def cost_of_logits(z: HostArray, y: HostArray) -> Truth:
@@ -36,17 +33,7 @@ def cost_of_logits(z: HostArray, y: HostArray) -> Truth:
 
 
 def cost_of_probabilities(a: HostArray, y: HostArray) -> Truth:
-    """Mean cross-entropy of probabilities.
-
-    Parameters
-    ----------
-    a, y : numpy.ndarray
-        (1, m); labels 0 or 1.
-
-    Returns
-    -------
-    Truth
-    """
+    """Mean cross-entropy of probabilities `a`; parameters as for `cost_of_logits`."""
     right = pair(a)
     other = subtract(pair(np.ones_like(a)), right)
     taken = Pair(*(np.where(y == 1, r, o) for r, o in zip(right, other, strict=True)))
@@ -67,8 +54,8 @@ def _total(kind: str, losses: Pair, m: int, more: float) -> Truth:
     flat = Pair(*(x.reshape(1, -1) for x in losses))
     if not np.isfinite(flat.hi).all():
         value = pair(np.asarray(flat.hi.sum()))
-        return Truth(kind, (), value, np.asarray(np.inf), m)
+        return Truth(kind, (), value, np.asarray(np.inf), inner=m)
     total = divide(product(flat, pair(np.ones((flat.hi.shape[1], 1)))), m)
     size = np.asarray(np.abs(flat.hi).sum() / m + more)
     value = Pair(total.hi.reshape(()), total.lo.reshape(()))
-    return Truth(kind, (), value, size, m, flushed=8.0, terms=lambda _: flat.hi[0])
+    return Truth(kind, (), value, size, inner=m, flushed=8.0, terms=lambda _: flat.hi[0])

@@ -7,8 +7,9 @@ import numpy as np
 
 from portable_dnn.arrays.contract import HostArray
 from portable_dnn.equivalence.exact.pairs import DIGITS, Pair, decimals, from_decimals
+from portable_dnn.network.activations import Activation
 
-__all__ = ["FUNCTIONS", "evaluate"]
+__all__ = ["FUNCTIONS", "evaluate", "kind_of", "negative_slope"]
 
 
 def _sigmoid(z: Decimal) -> Decimal:
@@ -81,6 +82,19 @@ _FLOAT64: dict[str, Callable[[HostArray], HostArray]] = {
 
 FUNCTIONS = tuple(_DECIMAL)
 """What `evaluate` knows."""
+
+
+def kind_of(g: Activation) -> str:
+    """Name an activation without its settings, such as "leaky_relu"."""
+    return g.name.partition(":")[0]
+
+
+def negative_slope(g: Activation) -> float | None:
+    """Return the slope of ReLU or leaky ReLU below 0; None for what is no ReLU."""
+    kind, _, setting = g.name.partition(":")
+    if kind == "leaky_relu":
+        return float(setting) if setting else 0.01
+    return 0.0 if kind == "relu" else None
 
 
 def evaluate(function: str, x: Pair, dtype: np.dtype) -> Pair:

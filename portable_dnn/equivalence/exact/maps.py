@@ -70,14 +70,7 @@ def summed(a: HostArray, b: HostArray) -> Truth:
 def difference(a: HostArray, b: HostArray) -> Truth:
     """Difference a − b, one rounding; where it is 0, it is +0 unless a is −0 and b is +0.
 
-    Parameters
-    ----------
-    a, b : numpy.ndarray
-        Of one shape.
-
-    Returns
-    -------
-    Truth
+    Parameters as for `summed`.
     """
     value = subtract(pair(a), pair(b))
     signed = np.where(value.hi == 0, wide(a) - wide(b), value.hi)
@@ -136,17 +129,7 @@ def rectified(z: HostArray) -> Truth:
 
 
 def rectified_slope(dA: HostArray, z: HostArray) -> Truth:
-    """Where z > 0 dA, else 0; exact.
-
-    Parameters
-    ----------
-    dA, z : numpy.ndarray
-        Of one shape.
-
-    Returns
-    -------
-    Truth
-    """
+    """Where z > 0 dA, else 0, exact; both of one shape."""
     return whole("exact", pair(np.where(z > 0, dA, 0)), flushed=_at_zero(dA, z))
 
 
@@ -205,18 +188,7 @@ def applied(kind: str, z: HostArray, random: np.random.RandomState) -> Truth:
 def slope(kind: str, dA: HostArray, z: HostArray, random: np.random.RandomState) -> Truth:
     """Derivative through a function, dA g′(z): "sigmoid slope" or "tanh slope".
 
-    Parameters
-    ----------
-    kind : str
-        Which.
-    dA, z : numpy.ndarray
-        Of one shape.
-    random : numpy.random.RandomState
-        For the draws.
-
-    Returns
-    -------
-    Truth
+    Parameters as for `applied`; dA has the shape of z.
     """
     shape, where = z.shape, sampled(z, random)
     z, dA = (z, dA) if where is None else (z.ravel()[where], dA.ravel()[where])

@@ -1,4 +1,4 @@
-"""Exact matrix products and means, the noise of correct rounding in them, and draws."""
+"""Exact matrix products and means, with the noise of correct rounding in some elements."""
 
 from dataclasses import replace
 from functools import partial
@@ -7,22 +7,17 @@ import numpy as np
 
 from portable_dnn.arrays.contract import HostArray
 from portable_dnn.equivalence.exact.pairs import Pair, divide, pair, product
-from portable_dnn.equivalence.exact.truth import Noise, Truth, wide
+from portable_dnn.equivalence.exact.truth import Truth, wide
+from portable_dnn.equivalence.limits.noise import Noise, squares_of_terms
+from portable_dnn.equivalence.limits.repeats import mostly_repeated
 
-__all__ = [
-    "matrix_product",
-    "mean",
-    "repeats",
-]
+__all__ = ["matrix_product", "mean"]
 
 LARGEST_PRODUCT = 2**28
 """Multiplications of a product that is judged whole; of larger ones a part is drawn."""
 
 NOISE_TERMS, NOISE_ELEMENTS = 2**17, 40
 """Terms that the noise of a product is estimated from, but at least this many elements."""
-
-LANES = (1, 2, 4, 8, 16, 32, 64)
-"""In how many interleaved sums a library may add: one after the other, in SIMD lanes, in warps."""
 
 
 def matrix_product(
@@ -62,8 +57,18 @@ def matrix_product(
         exact, size, flushed = Pair(*(x.ravel() for x in exact)), size.ravel(), flushed.ravel()
         reach = reach.ravel()
     kind = "product" if m is None else "mean product"
-    terms = partial(_terms, a, b)
-    return Truth(kind, (n, p), exact, size, k, where, noise, flushed, terms=terms, reach=reach)
+    return Truth(
+        kind=kind,
+        shape=(n, p),
+        value=exact,
+        magnitude=size,
+        inner=k,
+        where=where,
+        noise=noise,
+        flushed=flushed,
+        terms=partial(_terms, a, b),
+        reach=reach,
+    )
 
 
 def _exact_product(a: HostArray, b: HostArray) -> Pair:
@@ -110,49 +115,15 @@ def _draw(n: int, k: int, p: int, random: np.random.RandomState) -> tuple[HostAr
 
 
 def _noise(a: HostArray, b: HostArray, random: np.random.RandomState) -> Noise:
-    """Add up some elements in several ways, and keep the squares of the sums so far."""
+    """Draw some elements, and tell the noise of those whose terms do not repeat each other."""
     n, k = a.shape
     p = b.shape[1]
     count = min(n * p, max(NOISE_TERMS // k, NOISE_ELEMENTS))
     where = random.randint(n * p, size=count) if n * p > 2**20 else random.permutation(n * p)
     where = np.sort(where[:count])
     terms = wide(a[where // p]) * wide(b[:, where % p]).T
-    varied = ~repeats(terms)
-    terms = terms[varied]
-    ways = np.max([_squares(terms, lanes) for lanes in LANES if lanes <= k], axis=0)
-    return Noise(where[varied], ways + (terms**2).sum(axis=1))
-
-
-def _squares(terms: HostArray, lanes: int) -> HostArray:
-    """Squares of the partial sums if several lanes take the terms in turn."""
-    count, k = terms.shape
-    length = -(-k // lanes)
-    padded = np.zeros((count, length * lanes))
-    padded[:, :k] = terms
-    sums = np.cumsum(padded.reshape(count, length, lanes), axis=1)
-    squares: HostArray = np.einsum("ijk,ijk->i", sums, sums)
-    return squares
-
-
-def repeats(terms: HostArray) -> HostArray:
-    """Whether most of an element's terms repeat each other, so that roundings may agree.
-
-    Parameters
-    ----------
-    terms : numpy.ndarray
-        (count, k), a row an element.
-
-    Returns
-    -------
-    numpy.ndarray of bool
-        (count,): whether fewer than half of the magnitudes are different; 0 adds no rounding, and
-        does not count.
-    """
-    magnitudes = np.sort(np.abs(terms), axis=1)
-    counted = magnitudes > 0
-    new = counted & (np.diff(magnitudes, axis=1, prepend=-1.0) > 0)
-    few: HostArray = 2 * new.sum(axis=1) < counted.sum(axis=1)
-    return few
+    varied = ~mostly_repeated(terms)
+    return Noise(where[varied], squares_of_terms(terms[varied]))
 
 
 def mean(x: HostArray, random: np.random.RandomState) -> Truth:

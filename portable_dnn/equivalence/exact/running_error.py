@@ -6,14 +6,13 @@ error, element by element (Wilkinson's running error analysis; Higham 2002, sect
 - a bound of what may be systematic: the errors of functions and single roundings, which are
   propagated with the magnitudes of derivatives, Σ |W| |e|;
 - a standard deviation of many independent roundings: those of products and sums, which are
-  propagated with their squares, Σ W² σ². A product's own is that of `limits.spread`, from the sums
-  of its terms in 16 blocks and in 16 lanes. Where terms repeat they are not independent: equal
-  samples, equal features and equal terms have equal errors, and those of c such terms add up to c
-  times one, not √c times.
+  propagated with their squares, Σ W² σ². A product's own is that of `limits.noise`. Where terms
+  repeat they are not independent: equal samples, equal features and equal terms have equal errors,
+  and those of c such terms add up to c times one, not √c times.
 
 Under the assumption of `limits.rounding` such an error is sub-Gaussian with variance 3 σ², so that
 all of N elements are within √3 σ √(2 log(2 N / δ)), except with a probability of δ; a factor of 2
-allows for other orders of summation, as in `limits.spread`. That and the bound make the limit. It
+allows for other orders of summation, as in `limits.noise`. That and the bound make the limit. It
 holds for any computation of the step in the dtype, however operations are fused. A ReLU whose |Z|
 is within its limit may be open or shut: then all of dA is uncertain. Where numbers may overflow on
 the way, nothing is known about what becomes of them: the limit is infinite or NaN.
@@ -25,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from portable_dnn.arrays.contract import HostArray
-from portable_dnn.equivalence.exact.functions import evaluate
+from portable_dnn.equivalence.exact.functions import evaluate, kind_of, negative_slope
 from portable_dnn.equivalence.exact.pairs import (
     Pair,
     add,
@@ -48,15 +47,10 @@ from portable_dnn.equivalence.exact.running_value import (
 )
 from portable_dnn.equivalence.limits.accuracy import Accuracy
 from portable_dnn.equivalence.limits.repeats import class_sizes
-from portable_dnn.equivalence.operations.activations import slope_of
 from portable_dnn.network.activations import Activation
 from portable_dnn.training.settings import Settings
 
-__all__ = [
-    "Apart",
-    "Stepped",
-    "exact_step",
-]
+__all__ = ["Apart", "Stepped", "exact_step"]
 
 
 class Apart(NamedTuple):
@@ -207,71 +201,73 @@ def _moved(a: Arithmetic, Z1: Value, move: Value, share: float) -> Value:
     return within(a, after, size)
 
 
-def _forward(a: Arithmetic, A: Value, W: Value, b: Value, alike: HostArray | None = None) -> Value:
+def _forward(a: Arithmetic, A: Value, W: Value, b: Value, common: HostArray | None = None) -> Value:
     """Linear part: W A + b."""
-    P = matmul(a, W, A, alike)
+    P = matmul(a, W, A, common)
     Z = add(P.exact, b.exact)
     size = np.abs(Z.hi) + np.abs(b.exact.hi)
     error = P.error + b.error + a.local("pixels", size)
     return within(a, Value(Z, error, np.hypot(P.deviation, b.deviation)), size)
 
 
-def _reaching(Z: Value) -> Pair:
-    """The value nearest to 0 that Z may have, where slopes are largest."""
-    return pair(np.maximum(np.abs(Z.exact.hi) - Z.limit, 0.0))
+def _steepest(kind: str, Z: Value) -> HostArray:
+    """Largest slope of a sigmoid or tanh near Z: at the value nearest to 0 that Z may have."""
+    nearest = pair(np.maximum(np.abs(Z.exact.hi) - Z.limit, 0.0))
+    return evaluate(f"{kind} slope", nearest, np.dtype(np.float32)).hi
+
+
+def _rectified(x: Pair, z: HostArray, below: float) -> tuple[Pair, HostArray]:
+    """The branches of a (leaky) ReLU, or of its derivative, joined; and the one for z ≤ 0, |x|."""
+    shut = multiply(x, pair(np.asarray(below)))
+    value = Pair(*(np.where(z > 0, a, b) for a, b in zip(x, shut, strict=True)))
+    return value, np.abs(shut.hi)
 
 
 def _activate(a: Arithmetic, g: Activation, Z: Value) -> Value:
     """An activation: its Lipschitz constant near Z passes the error on."""
-    kind = g.name.partition(":")[0]
-    z = Z.exact
-    if kind in ("relu", "leaky_relu"):
-        factor = 0.0 if kind == "relu" else slope_of(g)
-        shut = multiply(z, pair(np.asarray(factor)))
-        value = Pair(*(np.where(z.hi > 0, x, y) for x, y in zip(z, shut, strict=True)))
-        steepest = np.where(z.hi > -Z.limit, max(1.0, abs(factor)), abs(factor))
-        own = a.local("slope", np.abs(shut.hi)) if factor else 0.0
+    kind, below, z = kind_of(g), negative_slope(g), Z.exact
+    if below is not None:
+        value, shut = _rectified(z, z.hi, below)
+        steepest = np.where(z.hi > -Z.limit, max(1.0, abs(below)), abs(below))
+        own = a.local("slope", shut) if below else 0.0
         return Value(value, steepest * Z.error + own, steepest * Z.deviation)
     found = evaluated(a, kind, z)
-    steepest = evaluate(f"{kind} slope", _reaching(Z), np.dtype(np.float32)).hi
+    steepest = _steepest(kind, Z)
     own = a.local(kind, np.abs(found.exact.hi))
     # A sigmoid may also be computed from tanh, to an absolute error.
-    error = steepest * Z.error + own + found.error + a.u * _sigmoid_units(a)
+    error = steepest * Z.error + own + found.error + _from_tanh(a)
     return Value(found.exact, error, steepest * Z.deviation)
 
 
-def _sigmoid_units(a: Arithmetic) -> float:
-    """Absolute error of tanh(z / 2) / 2 + 1/2 in units of u, where tanh has its documented one."""
-    return a.accuracy.tanh + 2.0
+def _from_tanh(a: Arithmetic) -> float:
+    """Absolute error of tanh(z / 2) / 2 + 1/2, where tanh has its documented one."""
+    return a.u * (a.accuracy.tanh + 2.0)
 
 
 def _output(a: Arithmetic, Z: Value, Y: HostArray) -> Value:
     """Derivative by the logits, σ(Z) − Y."""
     A = evaluated(a, "sigmoid", Z.exact)
     value = subtract(A.exact, pair(Y))
-    steepest = evaluate("sigmoid slope", _reaching(Z), np.dtype(np.float32)).hi
-    own = a.local("sigmoid", A.exact.hi) + a.u * _sigmoid_units(a)
+    steepest = _steepest("sigmoid", Z)
+    own = a.local("sigmoid", A.exact.hi) + _from_tanh(a)
     error = steepest * Z.error + A.error + own + a.u * np.abs(value.hi)
     return within(a, Value(value, error, steepest * Z.deviation), np.abs(value.hi))
 
 
 def _differentiate(a: Arithmetic, g: Activation, dA: Value, Z: Value) -> Value:
     """Derivative through an activation."""
-    kind = g.name.partition(":")[0]
-    z = Z.exact.hi
-    if kind in ("relu", "leaky_relu"):
-        factor = 0.0 if kind == "relu" else slope_of(g)
-        shut = multiply(dA.exact, pair(np.asarray(factor)))
-        value = Pair(*(np.where(z > 0, x, y) for x, y in zip(dA.exact, shut, strict=True)))
+    kind, below, z = kind_of(g), negative_slope(g), Z.exact.hi
+    if below is not None:
+        value, shut = _rectified(dA.exact, z, below)
         doubtful = ~(np.abs(z) > Z.limit)  # also where the limit is NaN
-        gap = np.where(doubtful, abs(1.0 - factor) * (np.abs(dA.exact.hi) + dA.limit), 0.0)
-        steepest = np.where(z > 0, 1.0, abs(factor))
-        own = a.local("slope", np.abs(shut.hi)) if factor else 0.0
+        gap = np.where(doubtful, abs(1.0 - below) * (np.abs(dA.exact.hi) + dA.limit), 0.0)
+        steepest = np.where(z > 0, 1.0, abs(below))
+        own = a.local("slope", shut) if below else 0.0
         found = Value(value, steepest * dA.error + gap + own, steepest * dA.deviation)
         return within(a, found, np.abs(value.hi))
     slope = evaluated(a, f"{kind} slope", Z.exact)
     value = multiply(dA.exact, slope.exact)
-    steepest = evaluate(f"{kind} slope", _reaching(Z), np.dtype(np.float32)).hi
+    steepest = _steepest(kind, Z)
     # |g″| is at most 2 g′ for tanh, and at most g′ for the sigmoid.
     bent = 2.0 * steepest * np.abs(dA.exact.hi)
     moved = bent * Z.error + np.abs(dA.exact.hi) * slope.error

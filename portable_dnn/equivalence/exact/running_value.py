@@ -10,6 +10,7 @@ from portable_dnn.equivalence.exact.functions import evaluate
 from portable_dnn.equivalence.exact.pairs import Pair, pair, product
 from portable_dnn.equivalence.exact.truth import LARGEST_MAP
 from portable_dnn.equivalence.limits.accuracy import Accuracy
+from portable_dnn.equivalence.limits.noise import rounding_deviation, squares_of_product
 from portable_dnn.equivalence.limits.repeats import class_sizes
 from portable_dnn.equivalence.limits.rounding import FAILURE, bound, unit_roundoff
 
@@ -27,9 +28,6 @@ __all__ = [
 
 FOLDED = 4
 """Further roundings that a step may make at an element: α, m, α / m and what they multiply."""
-
-_PARTS = 16
-"""Blocks, and lanes, whose sums tell how large the sums so far become in a product."""
 
 
 class Value(NamedTuple):
@@ -100,9 +98,9 @@ class Arithmetic(NamedTuple):
         Parameters
         ----------
         kind : str
-            One of `bounds.ROUNDINGS`.
+            One of `rounding.ROUNDINGS`.
         size : numpy.ndarray
-            Magnitudes, as for `bounds.bound`.
+            Magnitudes, as for `rounding.bound`.
         inner : int
             How many terms an element sums.
 
@@ -171,7 +169,7 @@ def transposed(x: Value) -> Value:
     return Value(Pair(x.exact.hi.T, x.exact.lo.T), x.error.T, x.deviation.T)
 
 
-def matmul(a: Arithmetic, x: Value, y: Value, alike: HostArray | None = None) -> Value:
+def matmul(a: Arithmetic, x: Value, y: Value, common: HostArray | None = None) -> Value:
     """Matrix product.
 
     Parameters
@@ -180,7 +178,7 @@ def matmul(a: Arithmetic, x: Value, y: Value, alike: HostArray | None = None) ->
         What is judged.
     x, y : Value
         (n, k) and (k, p).
-    alike : numpy.ndarray, optional
+    common : numpy.ndarray, optional
         (k,): how many of the terms may have the same error in x, or in y, as each has; 1 by
         default. Terms that are equal count as well.
 
@@ -197,22 +195,15 @@ def matmul(a: Arithmetic, x: Value, y: Value, alike: HostArray | None = None) ->
         error = error + x.error @ (right + y.error)
     if y.error.any():
         error = error + left @ y.error
-    repeated = _repeated(a, x, y)
-    certain, own = own_rounding(a, x, y, repeated)
-    shared = repeated if alike is None else np.maximum(repeated, alike)
+    equal = class_sizes(x.exact.hi.T, a.dtype, y.exact.hi)
+    certain, own = own_rounding(a, x, y, equal)
+    shared = equal if common is None else np.maximum(equal, common)
     deviation = np.hypot(own, _carried(x, y, shared))
     return within(a, Value(exact, error + certain, deviation), left @ right)
 
 
-def _repeated(a: Arithmetic, x: Value, y: Value) -> HostArray:
-    """Count for each term of a product, of all its elements, how many are equal."""
-    left, right = x.exact.hi.T, y.exact.hi
-    sizes = class_sizes(np.hstack((left, right)), a.dtype)
-    return np.where(left.any(axis=1) & right.any(axis=1), sizes, 1.0)
-
-
 def own_rounding(
-    a: Arithmetic, x: Value, y: Value, repeated: HostArray | None = None
+    a: Arithmetic, x: Value, y: Value, equal: HostArray | None = None
 ) -> tuple[HostArray, HostArray]:
     """Roundings of a product of what has no error.
 
@@ -226,7 +217,7 @@ def own_rounding(
         What is judged.
     x, y : Value
         (n, k) and (k, p).
-    repeated : numpy.ndarray, optional
+    equal : numpy.ndarray, optional
         (k,): how many terms are equal to each; counted if not given.
 
     Returns
@@ -234,10 +225,12 @@ def own_rounding(
     error, deviation : numpy.ndarray
         As in `Value`, (n, p).
     """
-    rows, columns = _largest(x, axis=1), _largest(y, axis=0)
-    squares = _squares(x.exact.hi / rows, y.exact.hi / columns)
-    deviation = a.u * np.sqrt(squares / 3.0) * rows * columns
-    most = float((_repeated(a, x, y) if repeated is None else repeated).max(initial=1.0))
+    if equal is None:
+        equal = class_sizes(x.exact.hi.T, a.dtype, y.exact.hi)
+    rows, columns = _scale(x, axis=1), _scale(y, axis=0)
+    squares = squares_of_product(x.exact.hi / rows, y.exact.hi / columns)
+    deviation = rounding_deviation(squares, a.dtype) * rows * columns
+    most = float(equal.max(initial=1.0))
     nothing = np.zeros_like(deviation)
     if most == 1.0:
         return nothing, deviation
@@ -249,46 +242,28 @@ def own_rounding(
     return np.where(sharper, certain, nothing), np.where(sharper, nothing, deviation)
 
 
-def _carried(x: Value, y: Value, shared: HostArray) -> HostArray:
+def _carried(x: Value, y: Value, common: HostArray) -> HostArray:
     """Deviation of a product that comes of those of its factors.
 
-    Rows and columns are scaled, so that no square underflows. The errors of c terms that are alike
+    Rows and columns are scaled, so that no square underflows. The errors of c terms that are equal
     add up linearly: (Σ e)² ≤ c Σ e².
     """
-    rows, columns = _largest(x, axis=1), _largest(y, axis=0)
+    rows, columns = _scale(x, axis=1), _scale(y, axis=0)
     noisy = (y.deviation / columns) ** 2
     variance = np.zeros((x.exact.hi.shape[0], y.exact.hi.shape[1]))
     if x.deviation.any():
         right = (y.exact.hi / columns) ** 2
-        variance = variance + ((x.deviation / rows) ** 2 * shared) @ (right + noisy)
+        variance = variance + ((x.deviation / rows) ** 2 * common) @ (right + noisy)
     if y.deviation.any():
-        variance = variance + ((x.exact.hi / rows) ** 2 * shared) @ noisy
+        variance = variance + ((x.exact.hi / rows) ** 2 * common) @ noisy
     deviation: HostArray = np.sqrt(variance) * rows * columns
     return deviation
 
 
-def _largest(x: Value, axis: int) -> HostArray:
-    """Largest magnitude along an axis; 1 where all are 0."""
+def _scale(x: Value, axis: int) -> HostArray:
+    """Largest magnitude along an axis, by which to divide; 1 where all are 0."""
     largest = np.maximum(np.abs(x.exact.hi), x.deviation).max(axis=axis, keepdims=True)
     return np.where((largest > 0) & np.isfinite(largest), largest, 1.0)
-
-
-def _squares(x: HostArray, y: HostArray) -> HostArray:
-    """Squares of the terms of a product, and of the sums so far, in blocks and in lanes."""
-    k = x.shape[1]
-    parts = min(k, _PARTS)
-    terms: HostArray = x**2 @ y**2
-    total = 2.0 * terms
-    before = np.zeros_like(total)
-    for block in np.array_split(np.arange(k), parts):
-        after = before + x[:, block[0] : block[-1] + 1] @ y[block[0] : block[-1] + 1]
-        total += block.size * (before**2 + after**2)
-        before = after
-    if k > parts:
-        total += (k / parts) * (
-            terms + sum((x[:, i::parts] @ y[i::parts]) ** 2 for i in range(parts))
-        )
-    return total
 
 
 def evaluated(a: Arithmetic, function: str, z: Pair) -> Value:

@@ -2,45 +2,22 @@
 
 Inputs are the arrays that the operation was given, in the dtype that is judged; the result is a
 `Truth`. Where the whole result would take too long, a random sample of its elements is taken. The
-operations are in `products`, `maps` and `costs` of this folder.
+operations are in `products`, `maps` and `costs`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from portable_dnn.arrays.contract import HostArray
 from portable_dnn.equivalence.exact.pairs import Pair
+from portable_dnn.equivalence.limits.noise import Noise
 
-__all__ = [
-    "LARGEST_MAP",
-    "Noise",
-    "Truth",
-    "sampled",
-    "whole",
-    "wide",
-]
+__all__ = ["LARGEST_MAP", "Truth", "sampled", "whole", "wide"]
 
 LARGEST_MAP = 4096
 """Elements of a float64 function that are judged; of a larger array they are drawn."""
-
-
-class Noise(NamedTuple):
-    """What correct rounding makes of some elements of a sum; see `statistics`.
-
-    Attributes
-    ----------
-    where : numpy.ndarray
-        Flat indices of the elements in the truth's value.
-    squares : numpy.ndarray
-        For each, the sum over its terms of the squares of the term and of the sum so far; the
-        largest of the ways to add in `LANES`.
-    """
-
-    where: HostArray
-    squares: HostArray
 
 
 @dataclass(frozen=True)
@@ -50,13 +27,13 @@ class Truth:
     Attributes
     ----------
     kind : str
-        One of `bounds.ROUNDINGS`.
+        One of `rounding.ROUNDINGS`.
     shape : tuple of int
         Of the whole result.
     value : Pair
         The exact result, or the part of it that was drawn, flat then.
     magnitude : numpy.ndarray
-        For `bounds.bound`; shape of `value`.
+        For `rounding.bound`; shape of `value`.
     inner : int
         How many terms an element sums.
     where : numpy.ndarray or None
@@ -99,11 +76,11 @@ def whole(kind: str, value: Pair, magnitude: HostArray | None = None, **others: 
     Parameters
     ----------
     kind : str
-        One of `bounds.ROUNDINGS`.
+        One of `rounding.ROUNDINGS`.
     value : Pair
         The exact result.
     magnitude : numpy.ndarray, optional
-        For `bounds.bound`; |value| by default.
+        For `rounding.bound`; |value| by default.
     **others : object
         Further attributes of the truth.
 

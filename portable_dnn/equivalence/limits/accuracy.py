@@ -49,11 +49,14 @@ _NUMPY = (
     "library elsewhere, at most 2 (glibc manual, Errors in Math Functions)"
 )
 
-NUMPY = Accuracy(4.0, 4.0, 4.0, 4.0, 0.5, False, _NUMPY)
+NUMPY = Accuracy(exp=4.0, log=4.0, log1p=4.0, tanh=4.0, divide=0.5, flushes=False, source=_NUMPY)
 """NumPy's, in both dtypes; the host's library, in which everything is judged."""
 
-_UNKNOWN = Accuracy(
-    4.0, 4.0, 4.0, 7.0, 2.0, False, "not documented: the largest errors of the libraries known"
+_UNKNOWN = replace(
+    NUMPY,
+    tanh=7.0,
+    divide=2.0,
+    source="not documented: the largest errors of the libraries known",
 )
 """Those of NumPy, PyTorch, CuPy and JAX together (docs/equivalence.md has the table)."""
 
@@ -145,12 +148,9 @@ def loosest(rows: Iterable[Accuracy]) -> Accuracy:
         The largest errors; it flushes if one of them does.
     """
     every = tuple(rows)
-    return Accuracy(
-        max(row.exp for row in every),
-        max(row.log for row in every),
-        max(row.log1p for row in every),
-        max(row.tanh for row in every),
-        max(row.divide for row in every),
-        any(row.flushes for row in every),
-        "; ".join(dict.fromkeys(row.source for row in every)),
+    return replace(
+        every[0],
+        **{name: max(getattr(row, name) for row in every) for name in _FUNCTIONS},
+        flushes=any(row.flushes for row in every),
+        source="; ".join(dict.fromkeys(row.source for row in every)),
     )

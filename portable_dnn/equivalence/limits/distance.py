@@ -1,10 +1,12 @@
 """How far a result is from the truth, where numbers may be NaN, infinite, or beyond a dtype."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from portable_dnn.arrays.contract import HostArray
 
-__all__ = ["distance", "gap"]
+__all__ = ["distance", "first_beyond", "gap", "in_bounds", "is_beyond"]
 
 
 def distance(
@@ -48,6 +50,29 @@ def distance(
             same |= reach + limit > largest
     error = np.where(same & ~np.isfinite(found), 0.0, error)
     return np.where(np.isnan(error), np.inf, error)
+
+
+def in_bounds(error: HostArray, limit: HostArray) -> HostArray:
+    """Errors in multiples of their limits; infinite where an error is, or nothing may be wrong."""
+    with np.errstate(all="ignore"):
+        return np.where(np.isfinite(error), np.where(error == 0, 0.0, error / limit), np.inf)
+
+
+def is_beyond(error: HostArray, limit: HostArray) -> HostArray:
+    """Whether errors are above their limits; what is not finite always is."""
+    beyond: HostArray = (error > 0) & ~((error <= limit) & np.isfinite(error))
+    return beyond
+
+
+def first_beyond(
+    iterations: Iterable[int], differences: Iterable[float], explained: Iterable[float]
+) -> int | None:
+    """Find the first iteration whose difference is more than is explained; None if none is.
+
+    A NaN is explained by nothing, and explains nothing.
+    """
+    table = zip(iterations, differences, explained, strict=True)
+    return next((i for i, seen, most in table if not seen <= most), None)
 
 
 def gap(a: HostArray, b: HostArray) -> float:

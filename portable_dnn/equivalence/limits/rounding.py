@@ -29,7 +29,7 @@ import numpy as np
 from portable_dnn.arrays.contract import HostArray
 from portable_dnn.equivalence.limits.accuracy import Accuracy
 
-__all__ = ["FAILURE", "ROUNDINGS", "Bounds", "bound", "roundings", "unit_roundoff"]
+__all__ = ["FAILURE", "ROUNDINGS", "Bounds", "bound", "roundings", "ulp", "unit_roundoff"]
 
 FAILURE = 2.0**-40
 """The probability with which the probabilistic bound may fail for a whole result."""
@@ -96,6 +96,27 @@ def unit_roundoff(dtype: np.dtype) -> float:
     return float(np.finfo(dtype).eps) / 2.0
 
 
+def ulp(x: HostArray, dtype: np.dtype) -> HostArray:
+    """Distance between neighbouring numbers of a dtype at a value.
+
+    Parameters
+    ----------
+    x : numpy.ndarray
+        Values, float64; they need not be numbers of the dtype.
+    dtype : numpy.dtype
+        Floating.
+
+    Returns
+    -------
+    numpy.ndarray
+        Float64; below the smallest normal number, that of the subnormal ones.
+    """
+    information = np.finfo(dtype)
+    exponent = np.frexp(np.where(np.isfinite(x), x, 1.0))[1] - 1
+    exponent = np.where(x == 0, information.minexp, np.maximum(exponent, information.minexp))
+    return np.asarray(np.ldexp(1.0, exponent - information.nmant))
+
+
 def roundings(kind: str, inner: int, accuracy: Accuracy) -> float:
     """Count the roundings on the way to an element.
 
@@ -127,16 +148,12 @@ def bound(
 
     Parameters
     ----------
-    kind : str
-        One of `ROUNDINGS`.
+    kind, inner, accuracy
+        As for `roundings`.
     magnitude : numpy.ndarray
         Sum of the magnitudes of each element's terms, such as |A| |B|; float64.
     dtype : numpy.dtype
         In which the operation computed.
-    inner : int
-        How many terms an element sums.
-    accuracy : Accuracy
-        Of the library.
     elements : int
         Of the whole result.
 

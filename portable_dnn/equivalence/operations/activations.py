@@ -6,6 +6,7 @@ import numpy as np
 
 from portable_dnn.arrays.contract import HostArray
 from portable_dnn.equivalence.exact import costs as exact_costs
+from portable_dnn.equivalence.exact.functions import kind_of, negative_slope
 from portable_dnn.equivalence.exact.maps import (
     applied,
     difference,
@@ -28,32 +29,11 @@ from portable_dnn.equivalence.operations.operation import (
 from portable_dnn.network.activations import Activation
 from portable_dnn.network.losses import compute_cost, compute_cost_from_logits, cost_gradient
 
-__all__ = [
-    "activation",
-    "activation_backward",
-    "cost",
-    "cost_of_probabilities",
-    "gradient_of_cost",
-    "slope_of",
-]
+__all__ = ["activation", "activation_backward", "cost", "cost_of_probabilities", "gradient_of_cost"]
 
 
 def activation(layer: int | None, g: Activation, inputs: Callable[[Inputs], Inputs]) -> Operation:
-    """g(Z).
-
-    Parameters
-    ----------
-    layer : int or None
-        Its number.
-    g : Activation
-        Which.
-    inputs : callable
-        Gives `Z`.
-
-    Returns
-    -------
-    Operation
-    """
+    """g(Z), of an activation g; `layer` and `inputs` as for `forward_product`."""
     return Operation(
         layer,
         f"{ACTIVATION} ({g.name})",
@@ -67,21 +47,7 @@ def activation(layer: int | None, g: Activation, inputs: Callable[[Inputs], Inpu
 def activation_backward(
     layer: int | None, g: Activation, inputs: Callable[[Inputs], Inputs]
 ) -> Operation:
-    """Derivative through an activation, dA g′(Z).
-
-    Parameters
-    ----------
-    layer : int or None
-        Its number.
-    g : Activation
-        Which.
-    inputs : callable
-        Gives `dA` and `Z`.
-
-    Returns
-    -------
-    Operation
-    """
+    """Derivative through an activation, dA g′(Z); parameters as for `activation`."""
     return Operation(
         layer,
         f"{BACKWARD} ({g.name})",
@@ -92,32 +58,22 @@ def activation_backward(
     )
 
 
-def slope_of(g: Activation) -> float:
-    """Return the slope of a leaky ReLU."""
-    _, _, setting = g.name.partition(":")
-    return float(setting) if setting else 0.01
-
-
 def _activated(g: Activation, z: HostArray, random: np.random.RandomState) -> Truth:
     """Truth of an activation."""
-    kind = g.name.partition(":")[0]
-    if kind == "relu":
-        return rectified(z)
-    if kind == "leaky_relu":
-        return leaky(z, z, slope_of(g))
-    return applied(kind, z, random)
+    below = negative_slope(g)
+    if below is None:
+        return applied(kind_of(g), z, random)
+    return rectified(z) if kind_of(g) == "relu" else leaky(z, z, below)
 
 
 def _differentiated(
     g: Activation, dA: HostArray, z: HostArray, random: np.random.RandomState
 ) -> Truth:
     """Truth of an activation's derivative."""
-    kind = g.name.partition(":")[0]
-    if kind == "relu":
-        return rectified_slope(dA, z)
-    if kind == "leaky_relu":
-        return leaky(dA, z, slope_of(g))
-    return slope(f"{kind} slope", dA, z, random)
+    below = negative_slope(g)
+    if below is None:
+        return slope(f"{kind_of(g)} slope", dA, z, random)
+    return rectified_slope(dA, z) if kind_of(g) == "relu" else leaky(dA, z, below)
 
 
 def cost(inputs: Callable[[Inputs], Inputs]) -> Operation:

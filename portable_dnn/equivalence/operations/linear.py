@@ -28,13 +28,7 @@ from portable_dnn.network.layers import linear_backward, linear_forward
 from portable_dnn.network.pixels import scale_pixels
 from portable_dnn.training.optimizers import update_parameters
 
-__all__ = [
-    "backward_products",
-    "forward_bias",
-    "forward_product",
-    "input_scaling",
-    "update",
-]
+__all__ = ["backward_products", "forward_bias", "forward_product", "input_scaling", "update"]
 
 
 def input_scaling(dtype: str) -> Operation:
@@ -66,9 +60,9 @@ def forward_product(layer: int | None, inputs: Callable[[Inputs], Inputs]) -> Op
     Parameters
     ----------
     layer : int or None
-        Its number.
+        Its number; None in a probe.
     inputs : callable
-        Gives `A` and `W`.
+        Takes what is computed with from a state: here `A` and `W`.
 
     Returns
     -------
@@ -90,19 +84,7 @@ def forward_product(layer: int | None, inputs: Callable[[Inputs], Inputs]) -> Op
 
 
 def forward_bias(layer: int | None, inputs: Callable[[Inputs], Inputs]) -> Operation:
-    """Z + b, as `linear_forward` adds them.
-
-    Parameters
-    ----------
-    layer : int or None
-        Its number.
-    inputs : callable
-        Gives `Z`, to which the bias is to be added, and `b`.
-
-    Returns
-    -------
-    Operation
-    """
+    """Z + b, as `linear_forward` adds them; parameters as for `forward_product`."""
     return Operation(
         layer,
         BIAS,
@@ -120,10 +102,8 @@ def backward_products(
 
     Parameters
     ----------
-    layer : int or None
-        Its number.
-    inputs : callable
-        Gives `dZ`, `A`, `W` and `b`.
+    layer, inputs
+        As for `forward_product`; of `dZ`, `A`, `W` and `b`.
     input_gradient : bool
         Whether dA of the layer before is judged.
 
@@ -177,14 +157,12 @@ def update(
 
     Parameters
     ----------
-    layer : int or None
-        Its number.
+    layer, inputs
+        As for `forward_product`; of `W`, `b`, `dW` and `db`.
     name : {"W", "b"}
         What is updated.
     rate : float
         α.
-    inputs : callable
-        Gives `W`, `b`, `dW` and `db`.
 
     Returns
     -------

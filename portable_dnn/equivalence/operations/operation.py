@@ -9,13 +9,7 @@ import numpy as np
 from portable_dnn.arrays.contract import Array, HostArray
 from portable_dnn.equivalence.exact.truth import Truth
 
-__all__ = [
-    "ORDER",
-    "WHOLE",
-    "Inputs",
-    "Operation",
-    "numbered",
-]
+__all__ = ["ORDER", "WHOLE", "Inputs", "Operation", "numbered"]
 
 Inputs: TypeAlias = Mapping[str, HostArray]
 """What an operation is given, on the host."""

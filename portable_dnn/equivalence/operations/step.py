@@ -19,9 +19,7 @@ from portable_dnn.equivalence.operations.operation import Inputs, Operation
 from portable_dnn.network.activations import get_activation
 from portable_dnn.training.settings import Settings
 
-__all__ = [
-    "step_operations",
-]
+__all__ = ["step_operations"]
 
 
 def _take(**names: str) -> Callable[[Inputs], Inputs]:

@@ -12,15 +12,17 @@ from dataclasses import asdict, fields, replace
 from importlib.metadata import version
 from typing import Any
 
+from portable_dnn.equivalence.limits.distance import first_beyond
 from portable_dnn.equivalence.report.meaning import SAVED
 from portable_dnn.equivalence.report.report import (
-    TRAINING_DATA,
     FreeRun,
     Judgement,
     Outcome,
     Report,
     Setup,
     Verdict,
+    comes_apart,
+    wrong_free_run,
 )
 from portable_dnn.equivalence.report.verdict import in_order, notes
 from portable_dnn.equivalence.report.wording import number
@@ -107,7 +109,7 @@ def _check_same(pairs: dict[str, tuple[object, object]], source: str) -> None:
 
 
 def check_same_setup(ours: Setup, theirs: Report, source: str) -> None:
-    """Check that two runs computed the same, and judged it alike.
+    """Check that two runs computed the same, and judged it by the same rules.
 
     Parameters
     ----------
@@ -196,14 +198,10 @@ def _alone(theirs: Judgement) -> Judgement:
 
 
 def _at_the_start(run: FreeRun | None, ours: Report) -> Iterator[Judgement]:
-    """Condemn costs that differ before anything was trained: both begin with the same bits."""
+    """Find costs wrong that differ before anything was trained: both begin with the same bits."""
     if run is not None and run.unexplained_at == 0:
-        dtype = str(ours.setup.settings["dtype"])
         reason = f"the costs are {number(run.differences[0])} apart before the first update"
-        yield Judgement(
-            *(None, TRAINING_DATA, None, "free run", "cost", (), dtype, 1, 0),
-            *(None, None, None, "wrong", reason),
-        )
+        yield wrong_free_run(str(ours.setup.settings["dtype"]), reason)
 
 
 def _pair(ours: Judgement, theirs: Judgement | None) -> Judgement:
@@ -233,9 +231,8 @@ def _free_runs(ours: FreeRun | None, theirs: FreeRun | None) -> FreeRun | None:
     # Either side's rounding drives its own run away from the exact one.
     explained = tuple(a + b for a, b in zip(ours.explained, theirs.explained, strict=True))
     table = list(zip(ours.iterations, differences, explained, strict=True))
-    parts_at = next((i for i, d, _ in table if d != 0), None)
-    unexplained_at = next((i for i, d, e in table if not d <= e), None)
-    identical = parts_at is None
+    parts_at = first_beyond(ours.iterations, differences, [0.0] * len(differences))
+    unexplained_at = first_beyond(ours.iterations, differences, explained)
     if parts_at is None:
         sentence = "trained on two machines, the costs never differ"
     else:
@@ -257,7 +254,7 @@ def _free_runs(ours: FreeRun | None, theirs: FreeRun | None) -> FreeRun | None:
         explained=explained,
         parts_at=parts_at,
         unexplained_at=unexplained_at,
-        identical=identical,
+        identical=parts_at is None,
         parameters_apart=float("nan"),
         sentence=sentence,
     )
@@ -266,24 +263,28 @@ def _free_runs(ours: FreeRun | None, theirs: FreeRun | None) -> FreeRun | None:
 def _conclusion(both: Report, theirs: Report) -> tuple[Outcome, str]:
     """Say in a sentence how the two runs compare."""
     here, there = both.tested.device, both.reference.device
-    died = "" if both.failure is None else f"{both.failure.operation} failed: {both.failure.error}"
-    if died:
-        died = f"on {there if both.failure is theirs.failure else here} {died}"
+    lacking = ""
+    if both.failure is not None:
+        device = there if both.failure is theirs.failure else here
+        lacking = f"on {device} {both.failure.operation} failed: {both.failure.error}"
     if both.wrong:
         first, *others = in_order(both.wrong)
         more = f"; {len(others)} other results wrong too" if others else ""
-        then = f" Then {died}." if died else ""
+        then = f" Then {lacking}." if lacking else ""
         return "wrong", f"Wrong at {first.name}, {first.reason}{more}.{then}"
     missing = [j for j in both.judgements if j.verdict == "not compared"]
-    if not died and missing:
-        died = f"{len(missing)} of {len(both.judgements)} results are only of one of the two runs"
-    if not died and theirs.outcome == "could not be compared" and not _apart(theirs.free_run):
-        died = f"{there} is not a whole run"
-    if died or both.free_run is None:
-        died = died or "one of the two runs lacks the free run"
-        return "could not be compared", f"Could not be compared: {died}."
+    if not lacking and missing:
+        lacking = (
+            f"{len(missing)} of {len(both.judgements)} results are only of one of the two runs"
+        )
+    ended = theirs.outcome == "could not be compared" and not comes_apart(theirs.free_run)
+    if not lacking and ended:
+        lacking = f"{there} is not a whole run"
+    if lacking or both.free_run is None:
+        lacking = lacking or "one of the two runs lacks the free run"
+        return "could not be compared", f"Could not be compared: {lacking}."
     right = f"every operation of {here} and of {there} is as near to the exact result"
-    if _apart(both.free_run):
+    if comes_apart(both.free_run):
         return (
             "could not be compared",
             f"Undecided: {right} as rounding allows; but trained on two machines, the "
@@ -294,12 +295,4 @@ def _conclusion(both: Report, theirs: Report) -> tuple[Outcome, str]:
     fixed = [j for j in both.judgements if not j.iteration and j.verdict != "identical"]
     if not fixed and both.free_run.identical:
         return "same numbers", f"The same numbers: {here} has the bits of {there}."
-    return (
-        "rounding only",
-        f"Rounding only: {right} as rounding allows.",
-    )
-
-
-def _apart(run: FreeRun | None) -> bool:
-    """Whether a free run comes apart by more than is explained."""
-    return run is not None and run.unexplained_at is not None
+    return "rounding only", f"Rounding only: {right} as rounding allows."

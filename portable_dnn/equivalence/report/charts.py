@@ -209,7 +209,7 @@ def _largest(values: Iterable[float | None]) -> float | None:
 
 
 def _worst(judgement: Judgement) -> float | None:
-    """What condemns a result: its worst element or its spread; no result at all is infinity."""
+    """What makes a result wrong: its worst element or its spread; no result at all is infinity."""
     return _largest((_share(judgement.tested), _spread(judgement))) or math.inf
 
 

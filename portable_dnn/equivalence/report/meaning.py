@@ -1,6 +1,6 @@
 """What a verdict means, for somebody who has read nothing else."""
 
-from portable_dnn.equivalence.report.report import Report
+from portable_dnn.equivalence.report.report import Report, comes_apart
 
 __all__ = ["IN_REFERENCE", "SAVED", "meaning"]
 
@@ -29,8 +29,8 @@ def meaning(report: Report) -> tuple[str, ...]:
     here, there = report.tested.device, report.reference.device
     if report.outcome == "same numbers":
         return (f"Every result of {here} has exactly the bits of {there}'s.",)
-    apart = report.free_run is not None and report.free_run.unexplained_at is not None
-    if report.outcome == "could not be compared" and apart and report.failure is None:
+    apart = comes_apart(report.free_run) and report.failure is None
+    if report.outcome == "could not be compared" and apart:
         return (
             f"No result of {here} that was judged is farther from the exact one than rounding "
             f"explains; but {here} and {there}, each trained on its own, differ by more.",

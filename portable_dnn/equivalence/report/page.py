@@ -81,21 +81,15 @@ def _operations(rows: Sequence[Judgement]) -> str:
 
 
 def _wrong(report: Report) -> list[str]:
-    """List every judgement of something wrong, for those who will fix it."""
+    """List every wrong result, for those who will fix it."""
     if not report.wrong:
         return []
     rows = [
         (
-            (
-                judgement.name,
-                judgement.output,
-                judgement.case,
-                "-" if judgement.iteration is None else str(judgement.iteration),
-                judgement.reason,
-            ),
+            (j.name, j.output, j.case, "-" if j.iteration is None else str(j.iteration), j.reason),
             False,
         )
-        for judgement in report.wrong
+        for j in report.wrong
     ]
     heading = f"<h2>Everything that is wrong ({len(rows)})</h2>"
     columns = ("operation", "result", "inputs", "iteration", "why")

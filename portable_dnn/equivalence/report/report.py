@@ -27,6 +27,8 @@ __all__ = [
     "Setup",
     "Side",
     "Verdict",
+    "comes_apart",
+    "wrong_free_run",
 ]
 
 SCHEMA = 2
@@ -89,7 +91,7 @@ class Errors:
     max_bounds : float
         Largest error in bounds; above 1 it is more than rounding.
     spread : float or None
-        Root mean square of |error| over the noise that correct rounding makes (see `statistics`);
+        Root mean square of |error| over the noise that correct rounding makes (see `limits.noise`);
         None where the operation has no such statistic, or too few elements for it.
     worst : Element or None
         The element with the largest error in bounds; None if every element is exact.
@@ -112,7 +114,7 @@ class Errors:
     digest: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Judgement:
     """One operation, judged.
 
@@ -161,16 +163,16 @@ class Judgement:
 
     iteration: int | None
     case: str
-    layer: int | None
+    layer: int | None = None
     operation: str
     output: str
     shape: tuple[int, ...]
     dtype: str
-    inner: int
-    judged: int
-    tested: Errors | None
-    reference: Errors | None
-    spread_limit: float | None
+    inner: int = 1
+    judged: int = 0
+    tested: Errors | None = None
+    reference: Errors | None = None
+    spread_limit: float | None = None
     verdict: Verdict
     reason: str
 
@@ -183,6 +185,20 @@ class Judgement:
     def key(self) -> tuple[int | None, str, int | None, str, str]:
         """What names this judgement in every report of the same set-up."""
         return self.iteration, self.case, self.layer, self.operation, self.output
+
+
+def wrong_free_run(dtype: str, reason: str) -> Judgement:
+    """Judge a side wrong for what its free run came to; parameters as in `Judgement`."""
+    return Judgement(
+        iteration=None,
+        case=TRAINING_DATA,
+        operation="free run",
+        output="cost",
+        shape=(),
+        dtype=dtype,
+        verdict="wrong",
+        reason=reason,
+    )
 
 
 @dataclass(frozen=True)
@@ -205,7 +221,7 @@ class FreeRun:
         The first recorded iteration at which the costs differ at all; None if they never do.
     unexplained_at : int or None
         The first at which they differ by more than is explained; None if they never do. By
-        itself this condemns nothing, but where no other result differs by a bit.
+        itself this makes nothing wrong, but where no other result differs by a bit.
     parameters_apart : float
         Largest |difference| of a trained parameter over the largest |parameter| of its array.
     identical : bool
@@ -237,9 +253,14 @@ class FreeRun:
     sentence: str
 
 
+def comes_apart(run: FreeRun | None) -> bool:
+    """Whether a free run's two sides come apart by more than is explained; False without a run."""
+    return run is not None and run.unexplained_at is not None
+
+
 @dataclass(frozen=True)
 class Failure:
-    """Where a comparison died.
+    """Where a comparison failed.
 
     Attributes
     ----------
@@ -341,9 +362,9 @@ class Report:
     judgements : tuple of Judgement
         In the order they were made: the probes, then each iteration in the order of data flow.
     free_run : FreeRun or None
-        None if the comparison died before.
+        None if the comparison failed before.
     failure : Failure or None
-        Where it died; None if it did not.
+        Where it failed; None if it did not.
     notes : tuple of str
         What a reader should know in addition to the verdict, a sentence each.
     outcome : Outcome
@@ -379,5 +400,5 @@ class Report:
 
     @property
     def wrong(self) -> tuple[Judgement, ...]:
-        """The judgements that condemn."""
+        """The judgements whose verdict is "wrong"."""
         return tuple(j for j in self.judgements if j.verdict == "wrong")

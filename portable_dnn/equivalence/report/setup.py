@@ -36,7 +36,14 @@ def setup_of(
     """
     plain = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(settings).items()}
     dims = settings.layer_dims(X.shape[0])
-    return Setup(source, _data_hash(X, Y), parameters_hash(start), dims, X.shape[1], plain)
+    return Setup(
+        data_source=source,
+        data_sha256=_data_hash(X, Y),
+        start_sha256=parameters_hash(start),
+        layer_dims=dims,
+        samples=X.shape[1],
+        settings=plain,
+    )
 
 
 def _data_hash(X: HostArray, Y: HostArray) -> str:

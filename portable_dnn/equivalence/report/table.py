@@ -3,12 +3,10 @@
 from collections.abc import Iterable
 
 from portable_dnn.equivalence.report.report import TRAINING_DATA, Judgement
-from portable_dnn.equivalence.report.verdict import in_order
+from portable_dnn.equivalence.report.verdict import worst_by
 from portable_dnn.equivalence.report.wording import number
 
 __all__ = ["COLUMNS", "cells", "name_of", "table_rows"]
-
-_VERDICTS = ("identical", "rounding", "by design", "not compared", "wrong")
 
 COLUMNS = ("operation", "result", "max ulp", "typical ulp", "bound ulp", "spread", "verdict")
 """Headings. An ulp is a unit in the last place; the maximum is at the element nearest to its bound,
@@ -28,18 +26,8 @@ def table_rows(judgements: Iterable[Judgement]) -> tuple[Judgement, ...]:
     tuple of Judgement
         In the order of data flow: the operations of the training step by layer, then the probes.
     """
-    worst: dict[tuple[bool, str], Judgement] = {}
-    for judgement in in_order(judgements):
-        key = judgement.case != TRAINING_DATA, judgement.name
-        if key not in worst or _severity(judgement) > _severity(worst[key]):
-            worst[key] = judgement
-    return tuple(worst[key] for key in sorted(worst, key=lambda key: key[0]))
-
-
-def _severity(judgement: Judgement) -> tuple[int, float]:
-    """How bad a judgement is: its verdict, then its error."""
-    errors = judgement.tested
-    return _VERDICTS.index(judgement.verdict), errors.max_bounds if errors else 0.0
+    rows = worst_by(judgements, lambda j: (j.case == TRAINING_DATA, j.name))
+    return tuple(sorted(rows, key=lambda row: row.case != TRAINING_DATA))
 
 
 def name_of(row: Judgement) -> str:

@@ -1,7 +1,7 @@
 """From judgements to one sentence: the outcome of a comparison, and the operation to name."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from portable_dnn.equivalence.operations.operation import ORDER, SCALING, WHOLE
 from portable_dnn.equivalence.report.report import (
@@ -11,12 +11,14 @@ from portable_dnn.equivalence.report.report import (
     Judgement,
     Outcome,
     Side,
+    Verdict,
+    comes_apart,
 )
 from portable_dnn.equivalence.report.wording import number
 
-__all__ = ["headline", "in_order", "notes", "outcome", "worst_rows"]
+__all__ = ["headline", "in_order", "notes", "outcome", "worst_by", "worst_rows"]
 
-_BADNESS = {"identical": 0, "rounding": 1, "by design": 2, "not compared": 3, "wrong": 4}
+_SEVERITY: tuple[Verdict, ...] = ("identical", "rounding", "by design", "not compared", "wrong")
 
 
 def in_order(judgements: Iterable[Judgement]) -> tuple[Judgement, ...]:
@@ -47,7 +49,9 @@ def in_order(judgements: Iterable[Judgement]) -> tuple[Judgement, ...]:
     """
     every = tuple(judgements)
     last = max((j.layer or 0 for j in every), default=0)
-    return tuple(sorted(every, key=lambda j: (_place(j, last), _badness(j))))
+    return tuple(
+        sorted(every, key=lambda j: (_place(j, last), j.case != TRAINING_DATA, j.iteration or 0))
+    )
 
 
 def _place(j: Judgement, last: int) -> tuple[int, int, int]:
@@ -69,9 +73,21 @@ def _place(j: Judgement, last: int) -> tuple[int, int, int]:
     return 5, 0, WHOLE.index(whole) if whole in WHOLE else len(WHOLE)
 
 
-def _badness(j: Judgement) -> tuple[bool, int, int]:
-    """Order of judgements of one operation: training data, early iterations first."""
-    return j.case != TRAINING_DATA, j.iteration or 0, 0
+def worst_by(
+    judgements: Iterable[Judgement], key: Callable[[Judgement], Hashable]
+) -> tuple[Judgement, ...]:
+    """Return the worst judgement of those that have the same key, in the order of data flow."""
+    worst: dict[Hashable, Judgement] = {}
+    for j in in_order(judgements):
+        kind = key(j)
+        if kind not in worst or _severity(j) > _severity(worst[kind]):
+            worst[kind] = j
+    return tuple(worst.values())
+
+
+def _severity(j: Judgement) -> tuple[int, float]:
+    """How bad a judgement is: its verdict, then its error."""
+    return _SEVERITY.index(j.verdict), j.tested.max_bounds if j.tested else 0.0
 
 
 def worst_rows(judgements: Iterable[Judgement]) -> tuple[Judgement, ...]:
@@ -98,18 +114,10 @@ def worst_rows(judgements: Iterable[Judgement]) -> tuple[Judgement, ...]:
     >>> len(rows) < len(report.judgements)
     True
     """
-    worst: dict[tuple[int | None, str, str], Judgement] = {}
-    for j in in_order(judgements):
-        output = j.output if j.case == TRAINING_DATA else ""
-        key = j.layer, f"{j.operation} {j.case == TRAINING_DATA}", output
-        if key not in worst or _severity(j) > _severity(worst[key]):
-            worst[key] = j
-    return tuple(worst.values())
-
-
-def _severity(j: Judgement) -> tuple[int, float]:
-    """How bad a judgement is."""
-    return _BADNESS[j.verdict], j.tested.max_bounds if j.tested else 0.0
+    return worst_by(
+        judgements,
+        lambda j: (j.layer, j.operation, j.output if j.case == TRAINING_DATA else None),
+    )
 
 
 def outcome(
@@ -124,7 +132,7 @@ def outcome(
     run : FreeRun or None
         None if it was not reached.
     failure : Failure or None
-        Where the comparison died. What was found wrong before that stays wrong.
+        Where the comparison failed. What was found wrong before that stays wrong.
 
     Returns
     -------
@@ -133,7 +141,7 @@ def outcome(
     """
     if any(j.verdict == "wrong" for j in judgements):
         return "wrong"
-    if failure is not None or (run is not None and run.unexplained_at is not None):
+    if failure is not None or comes_apart(run):
         return "could not be compared"
     same = all(j.verdict == "identical" for j in judgements)
     return "same numbers" if same and run is not None and run.identical else "rounding only"
@@ -163,11 +171,11 @@ def headline(
     wrong = in_order(j for j in judgements if j.verdict == "wrong")
     found = _wrong(wrong) if wrong else ""
     verdict = outcome(judgements, run, failure)
-    died = "" if failure is None else _died(tested, reference, failure)
+    failed = "" if failure is None else _failed(tested, reference, failure)
     if verdict == "wrong":
-        return f"Wrong at {found}." + (f" Then {died}." if died else "")
-    if died:
-        return f"Could not be compared: {died}."
+        return f"Wrong at {found}." + (f" Then {failed}." if failed else "")
+    if failed:
+        return f"Could not be compared: {failed}."
     if verdict == "same numbers":
         return (
             f"The same numbers: all {len(judgements)} results of {tested.device} have the bits of "
@@ -204,8 +212,8 @@ def notes(run: FreeRun | None) -> tuple[str, ...]:
     )
 
 
-def _died(tested: Side, reference: Side, failure: Failure) -> str:
-    """Say where a comparison died."""
+def _failed(tested: Side, reference: Side, failure: Failure) -> str:
+    """Say where a comparison failed."""
     side = tested if failure.side == "tested" else reference
     return f"{side.device} failed at {failure.operation}: {failure.error}"
 

@@ -19,7 +19,7 @@ import numpy as np
 from portable_dnn.arrays.contract import HostArray
 from portable_dnn.arrays.devices import Device
 from portable_dnn.equivalence.limits.accuracy import Accuracy
-from portable_dnn.equivalence.limits.distance import gap
+from portable_dnn.equivalence.limits.distance import first_beyond, gap
 from portable_dnn.equivalence.limits.repeats import class_sizes
 from portable_dnn.equivalence.limits.rounding import unit_roundoff
 from portable_dnn.equivalence.stages.failures import REFERENCE, TESTED, during
@@ -38,19 +38,13 @@ def amplified(
     task: Task,
     accuracy: Accuracy,
     rounds: Sequence[Iterable[int]],
-) -> tuple[list[float], list[int]]:
+) -> tuple[list[float], int | None]:
     """Change the reference's initial weights and train, to see how far rounding grows.
 
     Parameters
     ----------
-    tested, reference : Run
-        Both with the parameters after the first and the last update, unless they diverged.
-    devices : (Device, Device)
-        Of either.
-    task : Task
-        What was trained.
-    accuracy : Accuracy
-        Of the less accurate side.
+    tested, reference, devices, task, accuracy
+        As for `run_difference.compare_runs`.
     rounds : sequence of iterable of int
         `ROUNDS`; or none, where there is nothing to explain.
 
@@ -58,11 +52,11 @@ def amplified(
     -------
     explained : list of float
         How far apart the costs may be, at each iteration that both recorded.
-    beyond : list of int
-        The iterations at which they are farther apart; the last one where the parameters are.
+    beyond : int or None
+        The first iteration at which they are farther apart; the last one where only the parameters
+        are; None if there is none.
     """
-    X, start = task.X, task.start
-    last = task.settings.iterations
+    X, start, last = task.X, task.start, task.settings.iterations
     moved: list[Run] = []
     made, sizes, lost = _made_at_first(tested, reference, start), dict.fromkeys(start, 0.0), 0.0
     explained, beyond = _unexplained(tested, reference, moved, task, accuracy)
@@ -79,26 +73,22 @@ def amplified(
             begin = {name: _moved(start[name], move[name], lost) for name in start}
             moved.append(train_on(devices[1], task._replace(start=begin), (last,)))
         explained, beyond = _unexplained(tested, reference, moved, task, accuracy)
-        if not beyond:
+        if beyond is None:
             break
     return explained, beyond
 
 
 def _unexplained(
-    tested: Run,
-    reference: Run,
-    moved: list[Run],
-    task: Task,
-    accuracy: Accuracy,
-) -> tuple[list[float], list[int]]:
-    """What moved runs explain, and the iterations at which more is seen."""
+    tested: Run, reference: Run, moved: list[Run], task: Task, accuracy: Accuracy
+) -> tuple[list[float], int | None]:
+    """What moved runs explain, and the first iteration at which more is seen."""
     iterations = sorted(set(tested.costs) & set(reference.costs))
     costs = [reference.costs[i] for i in iterations]
     explained = _explained(iterations, costs, _growth(moved, reference), task.X, accuracy)
-    table = zip(iterations, explained, strict=True)
-    beyond = [i for i, e in table if not abs(tested.costs[i] - reference.costs[i]) <= e]
-    if not beyond and _parameters_beyond(tested, reference, moved, task, accuracy):
-        beyond = [task.settings.iterations]
+    differences = [abs(tested.costs[i] - reference.costs[i]) for i in iterations]
+    beyond = first_beyond(iterations, differences, explained)
+    if beyond is None and _parameters_beyond(tested, reference, moved, task, accuracy):
+        beyond = task.settings.iterations
     return explained, beyond
 
 
@@ -156,11 +146,7 @@ def _growth(moved: list[Run], reference: Run) -> dict[int, float]:
 
 
 def _parameters_beyond(
-    tested: Run,
-    reference: Run,
-    moved: list[Run],
-    task: Task,
-    accuracy: Accuracy,
+    tested: Run, reference: Run, moved: list[Run], task: Task, accuracy: Accuracy
 ) -> bool:
     """Whether trained parameters are farther apart than is explained, as for the costs."""
     X, last = task.X, task.settings.iterations
@@ -171,7 +157,7 @@ def _parameters_beyond(
     # One scale for all arrays: a small bias is a sum that cancels, rounded as its terms are.
     largest = max(float(np.max(np.abs(array))) for array in theirs.values())
     rounding = 2.0 * math.sqrt(X.shape[1]) * unit_roundoff(X.dtype)
-    # σ(z) − y is at most 1, and may be rounded alike for all samples: α times that moves a bias.
+    # σ(z) − y is at most 1, and may be rounded equally for all samples: α times that moves a bias.
     functions = 2.0 * accuracy.exp + 4.0
     step = task.settings.learning_rate * functions * unit_roundoff(X.dtype)
     growth = max(_farthest(run, theirs) for run in runs)
@@ -203,8 +189,8 @@ def _explained(
     # and a logarithm, in units in the last place (2 u), and four roundings.
     functions = 2.0 * (accuracy.exp + accuracy.log1p) + 4.0
     # Losses of equal samples are equal, and so may be the roundings of their sum.
-    alike = float(class_sizes(X.T, X.dtype).max())
-    rounding = 2.0 * (math.sqrt(X.shape[1] * alike) + functions) * unit_roundoff(X.dtype)
+    equal = float(class_sizes(X.T, X.dtype).max())
+    rounding = 2.0 * (math.sqrt(X.shape[1] * equal) + functions) * unit_roundoff(X.dtype)
     explained, largest = [], 0.0
     for i, cost in zip(iterations, costs, strict=True):
         largest = max(largest, growth.get(i, 0.0))

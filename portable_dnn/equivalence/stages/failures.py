@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from portable_dnn.equivalence.report.report import Failure
 from portable_dnn.files.text import words
 
-__all__ = ["REFERENCE", "TESTED", "Died", "during", "unfinished"]
+__all__ = ["REFERENCE", "TESTED", "BackendFailed", "during", "unfinished"]
 
 TESTED, REFERENCE = "tested", "reference"
 """The sides."""
 
 
-class Died(Exception):  # noqa: N818 - nobody outside this package meets it
+class BackendFailed(Exception):  # noqa: N818 - nobody outside this package meets it
     """A library raised something in the middle of a comparison.
 
     Attributes
@@ -28,7 +28,7 @@ class Died(Exception):  # noqa: N818 - nobody outside this package meets it
 
 @contextmanager
 def during(operation: str, side: str) -> Iterator[None]:
-    """Turn whatever is raised into a `Died` that says where.
+    """Turn whatever is raised into a `BackendFailed` that says where.
 
     Parameters
     ----------
@@ -39,15 +39,15 @@ def during(operation: str, side: str) -> Iterator[None]:
 
     Raises
     ------
-    Died
+    BackendFailed
         From the library's own error: out of memory, a CUDA error, anything.
     """
     try:
         yield
-    except Died:  # within this, it was told already where
+    except BackendFailed:  # a stage within this one has said where
         raise
     except (Exception, SystemExit) as error:  # a library may raise anything
-        raise Died(Failure(operation, side, words(error))) from error
+        raise BackendFailed(Failure(operation, side, words(error))) from error
 
 
 def unfinished(stage: str, side: str = TESTED, *, interrupted: bool = False) -> Failure:
@@ -65,7 +65,7 @@ def unfinished(stage: str, side: str = TESTED, *, interrupted: bool = False) -> 
     Returns
     -------
     Failure
-        As of a side that died.
+        As of a side that failed.
     """
     error = "Ctrl-C ended it" if interrupted else "the program ended before this stage was done"
     return Failure(stage, side, error)

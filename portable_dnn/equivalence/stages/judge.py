@@ -1,21 +1,23 @@
 """Comparing a result with the exact one."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from portable_dnn.arrays.contract import HostArray
-from portable_dnn.equivalence.exact.products import repeats
 from portable_dnn.equivalence.exact.truth import Truth
 from portable_dnn.equivalence.limits.accuracy import Accuracy
-from portable_dnn.equivalence.limits.distance import distance
-from portable_dnn.equivalence.limits.rounding import Bounds, bound
-from portable_dnn.equivalence.limits.spread import spread, spread_limit, ulp
-from portable_dnn.equivalence.report.report import Element, Errors
+from portable_dnn.equivalence.limits.distance import distance, in_bounds, is_beyond
+from portable_dnn.equivalence.limits.noise import spread, spread_limit
+from portable_dnn.equivalence.limits.repeats import mostly_repeated
+from portable_dnn.equivalence.limits.rounding import Bounds, bound, ulp
+from portable_dnn.equivalence.report.meaning import IN_REFERENCE
+from portable_dnn.equivalence.report.report import Element, Errors, Judgement, Verdict
 from portable_dnn.equivalence.report.wording import number
 
-__all__ = ["Finding", "digest", "judge"]
+__all__ = ["Finding", "judge", "judgement"]
 
 _REPEATS_ASKED = 1000
 
@@ -30,31 +32,87 @@ class Finding:
         How far off the result is.
     spread_limit : float or None
         What the spread may be.
-    verdict : {"rounding", "by design", "not compared", "wrong"}
-        Of the result; "not compared" if nothing is known about any element.
+    verdict : Verdict
+        Of the result: "rounding", "by design", "wrong", or "not compared" where nothing can be
+        said about any element.
     reason : str
         Why; empty for "rounding".
     """
 
     errors: Errors
     spread_limit: float | None
-    verdict: str
+    verdict: Verdict
     reason: str
 
 
-def digest(result: HostArray) -> str:
-    """Hash a result's bits.
+def _verdict_of_both(
+    findings: Sequence[Finding | None], complaints: Sequence[Sequence[str]]
+) -> tuple[Verdict, str]:
+    """Decide on an operation that both sides ran, and say why."""
+    for finding, seen, where in zip(findings, complaints, ("", IN_REFERENCE), strict=True):
+        values = [finding.reason] if finding is not None and finding.verdict == "wrong" else []
+        if values or seen:
+            return "wrong", where + "; ".join((*values, *seen))
+    ours, theirs = findings
+    assert ours is not None
+    assert theirs is not None
+    if ours.errors.digest == theirs.errors.digest:
+        return "identical", ""
+    return ours.verdict, ours.reason
+
+
+def judgement(
+    operation: str,
+    output: str,
+    truth: Truth,
+    dtype: np.dtype,
+    findings: Sequence[Finding | None],
+    complaints: Sequence[Sequence[str]],
+    *,
+    iteration: int | None,
+    case: str,
+    layer: int | None = None,
+) -> Judgement:
+    """Judge an operation that both sides ran.
 
     Parameters
     ----------
-    result : numpy.ndarray
-        Any shape.
+    operation, output, iteration, case, layer
+        As in `Judgement`.
+    truth, dtype
+        What the result should be, and of which dtype.
+    findings : sequence of Finding or None
+        Of the side under test and of the reference; None where it gave no result.
+    complaints : sequence of sequence of str
+        Of each, what is wrong beside the values; without a result there is one at least.
 
     Returns
     -------
-    str
-        SHA-256 of its bytes in C order, little-endian.
+    Judgement
+        "wrong" if either side is.
     """
+    ours, theirs = findings
+    verdict, reason = _verdict_of_both(findings, complaints)
+    return Judgement(
+        iteration=iteration,
+        case=case,
+        layer=layer,
+        operation=operation,
+        output=output,
+        shape=truth.shape,
+        dtype=dtype.name,
+        inner=truth.inner,
+        judged=truth.value.hi.size,
+        tested=ours.errors if ours else None,
+        reference=theirs.errors if theirs else None,
+        spread_limit=ours.spread_limit if ours else None,
+        verdict=verdict,
+        reason=reason,
+    )
+
+
+def _digest(result: HostArray) -> str:
+    """SHA-256 of a result's bytes in C order, little-endian."""
     little = np.ascontiguousarray(result, dtype=result.dtype.newbyteorder("<"))
     return hashlib.sha256(little.tobytes()).hexdigest()
 
@@ -122,17 +180,11 @@ def _limit(error: HostArray, likely: HostArray, certain: HostArray, truth: Truth
         return likely
     limit = likely.copy()
     asked = doubtful[:_REPEATS_ASKED]
-    repeated = repeats(np.array([truth.terms(int(index)) for index in asked]))
+    repeated = mostly_repeated(np.array([truth.terms(int(index)) for index in asked]))
     limit[asked[repeated]] = certain[asked[repeated]]
     if repeated.all():
         limit[doubtful] = certain[doubtful]
     return limit
-
-
-def _ratio(error: HostArray, limit: HostArray) -> HostArray:
-    """Error in bounds; 0 where nothing is wrong, infinite where nothing may be."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return np.where(error == 0, 0.0, error / limit)
 
 
 def _summary(
@@ -146,34 +198,34 @@ def _summary(
     """Sum the errors up."""
     exact = truth.value.hi.ravel()
     units = ulp(exact, actual.dtype)
-    ratio = np.where(np.isfinite(error), _ratio(error, limit), np.inf)
+    ratio = in_bounds(error, limit)
     finite = error[np.isfinite(error)] / units[np.isfinite(error)]
     worst = None
     if error.size and error.max() > 0:
         at = int(np.argmax(ratio))
         flat = at if truth.where is None else int(truth.where[at])
         worst = Element(
-            tuple(int(i) for i in np.unravel_index(flat, truth.shape)) if truth.shape else (),
-            float(chosen[at]),
-            float(exact[at]),
-            float(error[at] / units[at]),
-            float(limit[at] / units[at]),
+            index=tuple(int(i) for i in np.unravel_index(flat, truth.shape)) if truth.shape else (),
+            actual=float(chosen[at]),
+            exact=float(exact[at]),
+            ulps=float(error[at] / units[at]),
+            bound_ulps=float(limit[at] / units[at]),
         )
     return Errors(
-        float(np.max(error / units, initial=0.0)),
-        float(np.median(finite)) if finite.size else 0.0,
-        float(np.max(ratio, initial=0.0)),
-        noisy,
-        worst,
-        digest(actual),
+        max_ulps=float(np.max(error / units, initial=0.0)),
+        typical_ulps=float(np.median(finite)) if finite.size else 0.0,
+        max_bounds=float(np.max(ratio, initial=0.0)),
+        spread=noisy,
+        worst=worst,
+        digest=_digest(actual),
     )
 
 
 def _verdict(
     errors: Errors, beyond: HostArray, limit: HostArray, noise_limit: float | None
-) -> tuple[str, str]:
+) -> tuple[Verdict, str]:
     """Decide, and say why."""
-    if ((beyond > 0) & ~((beyond <= limit) & np.isfinite(beyond))).any():
+    if is_beyond(beyond, limit).any():
         return "wrong", _words(errors)
     if errors.spread is not None and noise_limit is not None and errors.spread > noise_limit:
         return "wrong", (

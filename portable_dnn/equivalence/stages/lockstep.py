@@ -1,6 +1,7 @@
 """Both sides run the same operations on the same inputs, one operation at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from portable_dnn.equivalence.report.meaning import IN_REFERENCE
 from portable_dnn.equivalence.report.report import TRAINING_DATA, Judgement
 from portable_dnn.equivalence.stages.failures import REFERENCE, TESTED, during
 from portable_dnn.equivalence.stages.free_run import Task
-from portable_dnn.equivalence.stages.judge import Finding, judge
+from portable_dnn.equivalence.stages.judge import Finding, judge, judgement
 from portable_dnn.equivalence.stages.run_on_device import Ran, run_on
 from portable_dnn.network.passes import L_model_backward, L_model_forward
 
@@ -104,33 +105,22 @@ def compare_operation(
         found.append(
             None if ran.result is None else judge(ran.result, truth, accuracy_of(device, dtype))
         )
-    ours, theirs = found
-    judged = truth.value.hi.size
-
-    def judgement(name: str, verdict: str, reason: str) -> Judgement:
-        return Judgement(
-            iteration,
-            case,
-            operation.layer,
-            name,
-            operation.output,
-            truth.shape,
-            dtype.name,
-            truth.inner,
-            judged,
-            ours.errors if ours else None,
-            theirs.errors if theirs else None,
-            ours.spread_limit if ours else None,
-            verdict,  # type: ignore[arg-type]
-            reason,
-        )
-
-    judgements = [judgement(operation.name, *_verdict(rans, ours, theirs))]
+    made = judgement(
+        operation.name,
+        operation.output,
+        truth,
+        dtype,
+        found,
+        [ran.complaints for ran in rans],
+        iteration=iteration,
+        case=case,
+        layer=operation.layer,
+    )
     for ran, where in zip(rans, ("", IN_REFERENCE), strict=True):
         if ran.copying:
-            judgements.insert(0, judgement(COPY, "wrong", where + ran.copying))
-            break
-    return judgements
+            reason = where + ran.copying
+            return [replace(made, operation=COPY, verdict="wrong", reason=reason), made]
+    return [made]
 
 
 def _named(operation: Operation, case: str) -> str:
@@ -144,16 +134,3 @@ def _named(operation: Operation, case: str) -> str:
 def _dtype(inputs: Inputs) -> np.dtype:
     """The dtype in which an operation computes: that of its floating inputs."""
     return next(x.dtype for x in inputs.values() if x.dtype.kind == "f")
-
-
-def _verdict(rans: Sequence[Ran], ours: Finding | None, theirs: Finding | None) -> tuple[str, str]:
-    """Put what was seen beside the values and what the values say together."""
-    for ran, finding, where in zip(rans, (ours, theirs), ("", IN_REFERENCE), strict=True):
-        off = [finding.reason] if finding is not None and finding.verdict == "wrong" else []
-        if off or ran.complaints:
-            return "wrong", where + "; ".join((*off, *ran.complaints))
-    assert ours is not None
-    assert theirs is not None
-    if ours.errors.digest == theirs.errors.digest:
-        return "identical", ""
-    return ours.verdict, ours.reason

@@ -1,13 +1,14 @@
 """Two free runs compared: where they part, how far, and whether rounding explains it."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from portable_dnn.arrays.contract import HostArray
 from portable_dnn.arrays.devices import Device
 from portable_dnn.equivalence.limits.accuracy import Accuracy
-from portable_dnn.equivalence.limits.distance import gap
+from portable_dnn.equivalence.limits.distance import first_beyond, gap
 from portable_dnn.equivalence.report.report import FreeRun
 from portable_dnn.equivalence.report.wording import number
 from portable_dnn.equivalence.stages.amplification import ROUNDS, amplified
@@ -48,21 +49,20 @@ def compare_runs(
     apart, same = _apart(tested.parameters.get(last), reference.parameters.get(last))
     identical = same and not any(differences) and not tested.diverged
     rounds = () if identical else ROUNDS
-    explained, beyond = amplified(tested, reference, devices, task, accuracy, rounds)
-    parts = next((i for i, d in zip(iterations, differences, strict=True) if d != 0), None)
+    explained, unexplained_at = amplified(tested, reference, devices, task, accuracy, rounds)
     found = FreeRun(
-        tuple(iterations),
-        tuple(ours),
-        tuple(theirs),
-        tuple(differences),
-        tuple(explained),
-        parts,
-        beyond[0] if beyond else None,
-        apart,
-        identical,
-        "",
+        iterations=tuple(iterations),
+        costs_tested=tuple(ours),
+        costs_reference=tuple(theirs),
+        differences=tuple(differences),
+        explained=tuple(explained),
+        parts_at=first_beyond(iterations, differences, [0.0] * len(differences)),
+        unexplained_at=unexplained_at,
+        parameters_apart=apart,
+        identical=identical,
+        sentence="",
     )
-    return FreeRun(**{**vars(found), "sentence": _sentence(found, tested, reference)})
+    return replace(found, sentence=_sentence(found, tested, reference))
 
 
 def _apart(
@@ -100,12 +100,12 @@ def _sentence(run: FreeRun, tested: Run, reference: Run) -> str:
         f"the cost curves part at iteration {run.parts_at} and differ by at most {number(most)}, "
         f"at iteration {widest}"
     )
-    costs = any(not d <= e for d, e in zip(run.differences, run.explained, strict=True))
-    if run.unexplained_at is None or not costs:
+    costs_explained = first_beyond(run.iterations, run.differences, run.explained) is None
+    if costs_explained:
         words += f", where rounding, as training amplifies it, explains {number(rounding)}"
     if run.unexplained_at is None:
         return words
-    if not costs:
+    if costs_explained:
         return (
             f"{words}; but the trained parameters differ by {number(run.parameters_apart)} of the "
             "largest, more than it explains"

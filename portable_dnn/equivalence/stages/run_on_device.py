@@ -7,8 +7,9 @@ import numpy as np
 
 from portable_dnn.arrays.contract import Array, HostArray
 from portable_dnn.arrays.devices import Device
+from portable_dnn.arrays.namespaces import dtype_name
 
-__all__ = ["Ran", "run_on"]
+__all__ = ["Ran", "misfit", "run_on"]
 
 _SMALL = 2**20  # numbers; of more, the calls that take long to check are left out
 
@@ -85,7 +86,7 @@ def _run(
     placed = _place(inputs, device)
     small = sum(x.size for x in inputs.values()) <= _SMALL
     first = compute(placed)
-    complaint = _kind(first, device, shape, dtype)
+    complaint = _complaint(first, device, shape, dtype)
     if complaint:
         return Ran(None, (complaint,))
     result = np.array(_fetch(first, device, shape, dtype))
@@ -120,19 +121,20 @@ def _fetch(array: Array, device: Device, shape: tuple[int, ...], dtype: np.dtype
     host: object = device.backend.to_host(array)
     if not isinstance(host, np.ndarray):
         raise _BadCopy(f"the copy to the host is of {type(host).__qualname__}, not a NumPy array")
-    if host.shape != tuple(shape):
-        raise _BadCopy(f"the copy to the host has shape {host.shape}; {tuple(shape)} is right")
-    if host.dtype != dtype:  # also where the bytes are in the other order
-        raise _BadCopy(f"the copy to the host has dtype {host.dtype}; {dtype} is right")
+    wrong = misfit("the copy to the host", host, shape, dtype)
+    if wrong:
+        raise _BadCopy(wrong)
     return host
 
 
 def _same_bits(a: HostArray, b: HostArray) -> bool:
-    """Whether two results of one shape and dtype have the same bits; NaN are alike."""
-    return np.array_equal(_bits(a), _bits(b)) or np.array_equal(_bits(_alike(a)), _bits(_alike(b)))
+    """Whether two results of one shape and dtype have the same bits; all NaN are equal."""
+    return np.array_equal(_bits(a), _bits(b)) or np.array_equal(
+        _bits(_one_nan(a)), _bits(_one_nan(b))
+    )
 
 
-def _alike(x: HostArray) -> HostArray:
+def _one_nan(x: HostArray) -> HostArray:
     """Give all NaN the same bits: sign and payload say nothing."""
     return np.where(np.isnan(x), x.dtype.type(np.nan), x) if x.dtype.kind == "f" else x
 
@@ -150,7 +152,7 @@ def _place(inputs: Mapping[str, HostArray], device: Device) -> dict[str, Array]:
     }
 
 
-def _kind(result: Array, device: Device, shape: tuple[int, ...], dtype: np.dtype) -> str:
+def _complaint(result: Array, device: Device, shape: tuple[int, ...], dtype: np.dtype) -> str:
     """Check library, device, shape and dtype; empty if they are right."""
     backend = device.backend
     if not backend.owns(result):
@@ -158,9 +160,12 @@ def _kind(result: Array, device: Device, shape: tuple[int, ...], dtype: np.dtype
         return f"the result is a {kind}, not an array of {backend.name}"
     if backend.device_of(result) != device.name:
         return f"the result is on {backend.device_of(result)}; {device.name} is right"
-    if tuple(result.shape) != tuple(shape):
-        return f"the result has shape {tuple(result.shape)}; {tuple(shape)} is right"
-    name = str(result.dtype).rpartition(".")[2]
-    if name != dtype.name:
-        return f"the result has dtype {name}; {dtype.name} is right"
-    return ""
+    return misfit("the result", result, shape, dtype)
+
+
+def misfit(what: str, array: Array, shape: tuple[int, ...], dtype: np.dtype) -> str:
+    """Say what is wrong with an array's shape or dtype, calling it `what`; empty if nothing is."""
+    if tuple(array.shape) != tuple(shape):
+        return f"{what} has shape {tuple(array.shape)}; {tuple(shape)} is right"
+    name = dtype_name(array)  # NumPy's tells the order of the bytes as well
+    return "" if name == dtype.name else f"{what} has dtype {name}; {dtype.name} is right"

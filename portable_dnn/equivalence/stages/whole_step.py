@@ -16,7 +16,7 @@ from portable_dnn.arrays.devices import Device
 from portable_dnn.equivalence.exact.pairs import pair
 from portable_dnn.equivalence.exact.running_error import Stepped, exact_step
 from portable_dnn.equivalence.exact.running_value import Value, known
-from portable_dnn.equivalence.exact.truth import Truth
+from portable_dnn.equivalence.exact.truth import Truth, whole
 from portable_dnn.equivalence.limits.accuracy import Accuracy, accuracy_of, loosest
 from portable_dnn.equivalence.operations.operation import (
     LATE_STEP,
@@ -25,7 +25,6 @@ from portable_dnn.equivalence.operations.operation import (
     STEP,
     STRETCH,
 )
-from portable_dnn.equivalence.report.meaning import IN_REFERENCE
 from portable_dnn.equivalence.report.report import TRAINING_DATA, Judgement
 from portable_dnn.equivalence.stages.compiled_steps import (
     LENGTHS,
@@ -36,7 +35,8 @@ from portable_dnn.equivalence.stages.compiled_steps import (
 )
 from portable_dnn.equivalence.stages.failures import REFERENCE, TESTED, during
 from portable_dnn.equivalence.stages.free_run import Task
-from portable_dnn.equivalence.stages.judge import Finding, judge
+from portable_dnn.equivalence.stages.judge import judge, judgement
+from portable_dnn.equivalence.stages.run_on_device import misfit
 
 __all__ = ["compare_steps"]
 
@@ -167,16 +167,12 @@ def _output(taken: Taken, name: str) -> HostArray:
 
 def _same(result: HostArray) -> Truth:
     """Make a truth of what the same device computed: nothing else is right."""
-    wide = result.astype(np.float64)
-    nothing = np.zeros_like(wide)
-    return Truth("exact", wide.shape, pair(wide), np.abs(wide), bound=nothing)
+    return whole("exact", pair(result), bound=np.zeros(result.shape))
 
 
 def _truth(value: Value) -> Truth:
     """Make a truth of a value."""
-    return Truth(
-        "exact", value.exact.hi.shape, value.exact, np.abs(value.exact.hi), bound=value.limit
-    )
+    return whole("exact", value.exact, bound=value.limit)
 
 
 def _judgement(
@@ -188,41 +184,19 @@ def _judgement(
     accuracy: Accuracy,
 ) -> Judgement:
     """Judge one array of both sides, each by its own truth."""
-    wrong = _kind(results[0], results[1].dtype, truths[0].shape)
-    found: list[Finding | None] = [
+    dtype = results[1].dtype
+    wrong = misfit("the result", results[0], truths[0].shape, dtype)
+    found = [
         None if wrong and not i else judge(result, truth, accuracy)
         for i, (result, truth) in enumerate(zip(results, truths, strict=True))
     ]
-    ours, theirs = found
-    truth = truths[1]
-    assert theirs is not None
-    verdict, reason = ("wrong", wrong) if ours is None else (ours.verdict, ours.reason)
-    if verdict != "wrong" and theirs.verdict == "wrong":
-        verdict, reason = "wrong", IN_REFERENCE + theirs.reason
-    if ours is not None and verdict != "wrong" and ours.errors.digest == theirs.errors.digest:
-        verdict, reason = "identical", ""
-    return Judgement(
-        iteration,
-        TRAINING_DATA,
-        None,
+    return judgement(
         name,
         output,
-        truth.shape,
-        results[1].dtype.name,
-        truth.inner,
-        truth.value.hi.size,
-        ours.errors if ours else None,
-        theirs.errors,
-        None,
-        verdict,  # type: ignore[arg-type]
-        reason,
+        truths[1],
+        dtype,
+        found,
+        ([wrong] if wrong else [], []),
+        iteration=iteration,
+        case=TRAINING_DATA,
     )
-
-
-def _kind(result: HostArray, dtype: np.dtype, shape: tuple[int, ...]) -> str:
-    """Check shape and dtype."""
-    if result.shape != shape:
-        return f"the result has shape {result.shape}; {shape} is right"
-    if result.dtype != dtype:
-        return f"the result has dtype {result.dtype}; {dtype} is right"
-    return ""

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from portable_dnn.arrays.devices import Device
 from portable_dnn.arrays.registry import backend_names, get_backend
 from portable_dnn.equivalence.exact.products import matrix_product
-from portable_dnn.equivalence.exact.truth import Noise
 from portable_dnn.equivalence.limits.accuracy import NUMPY, accuracy_of
+from portable_dnn.equivalence.limits.noise import Noise, spread_limit
 from portable_dnn.equivalence.limits.rounding import (
     FAILURE,
     ROUNDINGS,
     bound,
     roundings,
+    ulp,
     unit_roundoff,
 )
-from portable_dnn.equivalence.limits.spread import spread_limit, ulp
 from portable_dnn.equivalence.stages.judge import judge
 from portable_dnn.setting_checks import FLOATS
 from tests.equivalence.faults.rounding import bfloat16, tf32
