@@ -1,0 +1,92 @@
+"""Every setting is judged, or decides no step."""
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from portable_dnn.equivalence import compare
+from portable_dnn.equivalence.judged import is_judged
+from portable_dnn.equivalence.stages.compiled_steps import steps_of
+from portable_dnn.errors import SettingError
+from portable_dnn.network.activations import ACTIVATIONS, Activation
+from portable_dnn.training import optimizers
+from portable_dnn.training.settings import Settings
+from portable_dnn.training.step import forms_for, step_of
+
+# Other values, which are allowed.
+OTHER = {
+    "layers": (20, 7),
+    "hidden": ("tanh",),
+    "optimizer": "slower",
+    "learning_rate": 0.01,
+    "compress": "on",
+    "initialization": "he",
+    "seed": 2,
+    "iterations": 10,
+    "dtype": "float32",
+}
+
+DECIDE_NO_STEP = {
+    "initialization": "where the parameters start, which a comparison hands to both sides",
+    "seed": "likewise",
+    "iterations": "how many steps are taken",
+    "dtype": "what the arrays are made of, which the step takes as they are",
+}
+
+
+class Slower(optimizers.GradientDescent):
+    """Another rule, for the tests."""
+
+
+@pytest.fixture(autouse=True)
+def _another_rule(monkeypatch):
+    table = {**optimizers.OPTIMIZERS, "slower": Slower}
+    monkeypatch.setattr(optimizers, "OPTIMIZERS", table)
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Settings)])
+def test_a_setting_changes_the_step_that_is_judged_or_decides_none(name):
+    """A new setting that `train` obeys and `compare` does not see fails here."""
+    settings = Settings()
+    other = replace(settings, **{name: OTHER[name]})
+    other.check()
+    # As many samples as features: there the span is judged only where it is asked for.
+    ours, theirs = (steps_of(s, 300, 300) for s in (settings, other))
+    assert (ours == theirs) == (name in DECIDE_NO_STEP)
+
+
+def test_only_steps_whose_results_are_known_are_judged():
+    for compressed in (False, True):
+        forms = forms_for(4, compressed=compressed)
+        step = step_of(Settings(hidden=("relu", "leaky_relu:0.3", "tanh")), forms)
+        assert is_judged(step)
+        assert not is_judged(replace(step, optimizer=Slower(0.0075)))
+        assert not is_judged(replace(step, head=object()))
+        assert not is_judged(replace(step, penalty=object()))
+        assert not is_judged(replace(step, reduce=object()))
+        assert not is_judged(replace(step, forms=step.forms[::-1]))
+        mine = Activation("tanh", ACTIVATIONS["relu"].forward, ACTIVATIONS["relu"].backward)
+        assert not is_judged(replace(step, activations=(*step.activations[:2], mine)))
+        unknown = replace(mine, name="mine")
+        assert not is_judged(replace(step, activations=(*step.activations[:2], unknown)))
+
+
+def test_a_comparison_refuses_what_it_does_not_judge():
+    X, Y = np.ones((3, 2)), np.array([[0, 1]])
+    settings = Settings(layers=(2,), optimizer="slower", iterations=3)
+    with pytest.raises(SettingError, match="does not judge optimizer 'slower'"):
+        compare("numpy", X, Y, settings=settings)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "said"),
+    [
+        ("steepest", "unknown optimizer 'steepest'; use gradient_descent"),
+        ("gradient_descent:0.9", "optimizer 'gradient_descent:0.9' has settings that"),
+        ("slower:x", "optimizer 'slower:x' has settings that slower cannot have: could not"),
+    ],
+)
+def test_optimizers_that_are_none(optimizer, said):
+    with pytest.raises(SettingError, match=said):
+        Settings(optimizer=optimizer).check()
