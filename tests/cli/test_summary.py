@@ -30,6 +30,9 @@ def test_of_other_sizes(succeeds):
 
 def test_of_a_model(succeeds, model):
     outcome = succeeds("summary", model, "--samples", 7)
+    network, settings = outcome.lines[:2]
+    assert network == "network   hidden layers relu, relu"
+    assert settings.startswith("settings  optimizer gradient_descent, initialization lecun, seed ")
     assert "(3, 48)" in outcome.out
     assert "(2, 7)" in outcome.out
     assert outcome.lines[-1].split() == ["total", str(3 * 48 + 3 + 2 * 3 + 2 + 2 + 1)]

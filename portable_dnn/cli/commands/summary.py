@@ -1,7 +1,8 @@
 """`portable-dnn summary`: the shapes in a network."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +17,8 @@ from portable_dnn.cli.inputs import (
 )
 from portable_dnn.cli.options import parse_layers
 from portable_dnn.errors import SettingError
+from portable_dnn.files.text import one_line, shortened
+from portable_dnn.training.settings import as_of_today
 
 __all__ = ["summary"]
 
@@ -60,11 +63,24 @@ def summary(
     not trained yet.
     """
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
+    output = Output()
     if model is None:
         hidden = parse_layers("20,7,5" if layers is None else layers)
         dims: tuple[int, ...] = (12288 if features is None else features, *hidden, 1)
     elif layers is not None or features is not None:
         raise SettingError("a model has its own layers; leave --layers and --features out")
     else:
-        dims = load_model_file(model, "cpu", limits).layer_dims
-    Output().line(summary_table(dims, samples))
+        loaded = load_model_file(model, "cpu", limits)
+        dims = loaded.layer_dims
+        output.line(f"network   hidden layers {', '.join(loaded.hidden) or 'none'}")
+        output.line(f"settings  {_settings(loaded.provenance)}")
+    output.line(summary_table(dims, samples))
+
+
+def _settings(provenance: Mapping[str, Any]) -> str:
+    """Write the settings that a model was trained with; a file may hold anything there."""
+    found = provenance.get("settings")
+    if not isinstance(found, dict):
+        return "the file does not say"
+    shown = {n: v for n, v in as_of_today(found).items() if n not in ("layers", "hidden")}
+    return one_line(", ".join(f"{name} {shortened(value)}" for name, value in shown.items()))
