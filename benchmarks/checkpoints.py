@@ -19,7 +19,7 @@ from portable_dnn.arrays.devices import choose_device
 from portable_dnn.arrays.registry import get_backend
 from portable_dnn.arrays.versions import versions
 from portable_dnn.checkpoints.intervals import Every
-from portable_dnn.checkpoints.writer import Keeper
+from portable_dnn.checkpoints.writer import CheckpointWriter
 from portable_dnn.data import builtin_dataset, read_dataset
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.files.atomic import replace_bytes
@@ -99,7 +99,7 @@ def _run(data: DataSet, settings: Settings, every: int, folder: Path | None) -> 
         return {**_since(before), "waited": 0.0, "written": 0.0}
     described = describe_run(data, settings, device)
     written: list[object] = []
-    keeper = Keeper(
+    writer = CheckpointWriter(
         folder / "model.h5",
         described,
         every=Every(iterations=every),
@@ -112,14 +112,14 @@ def _run(data: DataSet, settings: Settings, every: int, folder: Path | None) -> 
         settings,
         device,
         start=start,
-        callback=keeper.look,
+        callback=writer.look,
         callback_seconds=60.0,
         stop_every=every,
         described=described,
     )
     sample = _since(before)
     began = _clocks()
-    keeper.finish()
+    writer.finish()
     rest = _since(began)
     sample["cpu_seconds"] += rest["cpu_seconds"]
     return {**sample, "waited": rest["seconds"], "written": float(len(written))}

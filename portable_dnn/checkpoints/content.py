@@ -175,14 +175,14 @@ def _snapshot(run: Mapping[str, Any], arrays: Mapping[str, HostArray]) -> Snapsh
         name: _array(arrays, f"state/{name}", _FLOATS, 2) for name in _texts(run, "state")
     }
     slots = {name: _array(arrays, f"slots/{name}", _NUMBERS) for name in _texts(run, "slots", [])}
-    kept = run.get("kept", {})
-    if not isinstance(kept, dict):
-        raise ValueError("kept is not an object")
+    callbacks = run.get("callbacks", {})
+    if not isinstance(callbacks, dict):
+        raise ValueError("callbacks is not an object")
     history = History(_text(run, "start_sha256"), run["compressed"] is True)
     for record in _records(iteration, records, _texts(run, "gradient_norm"), arrays):
         history.append(record)
     state = State(parameters, slots)
-    return Snapshot(iteration, state, history, _text(run, "products_sha256"), kept)
+    return Snapshot(iteration, state, history, _text(run, "products_sha256"), callbacks)
 
 
 def _records(

@@ -95,7 +95,7 @@ class CheckpointFormat:
         self._content = bytearray()
         self._arrays: dict[str, HostArray] = {}  # views of the content
         self._places: list[slice] = []
-        self._kept: Mapping[str, Any] = {}
+        self._callbacks: Mapping[str, Any] = {}
 
     def to_bytes(self, snapshot: Snapshot) -> bytearray:
         """Write a snapshot.
@@ -111,7 +111,9 @@ class CheckpointFormat:
             The content of a file, valid until the next call.
         """
         records = len(snapshot.history.cost)
-        laid_out = self._arrays and self._arrays["counts"][1] and self._kept == snapshot.kept
+        laid_out = (
+            self._arrays and self._arrays["counts"][1] and self._callbacks == snapshot.callbacks
+        )
         if records > self._rows or not laid_out:
             while records > self._rows:
                 self._rows *= 2
@@ -146,7 +148,7 @@ class CheckpointFormat:
 
     def _lay_out(self, snapshot: Snapshot) -> None:
         """Have HDF5 make a file without values, and find out where it puts each array."""
-        arrays, self._kept = _empty_arrays(snapshot, self._run, self._rows), snapshot.kept
+        arrays, self._callbacks = _empty_arrays(snapshot, self._run, self._rows), snapshot.callbacks
         made = io.BytesIO()
         places = {}
         with h5py.File(made, "w", userblock_size=_BLOCK) as file:
@@ -183,7 +185,7 @@ def _empty_arrays(snapshot: Snapshot, run: Mapping[str, Any], rows: int) -> dict
         "products_sha256": snapshot.products_hash,
         "state": list(snapshot.state.parameters),
         "slots": list(snapshot.state.slots),
-        "kept": dict(snapshot.kept),
+        "callbacks": dict(snapshot.callbacks),
         "gradient_norm": names,
     }
     arrays: dict[str, HostArray] = {

@@ -21,7 +21,7 @@ from portable_dnn.training.state import Snapshot
 from portable_dnn.training.step import State
 from portable_dnn.training.train import Progress
 
-__all__ = ["KEPT", "SPACING", "Keeper"]
+__all__ = ["KEPT", "SPACING", "CheckpointWriter"]
 
 KEPT = 2
 """How many checkpoints of a run are kept: the last, and one in case it is damaged."""
@@ -29,7 +29,7 @@ SPACING = 0.1
 """Seconds between two writes, at least: files more often would cost time and save none."""
 
 
-class Keeper:
+class CheckpointWriter:
     """Writes the checkpoints of a run in the background; the last two stay.
 
     Where the interval is shorter than 0.1 s, or than the disk takes, checkpoints that wait give way
@@ -100,9 +100,9 @@ class Keeper:
         due |= every != Every() and done == self._iterations
         if due:
             self._last = now
-            self.keep(progress)
+            self.write_now(progress)
 
-    def keep(self, progress: Progress) -> None:
+    def write_now(self, progress: Progress) -> None:
         """Write a checkpoint now, unless the cost is no longer finite.
 
         Where the run looks at that cost itself, it is not worked out here too; see `discard`.

@@ -28,7 +28,7 @@ from portable_dnn.training.train import Progress
 if TYPE_CHECKING:
     from portable_dnn.checkpoints.file import Checkpoint
     from portable_dnn.checkpoints.folder import Found
-    from portable_dnn.checkpoints.writer import Keeper
+    from portable_dnn.checkpoints.writer import CheckpointWriter
 
 __all__ = ["Guard", "check_needs_out"]
 
@@ -92,7 +92,7 @@ class Guard:
         self._output = output
         self._asked = asked
         self._limits = limits
-        self._keeper: Keeper | None = None
+        self._writer: CheckpointWriter | None = None
         self._iterations = 0
         self.described: dict[str, Any] | None = None
 
@@ -132,13 +132,13 @@ class Guard:
         if self._out is None:
             return None
         from portable_dnn.checkpoints.folder import checkpoint_path, find, mark
-        from portable_dnn.checkpoints.writer import Keeper
+        from portable_dnn.checkpoints.writer import CheckpointWriter
 
         run = self.described = describe_run(pictures, settings, device)
         found = find(self._out, run, self._read()) if self._resume else None
         if self._every != Every():
             check_writable(checkpoint_path(self._out, settings.iterations, mark(run)))
-        self._keeper = Keeper(
+        self._writer = CheckpointWriter(
             self._out,
             run,
             every=self._every,
@@ -146,7 +146,7 @@ class Guard:
             found=found,
             warn=_warn,
         )
-        self._keeper.sweep()
+        self._writer.sweep()
         if found is None:
             _tell_of_unfinished(self._out, mark(run), settings.iterations)
             return None
@@ -197,14 +197,14 @@ class Guard:
         Interrupted
             If a signal came.
         """
-        if self._keeper is not None:
-            self._keeper.look(progress)
+        if self._writer is not None:
+            self._writer.look(progress)
         number = self._asked.number  # a signal may come after this look: then it waits for the next
         if number is not None:
-            self.keep(progress)
+            self.write_now(progress)
             raise Interrupted(number, progress.iteration + 1)
 
-    def keep(self, progress: Progress) -> None:
+    def write_now(self, progress: Progress) -> None:
         """Write a checkpoint now: the run is about to end.
 
         Parameters
@@ -212,8 +212,8 @@ class Guard:
         progress : Progress
             Where the run stands.
         """
-        if self._keeper is not None:
-            self._keeper.keep(progress)
+        if self._writer is not None:
+            self._writer.write_now(progress)
 
     def __enter__(self) -> "Guard":
         self._asked.patient = True
@@ -237,8 +237,8 @@ class Guard:
         if isinstance(error, Interrupted):
             self._say_how_to_go_on(error, newest)
             raise typer.Exit(error.exit_code) from None
-        if isinstance(error, DivergenceError) and self._keeper is not None:
-            newest = self._keeper.discard(error.iteration)
+        if isinstance(error, DivergenceError) and self._writer is not None:
+            newest = self._writer.discard(error.iteration)
         if isinstance(error, DivergenceError) and newest is not None:
             raise DivergenceError(
                 f"{error}; the last checkpoint before it is {newest}", error.iteration
@@ -252,8 +252,8 @@ class Guard:
 
     def abandon(self) -> None:
         """Stop writing within a second."""
-        if self._keeper is not None:
-            self._keeper.abandon()
+        if self._writer is not None:
+            self._writer.abandon()
 
     def finish(self) -> Path | None:
         """Wait until everything is on the disk, or give up within a second if that is interrupted.
@@ -263,13 +263,13 @@ class Guard:
         Path or None
             The newest checkpoint.
         """
-        keeper = self._keeper
-        if keeper is None:
+        writer = self._writer
+        if writer is None:
             return None
         try:
-            return keeper.finish()
+            return writer.finish()
         finally:
-            keeper.abandon()
+            writer.abandon()
 
     def _say_how_to_go_on(self, ended: Interrupted, newest: Path | None) -> None:
         """Say what an ended run leaves behind."""
@@ -282,7 +282,7 @@ class Guard:
         """Give the lines of it."""
         done = ended.iteration
         yield f"stopped  by {ended.cause} after {done} of {self._iterations} iterations"
-        saved = None if self._keeper is None else self._keeper.rescue()
+        saved = None if self._writer is None else self._writer.rescue()
         if saved is not None:
             yield f"kept     {saved}, since it cannot be written next to the model"
             yield f"resume   move it next to {self._out}, then run {_go_on(sys.argv[1:])}"

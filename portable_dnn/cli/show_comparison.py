@@ -9,7 +9,7 @@ from portable_dnn.arrays.devices import Device
 from portable_dnn.cli.console import Output
 from portable_dnn.equivalence import Judgement, Progress, Report, compare
 from portable_dnn.equivalence.report.meaning import meaning
-from portable_dnn.equivalence.report.save import Kept
+from portable_dnn.equivalence.report.save import ReportFiles
 from portable_dnn.equivalence.report.table import COLUMNS, cells, table_rows
 from portable_dnn.training.settings import Settings
 
@@ -22,7 +22,7 @@ def run_comparison(
     reference: Device,
     data: tuple[HostArray, HostArray, str],
     settings: Settings,
-    files: Kept,
+    files: ReportFiles,
     finish: Callable[[Report], Report],
 ) -> Report:
     """Compare, showing what was judged so far, and keeping it should the program end.
@@ -37,7 +37,7 @@ def run_comparison(
         X, Y and where they came from.
     settings : Settings
         What decides the run.
-    files : Kept
+    files : ReportFiles
         Where the report will be kept; its JSON holds the report so far until then.
     finish : callable
         What is to be done with a report before it is kept.

@@ -100,7 +100,7 @@ class TrainingStep:
         outputs, inputs = self.forward(parameters, batch, xp)
         scale = optimizer.gradient_scale
         gradients = self.backward(parameters, batch, outputs, inputs, scale, xp)
-        rates = row["rates"] if row else None
+        rates = row.get("rates")
         parameters, slots = optimizer.update(gradients, parameters, slots, rates)
         return State(parameters, slots)
 

@@ -62,13 +62,13 @@ class Progress:
     def snapshot(self) -> Snapshot:
         """The run as it stands, to go on from with `train(…, begin=snapshot)`."""
         history = self._run.history.copy()
-        products, kept = self._run.products_hash(), deepcopy(self._run.kept)
-        return Snapshot(self.iteration + 1, self._state, history, products, kept)
+        products, callbacks = self._run.products_hash(), deepcopy(self._run.callbacks)
+        return Snapshot(self.iteration + 1, self._state, history, products, callbacks)
 
     @property
-    def kept(self) -> dict[str, Any]:
+    def callbacks(self) -> dict[str, Any]:
         """What callbacks keep between updates; it goes into each snapshot, and is there again."""
-        return self._run.kept
+        return self._run.callbacks
 
 
 class TrainedNetwork(NamedTuple):

@@ -52,7 +52,7 @@ def path(tmp_path):
 def same(a, b):
     assert (a.iteration, a.products_hash) == (b.iteration, b.products_hash)
     assert repr(a.history) == repr(b.history)
-    assert a.kept == b.kept
+    assert a.callbacks == b.callbacks
     for here, there in zip(a.state, b.state, strict=True):
         assert list(here) == list(there)
         for name in here:

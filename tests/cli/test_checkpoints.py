@@ -14,10 +14,10 @@ import h5py
 import numpy as np
 import pytest
 
-from portable_dnn.checkpoints import writer as keeper
+from portable_dnn.checkpoints import writer
 from portable_dnn.checkpoints.file import read_checkpoint
 from portable_dnn.checkpoints.folder import list_checkpoints
-from portable_dnn.checkpoints.writer import Keeper
+from portable_dnn.checkpoints.writer import CheckpointWriter
 from portable_dnn.cli import guard
 from portable_dnn.cli.console import Bar
 from portable_dnn.errors import OutputError
@@ -128,9 +128,9 @@ def test_on_another_device_the_numbers_go_on(portable_dnn_command, succeeds, sig
 @pytest.fixture
 def each_is_written(monkeypatch):
     """No checkpoint gives way to a newer one: each write is waited for."""
-    put = keeper.Background.put
+    put = writer.Background.put
     monkeypatch.setattr(
-        keeper.Background, "put", lambda self, piece: (put(self, piece), self.wait())
+        writer.Background, "put", lambda self, piece: (put(self, piece), self.wait())
     )
 
 
@@ -138,7 +138,7 @@ def each_is_written(monkeypatch):
 @pytest.mark.filterwarnings("always")
 def test_a_disk_that_is_full_for_a_while(portable_dnn_command, succeeds, monkeypatch, folder):
     succeeds(*train(out="whole.h5"))
-    replace, calls = keeper.replace_bytes, []
+    replace, calls = writer.replace_bytes, []
 
     def full(*arguments):
         calls.append(arguments)
@@ -146,7 +146,7 @@ def test_a_disk_that_is_full_for_a_while(portable_dnn_command, succeeds, monkeyp
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         replace(*arguments)
 
-    monkeypatch.setattr(keeper, "replace_bytes", full)
+    monkeypatch.setattr(writer, "replace_bytes", full)
     outcome = portable_dnn_command(*train(), *EVERY)
     assert outcome.code == 0
     assert outcome.err == (
@@ -267,7 +267,7 @@ def test_of_a_damaged_and_a_whole_one_the_whole_one_stays(
     damaged = folder / named(folder, 30)
     damaged.write_bytes(damaged.read_bytes()[:-1])
     # One more is written, at 40, before the run ends.
-    monkeypatch.setattr(Keeper, "look", once_at(40))
+    monkeypatch.setattr(CheckpointWriter, "look", once_at(40))
     outcome = portable_dnn_command(*train(), *EVERY, "--resume")
     assert outcome.code == 0
     assert iterations(folder) == [40, 20]
@@ -276,7 +276,7 @@ def test_of_a_damaged_and_a_whole_one_the_whole_one_stays(
 def once_at(iteration):
     def look(self, progress):
         if progress.iteration + 1 == iteration:
-            self.keep(progress)
+            self.write_now(progress)
 
     return look
 
@@ -367,7 +367,7 @@ def test_no_memory_for_a_checkpoint(portable_dnn_command, succeeds, monkeypatch,
         raise MemoryError
 
     succeeds(*train(out="whole.h5"))
-    monkeypatch.setattr(keeper.CheckpointFormat, "to_bytes", none)
+    monkeypatch.setattr(writer.CheckpointFormat, "to_bytes", none)
     outcome = portable_dnn_command(*train(), *EVERY)
     assert outcome.code == 0
     assert outcome.err == (
@@ -384,7 +384,7 @@ def test_ctrl_c_with_a_full_disk(portable_dnn_command, succeeds, monkeypatch, fo
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
-    replace = keeper.replace_bytes
+    replace = writer.replace_bytes
 
     def full(path, *arguments):
         if path.parent.parent != elsewhere:
@@ -392,7 +392,7 @@ def test_ctrl_c_with_a_full_disk(portable_dnn_command, succeeds, monkeypatch, fo
         replace(path, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(keeper, "replace_bytes", full)
+        patch.setattr(writer, "replace_bytes", full)
         stopped = stopped_at_30(portable_dnn_command, monkeypatch)
     assert stopped.code == 130
     (kept,) = elsewhere.glob("*/m.h5.checkpoint-*")
@@ -406,9 +406,11 @@ def test_ctrl_c_with_a_full_disk(portable_dnn_command, succeeds, monkeypatch, fo
 
 
 def test_what_is_lost_is_said(portable_dnn_command, monkeypatch, folder):
-    keep = Keeper.keep
+    keep = CheckpointWriter.write_now
     monkeypatch.setattr(
-        Keeper, "keep", lambda self, p: keep(self, p) if p.iteration + 1 == 20 else None
+        CheckpointWriter,
+        "write_now",
+        lambda self, p: keep(self, p) if p.iteration + 1 == 20 else None,
     )
     stopped = stopped_at_30(portable_dnn_command, monkeypatch)
     assert f"kept     {named(folder, 20)}, 10 iterations earlier: those are lost" in stopped.lines

@@ -33,9 +33,9 @@ def prepare(harm: dict[str, Any] | None) -> None:
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (harm["fsize"], harm["fsize"]))
         return
-    from portable_dnn.checkpoints import writer as keeper
+    from portable_dnn.checkpoints import writer
 
-    keeper.SPACING = 0.0  # many writes in a short run
+    writer.SPACING = 0.0  # many writes in a short run
     if "full" in harm:
         _fill(*harm["full"])
     else:

@@ -23,7 +23,7 @@ import psutil
 from benchmarks.machine import describe
 from portable_dnn.arrays.devices import choose_device, to_host
 from portable_dnn.checkpoints.intervals import Every
-from portable_dnn.checkpoints.writer import Keeper
+from portable_dnn.checkpoints.writer import CheckpointWriter
 from portable_dnn.data import read_dataset
 from portable_dnn.network.initializers import parameters_hash
 from portable_dnn.results.experiment import describe_run, run
@@ -93,7 +93,7 @@ def _soak(folder: Path, iterations: int) -> dict[str, Any]:
     settings = Settings(layers=(5, 3), iterations=iterations, learning_rate=0.001)
     device, process = choose_device("cpu"), psutil.Process()
     described = describe_run(data, settings, device)
-    keeper = Keeper(
+    writer = CheckpointWriter(
         folder / "m.h5",
         described,
         every=Every(iterations=iterations // POINTS),
@@ -103,7 +103,7 @@ def _soak(folder: Path, iterations: int) -> dict[str, Any]:
     memory, files, clock = [], [], []
 
     def look(progress: Progress) -> None:
-        keeper.look(progress)
+        writer.look(progress)
         if (progress.iteration + 1) % (iterations // POINTS) == 0:
             memory.append(process.memory_info().rss)
             files.append(process.num_fds() if hasattr(process, "num_fds") else 0)
@@ -118,7 +118,7 @@ def _soak(folder: Path, iterations: int) -> dict[str, Any]:
         stop_every=iterations // POINTS,
         described=described,
     )
-    keeper.finish()
+    writer.finish()
     warm = POINTS // 10
     spans = np.diff(clock)[warm:]
     half = len(spans) // 2

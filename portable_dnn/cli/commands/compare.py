@@ -152,7 +152,7 @@ def compare(
         settings_of,
     )
     from portable_dnn.equivalence.report.file import read_report
-    from portable_dnn.equivalence.report.save import Kept
+    from portable_dnn.equivalence.report.save import ReportFiles
     from portable_dnn.equivalence.report.setup import setup_of
 
     if (backend is None) != every:
@@ -168,7 +168,7 @@ def compare(
     theirs = choose_device(reference)
     targets, missing = _others(theirs) if backend is None else ([choose_device(backend)], [])
     names = [_name(target, settings) if every else "" for target in targets]
-    kept = [Kept(json, html, plots, name) for name in names]
+    kept = [ReportFiles(json, html, plots, name) for name in names]
     for files in kept:
         files.check({"--data": data, "--against": against})
     pictures = load_data(data)

@@ -241,7 +241,7 @@ def _run(
                     )
                 bar.move(progress.iteration + 1, None if record is None else record.cost)
             except OSError:  # whoever closed the terminal or the pipe did not ask to lose the run
-                guard.keep(progress)
+                guard.write_now(progress)
                 raise
             guard.look(progress)
 

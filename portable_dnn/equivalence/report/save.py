@@ -17,7 +17,7 @@ from portable_dnn.results.reports import check_plot_folder
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Kept", "draw_pictures", "write_page"]
+__all__ = ["ReportFiles", "draw_pictures", "write_page"]
 
 _ON_PAPER, _ON_PAGE = 130, 80  # dots per inch
 
@@ -99,7 +99,7 @@ def _figures(report: Report) -> Iterator[tuple[str, str, "Figure"]]:
 
 
 @dataclass(frozen=True)
-class Kept:
+class ReportFiles:
     """The files that a report is to be kept in.
 
     Attributes
