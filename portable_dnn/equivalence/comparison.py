@@ -30,6 +30,7 @@ from portable_dnn.equivalence.report.report import (
 )
 from portable_dnn.equivalence.report.setup import setup_of
 from portable_dnn.equivalence.report.verdict import headline, notes, outcome
+from portable_dnn.equivalence.stages.compiled_steps import SideSteps, steps_of
 from portable_dnn.equivalence.stages.failures import (
     REFERENCE,
     TESTED,
@@ -327,11 +328,16 @@ class _Comparison:
 
         Only at the end it is called often: there no bias is 0.
         """
+        steps = steps_of(task.settings, *task.X.shape)
+        with during("compiling the step", TESTED):
+            ours = {how: SideSteps(self.tested, step, task) for how, step in steps.items()}
+        with during("compiling the step", REFERENCE):
+            other = {how: SideSteps(self.reference, step, task) for how, step in steps.items()}
         first, last = min(theirs.parameters), max(theirs.parameters)
         for iteration in sorted({first, last}):
             yield from compare_steps(
-                self.tested,
-                self.reference,
+                ours,
+                other,
                 task,
                 theirs.parameters[iteration],
                 iteration,

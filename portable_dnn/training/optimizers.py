@@ -224,9 +224,7 @@ def update_parameters(
     if xp is None:
         learning_rate = check_learning_rate(learning_rate)
         _check(parameters, grads)
-    rule = GradientDescent(learning_rate)
-    moves = {name: rule.gradient_scale * grads[f"d{name}"] for name in parameters}
-    return rule.update(moves, parameters, {}, None)[0]
+    return {name: array - learning_rate * grads[f"d{name}"] for name, array in parameters.items()}
 
 
 def _check(parameters: Parameters, grads: Parameters) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from portable_dnn.checkpoints import writer
+from portable_dnn.checkpoints.content import FORMAT_VERSION
 from portable_dnn.checkpoints.file import read_checkpoint
 from portable_dnn.checkpoints.folder import list_checkpoints
 from portable_dnn.checkpoints.writer import CheckpointWriter
@@ -226,7 +227,7 @@ def upgraded(content):
     """A whole checkpoint as a version to come might write it."""
     made = io.BytesIO(content)
     with h5py.File(made, "r+") as file:
-        file.attrs["format_version"] = 2
+        file.attrs["format_version"] = FORMAT_VERSION + 1
     rest = made.getvalue()[512:]
     first = f"portable_dnn checkpoint\nsha256 {hashlib.sha256(rest).hexdigest()}\n"
     return (first + f"bytes {len(rest)}\n").encode().ljust(512, b"\0") + rest

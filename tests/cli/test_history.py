@@ -45,6 +45,7 @@ def test_every_promised_field(history, data, device):
     assert content["settings"] == {
         "layers": [3, 2],
         "hidden": ["relu", "tanh"],
+        "optimizer": "gradient_descent",
         "initialization": "lecun",
         "seed": 1,
         "learning_rate": 0.0075,

@@ -351,7 +351,7 @@ def test_more_samples_than_features_need_no_products_of_samples():
 @pytest.mark.parametrize("on", ["compile", "stretch"])
 def test_a_step_that_is_compiled_wrongly_in_the_free_run_alone_is_seen_there(data, on):
     compiled = []
-    judged = 2 * 2  # those of both ways to hold layer 1, at the first iteration and the last
+    judged = 2  # those of both ways to hold layer 1
 
     def compiling(step):
         compiled.append(step)

@@ -28,7 +28,7 @@ from portable_dnn.equivalence.report.verdict import in_order, notes
 from portable_dnn.equivalence.report.wording import number
 from portable_dnn.errors import DataError, PortableDnnError
 from portable_dnn.files.text import words
-from portable_dnn.training.settings import Settings
+from portable_dnn.training.settings import Settings, as_of_today
 
 __all__ = ["check_same_settings", "check_same_setup", "hold_against", "settings_of"]
 
@@ -63,7 +63,7 @@ def settings_of(saved: Setup, source: str) -> Settings:
     DataError
         If they are no settings of a run.
     """
-    content = {name: _tuples(value) for name, value in saved.settings.items()}
+    content = {name: _tuples(value) for name, value in as_of_today(saved.settings).items()}
     try:
         settings = Settings(**content)
         settings.check()
@@ -94,7 +94,8 @@ def check_same_settings(ours: Settings, theirs: Settings, source: str) -> None:
     """
     here, there = asdict(ours), asdict(theirs)
     _check_same(
-        {f"{_WORDS[f.name]}": (here[f.name], there[f.name]) for f in fields(Settings)}, source
+        {_WORDS.get(f.name, f.name): (here[f.name], there[f.name]) for f in fields(Settings)},
+        source,
     )
 
 

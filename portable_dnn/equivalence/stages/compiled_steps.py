@@ -14,7 +14,7 @@ from portable_dnn.training.loop import CompiledSteps, compile_steps
 from portable_dnn.training.settings import Settings
 from portable_dnn.training.step import State, TrainingStep, forms_for, step_of
 
-__all__ = ["LENGTHS", "SPANNED", "Stepper", "Taken", "steps_of"]
+__all__ = ["LENGTHS", "SPANNED", "SideSteps", "Stepper", "Taken", "steps_of"]
 
 PLAIN, SPANNED = "plain", "in the span"
 """The ways to hold layer 1, by their names for people; the second needs K."""
@@ -68,35 +68,53 @@ class Taken(NamedTuple):
     cost: HostArray | None
 
 
-class Stepper:
-    """Takes steps on one side, always from the same parameters.
+class SideSteps:
+    """A step compiled on one side, with the data that it is given there.
 
     Parameters
     ----------
     device : Device
         The side.
     step : TrainingStep
-        What is compiled there.
+        What is compiled there, once.
     task : Task
-        The data.
+        The data, and parameters for which there is a state.
+    """
+
+    def __init__(self, device: Device, step: TrainingStep, task: Task) -> None:
+        xp = device.backend.namespace()
+        self.device, self.forms = device, step.forms
+        self.X = self.placed(task.X)
+        with np.errstate(all="ignore"):
+            start = {name: self.placed(array) for name, array in task.start.items()}
+            inputs = enter(step.forms, start, self.X, xp=xp).inputs
+            targets = step.head.targets(self.placed(task.Y), dtype=self.X.dtype, xp=xp)
+            batch = Batch(inputs, targets, ones_for(self.X, xp=xp), task.X.shape[1])
+        self.compiled: CompiledSteps = compile_steps(step, FullBatch(batch), device)
+
+    def placed(self, array: HostArray) -> Array:
+        """Put a copy of an array on the device."""
+        return self.device.backend.from_host(array.copy(), self.device.name)
+
+
+class Stepper:
+    """Takes steps on one side, always from the same parameters.
+
+    Parameters
+    ----------
+    side : SideSteps
+        What takes them.
     parameters : mapping of str to numpy.ndarray
         Where to start.
     """
 
-    def __init__(
-        self, device: Device, step: TrainingStep, task: Task, parameters: Mapping[str, HostArray]
-    ) -> None:
-        def placed(array: HostArray) -> Array:
-            return device.backend.from_host(array.copy(), device.name)
-
-        xp = device.backend.namespace()
-        self._X, self._start = placed(task.X), {n: placed(a) for n, a in parameters.items()}
+    def __init__(self, side: SideSteps, parameters: Mapping[str, HostArray]) -> None:
+        self._side, self._steps = side, side.compiled
+        self._start = {name: side.placed(array) for name, array in parameters.items()}
+        xp = side.device.backend.namespace()
         with np.errstate(all="ignore"):
-            held, inputs = enter(step.forms, self._start, self._X, xp=xp)
-            targets = step.head.targets(placed(task.Y), dtype=self._X.dtype, xp=xp)
-            batch = Batch(inputs, targets, ones_for(self._X, xp=xp), task.X.shape[1])
-            self._state = State(held, step.optimizer.init(held, xp=xp))
-        self._steps: CompiledSteps = compile_steps(step, FullBatch(batch), device)
+            held = enter(side.forms, self._start, side.X, xp=xp).parameters
+            self._state = State(held, self._steps.step.optimizer.init(held, xp=xp))
 
     def two(self) -> tuple[Taken, Taken]:
         """Take two steps, and measure before the second."""
@@ -142,7 +160,8 @@ class Stepper:
 
     def _taken(self, state: State, cost: HostArray | None = None) -> Taken:
         """Fetch a state."""
-        backend, forms = self._steps.device.backend, self._steps.step.forms
+        side, backend = self._side, self._side.device.backend
+        xp = backend.namespace()
         with np.errstate(all="ignore"):
-            found = leave(forms, state.parameters, self._start, self._X, xp=backend.namespace())
+            found = leave(side.forms, state.parameters, self._start, side.X, xp=xp)
         return Taken({n: np.array(backend.to_host(found[n])) for n in self._start}, cost)

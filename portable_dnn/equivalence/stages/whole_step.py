@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from portable_dnn.arrays.contract import HostArray
-from portable_dnn.arrays.devices import Device
 from portable_dnn.equivalence.exact.pairs import pair
 from portable_dnn.equivalence.exact.running_error import Stepped, exact_step
 from portable_dnn.equivalence.exact.running_value import Value, known
@@ -29,9 +28,9 @@ from portable_dnn.equivalence.report.report import TRAINING_DATA, Judgement
 from portable_dnn.equivalence.stages.compiled_steps import (
     LENGTHS,
     SPANNED,
+    SideSteps,
     Stepper,
     Taken,
-    steps_of,
 )
 from portable_dnn.equivalence.stages.failures import REFERENCE, TESTED, during
 from portable_dnn.equivalence.stages.free_run import Task
@@ -60,8 +59,8 @@ def _exact(
 
 
 def compare_steps(
-    tested: Device,
-    reference: Device,
+    tested: Mapping[str, SideSteps],
+    reference: Mapping[str, SideSteps],
     task: Task,
     parameters: Mapping[str, HostArray],
     iteration: int,
@@ -74,8 +73,8 @@ def compare_steps(
 
     Parameters
     ----------
-    tested, reference : Device
-        The sides.
+    tested, reference : mapping of str to SideSteps
+        The sides, by the way to hold layer 1.
     task : Task
         Data and settings.
     parameters : mapping of str to numpy.ndarray
@@ -91,15 +90,18 @@ def compare_steps(
         For each parameter after each step, and the cost before the last.
     """
     # One truth for both sides: the bound of the less accurate library.
-    accuracy = loosest(accuracy_of(side, task.X.dtype) for side in (tested, reference))
-    steps = steps_of(task.settings, *task.X.shape)
+    accuracy = loosest(
+        accuracy_of(steps.device, task.X.dtype)
+        for side in (tested, reference)
+        for steps in side.values()
+    )
     with during("the judge's own steps", REFERENCE):
-        exact = _exact(task, parameters, accuracy, steps)
-    for how, step in steps.items():
+        exact = _exact(task, parameters, accuracy, tested)
+    for how in tested:
         steppers, results = [], []
         for name, side in ((TESTED, tested), (REFERENCE, reference)):
             with during(f"{STEP}, {how}", name):
-                steppers.append(Stepper(side, step, task, parameters))
+                steppers.append(Stepper(side[how], parameters))
                 results.append(steppers[-1].two())
         names = f"{STEP}, {how}", f"{SECOND_STEP}, {how}"
         yield from _two_steps(names, iteration, results, exact[how], accuracy)

@@ -97,9 +97,10 @@ def rate_in_float32(step):
     """A learning rate that was rounded to float32 on its way into the step."""
     share = float(np.float32(0.7)) / 0.7
 
-    def run(parameters, X, Y):
-        measurements, after = step(parameters, X, Y)
-        return measurements, {name: x + (after[name] - x) * share for name, x in parameters.items()}
+    def run(state, batch, row):
+        before, after = state.parameters, step(state, batch, row)
+        moved = {n: x + (after.parameters[n] - x) * share for n, x in before.items()}
+        return after._replace(parameters=moved)
 
     return run
 
