@@ -35,8 +35,12 @@ nox.options.sessions = [
 ]
 
 SHARED = "environment"
-# A worker a core; each collects all tests first, so that many workers gain nothing.
-WORKERS = ("-n", "logical", "--maxprocesses", "8", "--dist", "loadgroup")
+# A worker a core; each collects all tests first, so that many workers gain nothing. A file's tests
+# stay together: they share fixtures, and those of tests/durability are added up by the last.
+WORKERS = (
+    *("-n", "logical", "--maxprocesses", "8"),
+    *("--dist", "loadfile", "--no-loadscope-reorder"),
+)
 # The workers share the cores: a library that starts a thread a core in each only makes them wait.
 ONE_THREAD = dict.fromkeys(("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 

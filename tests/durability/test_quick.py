@@ -11,10 +11,7 @@ from portable_dnn.checkpoints.folder import list_checkpoints
 from tests.durability.harness import CASES, Ledger, Ordeal, damage_files
 from tests.durability.processes import Nursery
 
-pytestmark = [
-    pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork"),
-    pytest.mark.xdist_group("durability"),  # the last test adds up what the others did
-]
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 
 
 @pytest.fixture(scope="module")
