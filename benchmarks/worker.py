@@ -27,7 +27,8 @@ from benchmarks.problem import (
     random_pictures,
 )
 from portable_dnn import choose_device, place
-from portable_dnn.training.span import choose
+from portable_dnn.training.compression import choose
+from portable_dnn.training.optimizers import GradientDescent
 
 __all__ = ["main", "measure", "weights_error"]
 
@@ -130,7 +131,7 @@ def _choice(peer: Peer, problem: Problem) -> dict[str, bool]:
         return {}
     device = choose_device(peer.name.split("-")[1])
     X, parameters = place(problem.X, device), place(problem.parameters, device)
-    return {"would_compress": choose("auto", X, parameters, 2500, device)}
+    return {"would_compress": choose("auto", GradientDescent(0.0075), X, parameters, 2500, device)}
 
 
 def prepare(peer: Peer, problem: Problem, kind: str) -> Any:

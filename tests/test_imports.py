@@ -211,9 +211,17 @@ ROOMS = tuple(
         ),
         ("__main__", "cli", "`python -m portable_dnn`"),
         ("portable_dnn", "errors arrays network training models.store course", "the front door"),
+        ("moved", "", "how an old path leads to a new one, for one release"),
+        ("backend", "arrays.contract arrays.contract_1 moved", "an old path"),
+        ("devices", "arrays.devices moved", "an old path"),
+        ("isolated_readers", "isolation.readers moved", "an old path"),
+        ("registry", "arrays.registry moved", "an old path"),
+        ("settings", "training.settings moved", "an old path"),
+        ("store", "models.store moved", "an old path"),
+        ("stretch", "arrays.contract_1 moved", "an old path"),
         (
             "backends",
-            "errors machine files.text arrays network.activations training",
+            "errors machine files.text arrays network.activations network.heads training",
             "one array library each; CuPy's kernel recognises the training step",
         ),
     ]

@@ -7,7 +7,7 @@ from portable_dnn.arrays.namespaces import common_namespace
 from portable_dnn.arrays.shapes import check_input, check_layer, check_same_shape
 from portable_dnn.errors import ShapeError
 from portable_dnn.network.activations import Activation, get_activation
-from portable_dnn.network.linear import input_derivative, linear, weight_derivative
+from portable_dnn.network.linear import input_derivative, linear
 
 __all__ = [
     "LayerCache",
@@ -207,7 +207,7 @@ def linear_backward(
         xp = _check_backward({"dZ": dZ}, *check_linear_cache(cache))
     A_prev, W, _ = cache
     m = A_prev.shape[1]
-    dW = weight_derivative(dZ, A_prev) / m
+    dW = dZ @ A_prev.T / m
     db = xp.sum(dZ, axis=1, keepdims=True) / m
     dA_prev = input_derivative(W, dZ) if input_gradient else None
     return dA_prev, dW, db

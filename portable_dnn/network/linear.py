@@ -6,7 +6,7 @@ These are the formulas alone: `layers` puts them behind the course's functions a
 
 from portable_dnn.arrays.contract import Array
 
-__all__ = ["input_derivative", "linear", "weight_derivative"]
+__all__ = ["input_derivative", "linear"]
 
 
 def linear(W: Array, A: Array, b: Array) -> Array:
@@ -27,24 +27,6 @@ def linear(W: Array, A: Array, b: Array) -> Array:
         (n_l, m).
     """
     return W @ A + b
-
-
-def weight_derivative(dZ: Array, A: Array) -> Array:
-    """Derivative by W, dZ Aᵀ: a sum over the samples.
-
-    Parameters
-    ----------
-    dZ : array
-        (n_l, m).
-    A : array
-        (n_{l−1}, m).
-
-    Returns
-    -------
-    array
-        (n_l, n_{l−1}).
-    """
-    return dZ @ A.T
 
 
 def input_derivative(W: Array, dZ: Array) -> Array:

@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 import array_api_compat
 
 from portable_dnn.arrays.contract import Array, Arrays, Namespace, Parameters
-from portable_dnn.network.linear import input_derivative, linear, weight_derivative
+from portable_dnn.network.linear import input_derivative, linear
 from portable_dnn.network.norms import gradient_norm
 
 __all__ = ["Entered", "Joined", "LayerForm", "Weights", "enter", "leave", "ones_for"]
@@ -63,12 +63,12 @@ class LayerForm(Protocol):
         """Turn the layer's W and b into the form's arrays, and the input into what it takes."""
 
     def forward(
-        self, parameters: Parameters, A: Array, ones: Array, *, xp: Namespace
+        self, parameters: Parameters, A: Array, ones: Array, xp: Namespace
     ) -> tuple[Array, Array]:
         """Return Z, (n_l, m), and what `gradients` is given in the place of A."""
 
-    def gradients(self, dZ: Array, A: Array, ones: Array) -> Arrays:
-        """Return the derivatives by the form's arrays, under their names."""
+    def add_gradients(self, gradients: Arrays, dZ: Array, A: Array, ones: Array) -> None:
+        """Put the derivatives by the form's arrays under their names into `gradients`."""
 
     def back(self, parameters: Parameters, dZ: Array) -> Array:
         """Return the derivative by A, (n_{l−1}, m). The form of a first layer may have none."""
@@ -105,14 +105,14 @@ class Weights:
         return Entered({name: parameters[name] for name in (self.W, self.b)}, inputs)
 
     def forward(
-        self, parameters: Parameters, A: Array, ones: Array, *, xp: Namespace
+        self, parameters: Parameters, A: Array, ones: Array, xp: Namespace
     ) -> tuple[Array, Array]:
         """Return W A + b, and A."""
         return linear(parameters[self.W], A, parameters[self.b]), A
 
-    def gradients(self, dZ: Array, A: Array, ones: Array) -> Arrays:
-        """Return dZ Aᵀ, and dZ times ones."""
-        return {self.W: weight_derivative(dZ, A), self.b: weight_derivative(dZ, ones)}
+    def add_gradients(self, gradients: Arrays, dZ: Array, A: Array, ones: Array) -> None:
+        """Put dZ Aᵀ, and dZ times ones."""
+        gradients[self.W], gradients[self.b] = dZ @ A.T, dZ @ ones.T
 
     def back(self, parameters: Parameters, dZ: Array) -> Array:
         """Return Wᵀ dZ."""
@@ -150,15 +150,15 @@ class Joined:
         )
 
     def forward(
-        self, parameters: Parameters, A: Array, ones: Array, *, xp: Namespace
+        self, parameters: Parameters, A: Array, ones: Array, xp: Namespace
     ) -> tuple[Array, Array]:
         """Return [W b] times A over ones, and that."""
         A = xp.concat((A, ones))
         return parameters[self.W] @ A, A
 
-    def gradients(self, dZ: Array, A: Array, ones: Array) -> Arrays:
-        """Return both derivatives as one matrix."""
-        return {self.W: weight_derivative(dZ, A)}
+    def add_gradients(self, gradients: Arrays, dZ: Array, A: Array, ones: Array) -> None:
+        """Put both derivatives as one matrix."""
+        gradients[self.W] = dZ @ A.T
 
     def back(self, parameters: Parameters, dZ: Array) -> Array:
         """Return Wᵀ dZ."""

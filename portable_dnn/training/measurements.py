@@ -40,13 +40,13 @@ class Measure:
             "gradient_norm/{name}" for each of `W1, b1 … WL, bL`.
         """
         step, parameters = self.step, state.parameters
-        passed = step.forward(parameters, batch, xp=xp)
-        gradients = step.backward(parameters, batch, passed, 1.0, xp)
-        cost = step.head.cost(passed.outputs[-1], batch.targets, batch.m, xp=xp)
+        outputs, inputs = step.forward(parameters, batch, xp)
+        gradients = step.backward(parameters, batch, outputs, inputs, 1.0, xp)
+        cost = step.head.cost(outputs[-1], batch.targets, batch.m, xp)
         measured = step.reduce.sum({"cost": cost})
         for layer, g in enumerate(step.activations, start=1):
             if g.rectifies:
-                measured[f"dead_share/{layer}"] = dead_share(passed.outputs[layer - 1], xp=xp)
+                measured[f"dead_share/{layer}"] = dead_share(outputs[layer - 1], xp=xp)
         for form in step.forms:
             norms = form.norms(gradients, batch.ones, xp=xp)
             for name, norm in zip((form.W, form.b), norms, strict=True):

@@ -21,7 +21,6 @@ from typing import Any
 import array_api_compat
 
 from portable_dnn.arrays.contract import Array, Arrays, Namespace, Parameters
-from portable_dnn.network.linear import weight_derivative
 from portable_dnn.network.norms import gradient_norm
 from portable_dnn.network.pixels import PIXEL_SCALE, are_pixels
 from portable_dnn.training.layer_forms import Entered
@@ -75,14 +74,14 @@ class Span:
         return Entered(held, xp.astype(K, W1.dtype, copy=False))
 
     def forward(
-        self, parameters: Parameters, A: Array, ones: Array, *, xp: Namespace
+        self, parameters: Parameters, A: Array, ones: Array, xp: Namespace
     ) -> tuple[Array, Array]:
         """Return Z1, which is a parameter here, and K."""
         return parameters[self.Z], A
 
-    def gradients(self, dZ: Array, A: Array, ones: Array) -> Arrays:
-        """Return D K and D: a step changes Z1 by the one and C1 by the other."""
-        return {self.Z: dZ @ A, self.C: dZ}
+    def add_gradients(self, gradients: Arrays, dZ: Array, A: Array, ones: Array) -> None:
+        """Put D K and D: a step changes Z1 by the one and C1 by the other."""
+        gradients[self.Z], gradients[self.C] = dZ @ A, dZ
 
     def back(self, parameters: Parameters, dZ: Array) -> Array:
         """Refuse: X is not known here, and nothing comes before layer 1."""
@@ -91,7 +90,7 @@ class Span:
     def norms(self, gradients: Parameters, ones: Array, *, xp: Namespace) -> tuple[Array, Array]:
         """Return the norms of D Xᵀ and of D's row sums d: Σ (D K) ∘ D is both squares."""
         D = gradients[self.C]
-        d = weight_derivative(D, ones)
+        d = D @ ones.T
         square = xp.sum(gradients[self.Z] * D) - xp.sum(d * d)
         return xp.sqrt(xp.maximum(square, 0.0)), gradient_norm(d, xp=xp)
 

@@ -8,8 +8,9 @@ forms that need fewer products (see `layer_forms` and `span`), and what every gr
 with, −α/m in gradient descent, is multiplied into the few derivatives of the logits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from portable_dnn.arrays.contract import Array, Arrays, Namespace, Parameters
@@ -23,7 +24,7 @@ from portable_dnn.training.reduce import ALONE, Reduce
 from portable_dnn.training.settings import Settings
 from portable_dnn.training.span import Span
 
-__all__ = ["Bound", "Passed", "State", "TrainingStep", "forms_for", "step_of"]
+__all__ = ["Bound", "State", "TrainingStep", "forms_for", "step_of"]
 
 
 class State(NamedTuple):
@@ -39,21 +40,6 @@ class State(NamedTuple):
 
     parameters: Arrays
     slots: Arrays
-
-
-class Passed(NamedTuple):
-    """What the way forward leaves behind.
-
-    Attributes
-    ----------
-    outputs : list of array
-        `Z1 … ZL`.
-    inputs : list of array
-        For each layer, what its form's `gradients` is given in the place of its input.
-    """
-
-    outputs: list[Array]
-    inputs: list[Array]
 
 
 @dataclass(frozen=True)
@@ -86,6 +72,11 @@ class TrainingStep:
     penalty: Penalty | None = None
     reduce: Reduce = ALONE
 
+    @cached_property
+    def _deeper(self) -> tuple[tuple[LayerForm, Activation], ...]:
+        """Each layer's form from the second on, and the activation before it."""
+        return tuple(zip(self.forms[1:], self.activations, strict=True))
+
     def __call__(self, state: State, batch: Batch, row: Arrays, *, xp: Namespace) -> State:
         """Take the step.
 
@@ -105,10 +96,13 @@ class TrainingStep:
         State
         """
         parameters, slots = state
-        scale = self.optimizer.gradient_scale
-        gradients = self.gradients(parameters, batch, scale=scale, xp=xp)
+        optimizer = self.optimizer
+        outputs, inputs = self.forward(parameters, batch, xp)
+        scale = optimizer.gradient_scale
+        gradients = self.backward(parameters, batch, outputs, inputs, scale, xp)
         rates = row["rates"] if row else None
-        return State(*self.optimizer.update(gradients, parameters, slots, rates))
+        parameters, slots = optimizer.update(gradients, parameters, slots, rates)
+        return State(parameters, slots)
 
     def gradients(
         self, parameters: Parameters, batch: Batch, *, scale: Any = 1.0, xp: Namespace
@@ -131,9 +125,12 @@ class TrainingStep:
         dict of str to array
             A gradient for each array of the parameters, under its name.
         """
-        return self.backward(parameters, batch, self.forward(parameters, batch, xp=xp), scale, xp)
+        outputs, inputs = self.forward(parameters, batch, xp)
+        return self.backward(parameters, batch, outputs, inputs, scale, xp)
 
-    def forward(self, parameters: Parameters, batch: Batch, *, xp: Namespace) -> Passed:
+    def forward(
+        self, parameters: Parameters, batch: Batch, xp: Namespace
+    ) -> tuple[list[Array], list[Array]]:
         """Run the network up to the logits.
 
         Parameters
@@ -143,20 +140,28 @@ class TrainingStep:
 
         Returns
         -------
-        Passed
+        outputs : list of array
+            `Z1 … ZL`.
+        inputs : list of array
+            For each layer, what its form's `gradients` is given in the place of its input.
         """
         ones = batch.ones
-        first, *others = self.forms
-        Z, A = first.forward(parameters, batch.inputs, ones, xp=xp)
+        Z, A = self.forms[0].forward(parameters, batch.inputs, ones, xp)
         outputs, inputs = [Z], [A]
-        for form, g in zip(others, self.activations, strict=True):
-            Z, A = form.forward(parameters, g.forward(Z, xp=xp)[0], ones, xp=xp)
+        for form, g in self._deeper:
+            Z, A = form.forward(parameters, g.forward(Z, xp=xp)[0], ones, xp)
             outputs.append(Z)
             inputs.append(A)
-        return Passed(outputs, inputs)
+        return outputs, inputs
 
     def backward(
-        self, parameters: Parameters, batch: Batch, passed: Passed, scale: Any, xp: Namespace
+        self,
+        parameters: Parameters,
+        batch: Batch,
+        outputs: list[Array],
+        inputs: list[Array],
+        scale: Any,
+        xp: Namespace,
     ) -> Arrays:
         """Run it backward; see `gradients`.
 
@@ -164,22 +169,21 @@ class TrainingStep:
         ----------
         parameters, batch, scale, xp
             As for `gradients`.
-        passed : Passed
+        outputs, inputs
             What `forward` returned.
 
         Returns
         -------
         dict of str to array
         """
-        ones, (outputs, inputs) = batch.ones, passed
-        dZ = self.head.derivative(outputs[-1], batch.targets, scale / batch.m, xp=xp)
+        ones = batch.ones
         gradients: Arrays = {}
-        for layer in range(len(self.activations), 0, -1):
-            form = self.forms[layer]
-            gradients.update(form.gradients(dZ, inputs[layer], ones))
-            dA = form.back(parameters, dZ)
-            dZ = self.activations[layer - 1].backward(dA, outputs[layer - 1], xp=xp)
-        gradients.update(self.forms[0].gradients(dZ, inputs[0], ones))
+        dZ = self.head.derivative(outputs[-1], batch.targets, scale / batch.m, xp)
+        layers = zip(self._deeper[::-1], inputs[:0:-1], outputs[-2::-1], strict=True)
+        for (form, g), A, Z in layers:
+            form.add_gradients(gradients, dZ, A, ones)
+            dZ = g.backward(form.back(parameters, dZ), Z, xp=xp)
+        self.forms[0].add_gradients(gradients, dZ, inputs[0], ones)
         gradients = self.reduce.sum(gradients)
         if self.penalty is not None:
             for form in self.forms:
@@ -189,11 +193,10 @@ class TrainingStep:
         return gradients
 
 
-@dataclass(frozen=True)
-class Bound:
-    """A function with its `xp` bound; equal where function and namespace are.
+class Bound(partial[Any]):
+    """A function with its `xp` bound; unlike other partials, equal where both are.
 
-    Attributes
+    Parameters
     ----------
     function : callable
         Takes `xp` as a keyword.
@@ -201,12 +204,20 @@ class Bound:
         What it is given.
     """
 
-    function: Any
-    xp: Namespace
+    def __new__(cls, function: Callable[..., Any], xp: Namespace) -> "Bound":
+        """Bind `xp`."""
+        return super().__new__(cls, function, xp=xp)
 
-    def __call__(self, *arguments: Any) -> Any:
-        """Call the function."""
-        return self.function(*arguments, xp=self.xp)
+    @property
+    def xp(self) -> Namespace:
+        """The namespace."""
+        return self.keywords["xp"]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Bound) and (self.func, self.xp) == (other.func, other.xp)
+
+    def __hash__(self) -> int:
+        return hash((self.func, self.xp))
 
 
 def forms_for(layers: int, *, compressed: bool) -> tuple[LayerForm, ...]:

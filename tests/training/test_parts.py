@@ -129,7 +129,7 @@ def test_a_penalty_is_added_to_the_gradient(default_device, random):
     batch = Batch(inputs, targets, ones_for(X, xp=xp), X.shape[1])
 
     def minimised(parameters):
-        logits = step.forward(parameters, batch, xp=xp).outputs[-1]
+        logits = step.forward(parameters, batch, xp)[0][-1]
         squares = sum(float(xp.sum(parameters[f"W{i}"] ** 2)) for i in (1, 2, 3))
         return float(compute_cost_from_logits(logits, Y)) + 0.15 * squares
 

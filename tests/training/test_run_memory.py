@@ -45,7 +45,7 @@ def test_each_library_has_its_own_word(error, pictures, monkeypatch):
         raise error
 
     assert is_shortage(error)
-    monkeypatch.setattr(experiment, "train", fail)
+    monkeypatch.setattr(experiment, "train_checked", fail)
     with pytest.raises(DataError, match=r"^out of memory on numpy:cpu: this run makes about "):
         run(pictures, Settings(iterations=1), choose_device("cpu"))
 
@@ -54,7 +54,7 @@ def test_other_errors_stay(pictures, monkeypatch):
     def fail(*_arguments, **_options):
         raise RuntimeError("something else")
 
-    monkeypatch.setattr(experiment, "train", fail)
+    monkeypatch.setattr(experiment, "train_checked", fail)
     with pytest.raises(RuntimeError, match=r"^something else$"):
         run(pictures, Settings(iterations=1), choose_device("cpu"))
 

@@ -35,7 +35,7 @@ def with_kernel(function: Function) -> Function:
     if hidden is None:
         return function
     bound = function.step  # type: ignore[attr-defined]  # what `hidden_of` recognises has one
-    step, xp = bound.function, bound.xp
+    step, xp = bound.func, bound.xp
     judged: dict[Any, _Program | None] = {}
 
     def run(state: State, batch: Batch, rows: Arrays, times: int) -> State:

@@ -63,7 +63,7 @@ def hidden_of(function: Function) -> tuple[Hidden, ...] | None:
     """
     if not (isinstance(function, OneByOne) and isinstance(function.step, Bound)):
         return None
-    step = function.step.function
+    step = function.step.func
     if not isinstance(step, TrainingStep) or len(step.activations) >= MAX_LAYERS:
         return None
     if not isinstance(step.optimizer, GradientDescent):

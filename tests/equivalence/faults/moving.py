@@ -110,7 +110,7 @@ def cost_of_the_end(measure):
     """The cost is that after an update instead of before."""
 
     def run(state, batch):
-        bound = measure.function
+        bound = measure.func
         return measure(bound.step(state, batch, {}, xp=measure.xp), batch)
 
     return run
