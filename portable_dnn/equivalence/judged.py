@@ -71,5 +71,5 @@ def check_judged(settings: Settings) -> None:
         raise SettingError(
             f"a comparison does not judge optimizer {settings.optimizer!r} with activations "
             f"{', '.join(settings.activations)}: it knows the exact results of gradient descent "
-            f"with the library's own {known} alone"
+            f"on a network with a sigmoid output and hidden layers of {known} alone"
         )
