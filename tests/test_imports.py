@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -234,6 +235,18 @@ def test_the_table_of_rooms_goes_one_way():
         assert {name.partition(".")[0] for name in room.imports} <= below, room
         assert room.reason
         below.add(room.name)
+
+
+def test_the_design_shows_the_rooms_in_this_order_and_files_that_exist():
+    text = (PACKAGE.parent / "docs" / "design.md").read_text("utf-8")
+    table = text.partition("## The rooms")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [
+        room.name for room in ROOMS if room.reason != "an old path"
+    ]
+    drawn = re.findall(r"^```\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)[0]
+    files = re.findall(r"\w+/\w+\.py", drawn)
+    assert len(files) > 5
+    assert [path for path in files if not (PACKAGE / path).is_file()] == []
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import typer
 from portable_dnn.checkpoints.intervals import Every
 from portable_dnn.errors import SettingError
 from portable_dnn.files.atomic import check_distinct, check_writable
+from portable_dnn.network.activations import ACTIVATIONS
 
 __all__ = [
     "CompressOption",
@@ -50,7 +51,7 @@ HiddenOption = Annotated[
         "--hidden",
         metavar="NAMES",
         help="Activation function of the hidden layers, one for all or one for each, separated by "
-        "commas: relu, leaky_relu, leaky_relu:SLOPE, tanh or sigmoid.",
+        f"commas: {', '.join(ACTIVATIONS)} or leaky_relu:SLOPE.",
     ),
 ]
 SeedOption = Annotated[

@@ -1,7 +1,8 @@
 """Which training steps a comparison can judge; of any other it must not say that it is right."""
 
+from portable_dnn.equivalence.exact.functions import FUNCTIONS, kind_of, negative_slope
 from portable_dnn.errors import SettingError
-from portable_dnn.network.activations import Activation, get_activation
+from portable_dnn.network.activations import ACTIVATIONS, Activation, get_activation
 from portable_dnn.network.heads import SIGMOID
 from portable_dnn.training.optimizers import GradientDescent
 from portable_dnn.training.settings import Settings
@@ -38,15 +39,17 @@ def is_judged(step: TrainingStep) -> bool:
         )
         for compressed in (False, True)
     ]
-    return step in known and all(_is_ours(g) for g in step.activations)
+    return step in known and all(_is_known(g) for g in step.activations)
 
 
-def _is_ours(g: Activation) -> bool:
-    """Whether an activation is the one that its name stands for: the name alone proves nothing."""
+def _is_known(g: Activation) -> bool:
+    """Whether an activation is one of ours, not by its name alone, and its exact results known."""
     try:
-        return get_activation(g.name) == g
+        ours = get_activation(g.name) == g
     except SettingError:
         return False
+    kind = kind_of(g)
+    return ours and (negative_slope(g) is not None or {kind, f"{kind} slope"} <= {*FUNCTIONS})
 
 
 def check_judged(settings: Settings) -> None:
@@ -64,8 +67,9 @@ def check_judged(settings: Settings) -> None:
     """
     step = step_of(settings, forms_for(len(settings.layers) + 1, compressed=False))
     if not is_judged(step):
+        known = ", ".join(name for name, g in ACTIVATIONS.items() if _is_known(g))
         raise SettingError(
             f"a comparison does not judge optimizer {settings.optimizer!r} with activations "
             f"{', '.join(settings.activations)}: it knows the exact results of gradient descent "
-            "with the library's own activations alone"
+            f"on a network with a sigmoid output and hidden layers of {known} alone"
         )

@@ -86,7 +86,7 @@ def get_activation(name: str | Activation) -> Activation:
     Parameters
     ----------
     name : str or Activation
-        "relu", "leaky_relu", "tanh" or "sigmoid"; "leaky_relu:0.2" sets the slope.
+        A name of `ACTIVATIONS`; "leaky_relu:0.2" sets the slope.
 
     Returns
     -------

@@ -5,10 +5,12 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from portable_dnn.equivalence import compare
+from portable_dnn.equivalence import compare, judged
+from portable_dnn.equivalence.exact.functions import FUNCTIONS
 from portable_dnn.equivalence.judged import is_judged
 from portable_dnn.equivalence.stages.compiled_steps import steps_of
 from portable_dnn.errors import SettingError
+from portable_dnn.network import activations
 from portable_dnn.network.activations import ACTIVATIONS, Activation
 from portable_dnn.training import optimizers
 from portable_dnn.training.settings import Settings
@@ -70,6 +72,22 @@ def test_only_steps_whose_results_are_known_are_judged():
         assert not is_judged(replace(step, activations=(*step.activations[:2], mine)))
         unknown = replace(mine, name="mine")
         assert not is_judged(replace(step, activations=(*step.activations[:2], unknown)))
+
+
+def test_a_new_activation_is_not_judged_before_its_exact_results_are_known(monkeypatch):
+    """Even where something else that the judge computes has its name."""
+    softplus = Activation(
+        "softplus",
+        lambda Z, *, xp: (xp.log1p(xp.exp(Z)), Z),
+        lambda dA, cache, *, xp: dA / (1.0 + xp.exp(-cache)),
+    )
+    assert "softplus" in FUNCTIONS
+    for module in (activations, judged):
+        monkeypatch.setattr(module, "ACTIVATIONS", {**ACTIVATIONS, "softplus": softplus})
+    settings = Settings(layers=(2,), hidden=("softplus",), iterations=3)
+    settings.check()
+    with pytest.raises(SettingError, match=r"relu, leaky_relu, tanh, sigmoid alone"):
+        compare("numpy", np.ones((3, 2)), np.array([[0, 1]]), settings=settings)
 
 
 def test_a_comparison_refuses_what_it_does_not_judge():

@@ -81,6 +81,8 @@ def hidden_of(function: Function) -> tuple[Hidden, ...] | None:
 def _recognize(activation: Activation) -> Hidden | None:
     """Recognise an activation by its functions: its name proves nothing."""
     name = activation.name.partition(":")[0]
+    if name not in _NUMBERS:
+        return None
     if activation == ACTIVATIONS.get(name):
         return Hidden(name, _SLOPE if name == "leaky_relu" else 0.0)
     forward, backward = activation.forward, activation.backward

@@ -15,6 +15,7 @@ from portable_dnn.network.activations import ACTIVATIONS, leaky_relu, leaky_relu
 from portable_dnn.training.batches import Batch
 from portable_dnn.training.optimizers import GradientDescent
 from portable_dnn.training.step import Bound, State, TrainingStep, forms_for
+from portable_dnn_cupy.kernel import recognize
 from portable_dnn_cupy.kernel.bounds import bounds
 from portable_dnn_cupy.kernel.recognize import hidden_of
 
@@ -123,6 +124,12 @@ ODD = {
 def test_it_knows_our_activations_only(bench, odd):
     problem = bench.problem([4, 3, 1], [ODD[odd], "relu"], 40)
     assert_general(bench, problem, bench.card())
+
+
+def test_a_new_activation_of_ours_is_not_its_own(bench, monkeypatch):
+    new = replace(ACTIVATIONS["tanh"], name="softsign")
+    monkeypatch.setattr(recognize, "ACTIVATIONS", {**ACTIVATIONS, "softsign": new})
+    assert_general(bench, bench.problem([4, 3, 1], [new, "relu"], 40), bench.card())
 
 
 def test_arrays_of_others_are_not_its_own(bench, problem):
