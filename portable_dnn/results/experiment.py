@@ -20,7 +20,7 @@ from portable_dnn.network.pixels import are_pixels, flatten_images, scale_pixels
 from portable_dnn.results.evaluation import Evaluation, evaluate, evaluate_input
 from portable_dnn.training.history import History
 from portable_dnn.training.run import Problem
-from portable_dnn.training.run_memory import Needs, check_room, explained_shortage
+from portable_dnn.training.run_memory import RunSize, check_room, explained_shortage
 from portable_dnn.training.settings import Settings
 from portable_dnn.training.state import Snapshot
 from portable_dnn.training.train import Progress, train_checked
@@ -184,13 +184,13 @@ def run(
     images = pictures.images
     dims = settings.layer_dims(_features(pictures))
     tested = 0 if data.test is None else len(data.test.labels)
-    needs = Needs(dims, len(pictures.labels), settings.dtype, settings.compress == "on", tested)
-    check_room(needs, device)
+    size = RunSize(dims, len(pictures.labels), settings.dtype, settings.compress == "on", tested)
+    check_room(size, device)
     if start is None:
         start = draw_start(data, settings)
     began = time.perf_counter()
     # The reader has checked the pictures and labels, and the start is drawn for them.
-    with explained_shortage(needs, device):
+    with explained_shortage(size, device):
         X, pixels = flatten_images(images), are_pixels(images)
         if not pixels:
             X = scale_pixels(X, settings.dtype)
@@ -220,7 +220,7 @@ def run(
             "seconds": seconds,
         },
     )
-    with explained_shortage(needs, device):
+    with explained_shortage(size, device):
         training = evaluate_input(scale_pixels(X, settings.dtype), Y, model)
         test = None if data.test is None else evaluate(data.test, model)
     return Experiment(model, history, training, test, seconds, start.parameters)

@@ -1,4 +1,4 @@
-"""How much memory a run needs, and what would fit where it is not there."""
+"""How much memory a run size, and what would fit where it is not there."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +9,14 @@ from portable_dnn.arrays.devices import Device
 from portable_dnn.errors import DataError
 from portable_dnn.machine.memory import free_host_memory, show_bytes
 
-__all__ = ["Needs", "check_room", "explained_shortage", "is_shortage", "shortage"]
+__all__ = ["RunSize", "check_room", "explained_shortage", "is_shortage", "shortage"]
 
 _SIZES = {"float64": 8, "float32": 4}
 
 
 @dataclass(frozen=True)
-class Needs:
-    """What decides how much memory a run needs.
+class RunSize:
+    """What decides how much memory a run size.
 
     Attributes
     ----------
@@ -52,12 +52,12 @@ class Needs:
         return max(training, (each * self.tested + 2 * weights) * _SIZES[self.dtype])
 
 
-def check_room(needs: Needs, device: Device) -> None:
+def check_room(size: RunSize, device: Device) -> None:
     """Refuse a run whose arrays cannot fit on the device, before any is made.
 
     Parameters
     ----------
-    needs : Needs
+    size : RunSize
         Of the run.
     device : Device
         Where.
@@ -68,17 +68,17 @@ def check_room(needs: Needs, device: Device) -> None:
         If they cannot; the message says what would fit.
     """
     free = _free(device)
-    if needs.bytes > free:
-        raise DataError(f"on {device} {_sentence(needs, free)}")
+    if size.bytes > free:
+        raise DataError(f"on {device} {_sentence(size, free)}")
 
 
 @contextmanager
-def explained_shortage(needs: Needs, device: Device) -> Iterator[None]:
+def explained_shortage(size: RunSize, device: Device) -> Iterator[None]:
     """Turn what an array library raises when memory runs out into one sentence.
 
     Parameters
     ----------
-    needs : Needs
+    size : RunSize
         Of the run.
     device : Device
         Where.
@@ -98,7 +98,7 @@ def explained_shortage(needs: Needs, device: Device) -> Iterator[None]:
         if not is_shortage(error):
             raise
         free = _free(device)
-        raise DataError(f"out of memory on {device}: {_sentence(needs, free)}") from error
+        raise DataError(f"out of memory on {device}: {_sentence(size, free)}") from error
 
 
 def is_shortage(error: BaseException) -> bool:
@@ -151,47 +151,47 @@ def _free(device: Device) -> int:
     return free_host_memory() if free is None else free
 
 
-def _sentence(needs: Needs, free: int) -> str:
+def _sentence(size: RunSize, free: int) -> str:
     """Say what is needed, what is free, and what would fit."""
-    if needs.bytes <= free:
+    if size.bytes <= free:
         return (
-            f"this run makes about {show_bytes(needs.bytes)} of data, and "
+            f"this run makes about {show_bytes(size.bytes)} of data, and "
             f"{show_bytes(free)} are free now: more was needed at once, or something else took "
             "memory meanwhile; try again, or with float32 or fewer pictures"
         )
     return (
-        f"this run makes about {show_bytes(needs.bytes)} of data, but only "
-        f"{show_bytes(free)} of memory are free; {_advice(needs, free)}"
+        f"this run makes about {show_bytes(size.bytes)} of data, but only "
+        f"{show_bytes(free)} of memory are free; {_advice(size, free)}"
     )
 
 
-def _advice(needs: Needs, free: int) -> str:
+def _advice(size: RunSize, free: int) -> str:
     """Name the changes of one thing that would fit, else say that several are needed."""
-    half = tuple(max(1, n // 2) for n in needs.dims[1:-1])
-    smaller = replace(needs, dims=(needs.dims[0], *half, needs.dims[-1]))
+    half = tuple(max(1, n // 2) for n in size.dims[1:-1])
+    smaller = replace(size, dims=(size.dims[0], *half, size.dims[-1]))
     choices = {
-        "float32": replace(needs, dtype="float32"),
-        "no compression": replace(needs, compressed=False),
+        "float32": replace(size, dtype="float32"),
+        "no compression": replace(size, compressed=False),
         f"hidden layers of {','.join(map(str, half)) or 'no'} units": smaller,
     }
     fitting = [
         f"{what} ({show_bytes(choice.bytes)})"
         for what, choice in choices.items()
-        if choice != needs and choice.bytes <= free
+        if choice != size and choice.bytes <= free
     ]
-    most = _most_pictures(needs, free)
+    most = _most_pictures(size, free)
     if most:
-        fitting.append(f"a batch of at most {most} of the {needs.pictures} pictures")
+        fitting.append(f"a batch of at most {most} of the {size.pictures} pictures")
     if not fitting:
         return "use fewer or smaller pictures, smaller layers and float32"
     return f"what would fit: {' or '.join(fitting)}"
 
 
-def _most_pictures(needs: Needs, free: int) -> int:
+def _most_pictures(size: RunSize, free: int) -> int:
     """Find how many pictures would fit, by halving; 0 if none would, or all do."""
-    low, high = 0, needs.pictures
+    low, high = 0, size.pictures
     while high - low > 1:
         middle = (low + high) // 2
-        fits = replace(needs, pictures=middle).bytes <= free
+        fits = replace(size, pictures=middle).bytes <= free
         low, high = (middle, high) if fits else (low, middle)
-    return low if needs.bytes > free else 0
+    return low if size.bytes > free else 0

@@ -16,7 +16,7 @@ from portable_dnn.errors import DataError
 from portable_dnn.machine import memory
 from portable_dnn.results import experiment
 from portable_dnn.results.experiment import run
-from portable_dnn.training.run_memory import Needs, is_shortage
+from portable_dnn.training.run_memory import RunSize, is_shortage
 from portable_dnn.training.settings import Settings
 
 DIMS = (12288, 20, 7, 5, 1)
@@ -82,14 +82,14 @@ def test_the_libraries_say_it_so(default_device):
 )
 def test_what_would_fit_is_named_and_fits(settings, free, said, pictures, monkeypatch):
     chosen = Settings(iterations=1, **settings)
-    needs = Needs(DIMS, 209, chosen.dtype, chosen.compress == "on")
-    there = int(free * needs.bytes)
+    size = RunSize(DIMS, 209, chosen.dtype, chosen.compress == "on")
+    there = int(free * size.bytes)
     monkeypatch.setattr(portable_dnn_numpy, "free_memory", lambda _device: there)
     with pytest.raises(DataError, match=f"what would fit: {said}") as raised:
         run(replace(pictures, test=None), chosen, choose_device("cpu"))
     (most,) = re.findall(r"at most (\d+)", str(raised.value))
     for count, fits in ((int(most), True), (int(most) + 1, False)):
-        assert (Needs(DIMS, count, needs.dtype, needs.compressed).bytes <= there) is fits
+        assert (RunSize(DIMS, count, size.dtype, size.compressed).bytes <= there) is fits
 
 
 def test_where_nothing_alone_would_do(pictures, monkeypatch):
@@ -119,7 +119,7 @@ def test_evaluation_is_part_of_the_run(pictures, monkeypatch):
 
 def test_test_pictures_are_counted(pictures, monkeypatch):
     """More of them than there are to train on."""
-    little, many = Needs(DIMS, 2, "float64"), Needs(DIMS, 2, "float64", tested=500)
+    little, many = RunSize(DIMS, 2, "float64"), RunSize(DIMS, 2, "float64", tested=500)
     assert many.bytes > 500 * DIMS[0] * 8 > little.bytes
     few = ImageSet(pictures.train.images[:2], pictures.train.labels[:2])
     monkeypatch.setattr(portable_dnn_numpy, "free_memory", lambda _device: little.bytes)
