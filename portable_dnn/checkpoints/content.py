@@ -175,9 +175,9 @@ def _snapshot(run: Mapping[str, Any], arrays: Mapping[str, HostArray]) -> Snapsh
         name: _array(arrays, f"state/{name}", _FLOATS, 2) for name in _texts(run, "state")
     }
     slots = {name: _array(arrays, f"slots/{name}", _NUMBERS) for name in _texts(run, "slots", [])}
-    callbacks = run.get("callbacks", {})
+    callbacks = run.get("callback_state", {})
     if not isinstance(callbacks, dict):
-        raise ValueError("callbacks is not an object")
+        raise ValueError("callback_state is not an object")
     history = History(_text(run, "start_sha256"), run["compressed"] is True)
     for record in _records(iteration, records, _texts(run, "gradient_norm"), arrays):
         history.append(record)

@@ -95,7 +95,7 @@ class CheckpointFormat:
         self._content = bytearray()
         self._arrays: dict[str, HostArray] = {}  # views of the content
         self._places: list[slice] = []
-        self._callbacks: Mapping[str, Any] = {}
+        self._callback_state: Mapping[str, Any] = {}
 
     def to_bytes(self, snapshot: Snapshot) -> bytearray:
         """Write a snapshot.
@@ -112,7 +112,9 @@ class CheckpointFormat:
         """
         records = len(snapshot.history.cost)
         laid_out = (
-            self._arrays and self._arrays["counts"][1] and self._callbacks == snapshot.callbacks
+            self._arrays
+            and self._arrays["counts"][1]
+            and self._callback_state == snapshot.callback_state
         )
         if records > self._rows or not laid_out:
             while records > self._rows:
@@ -148,7 +150,10 @@ class CheckpointFormat:
 
     def _lay_out(self, snapshot: Snapshot) -> None:
         """Have HDF5 make a file without values, and find out where it puts each array."""
-        arrays, self._callbacks = _empty_arrays(snapshot, self._run, self._rows), snapshot.callbacks
+        arrays, self._callback_state = (
+            _empty_arrays(snapshot, self._run, self._rows),
+            snapshot.callback_state,
+        )
         made = io.BytesIO()
         places = {}
         with h5py.File(made, "w", userblock_size=_BLOCK) as file:
@@ -185,7 +190,7 @@ def _empty_arrays(snapshot: Snapshot, run: Mapping[str, Any], rows: int) -> dict
         "products_sha256": snapshot.products_hash,
         "state": list(snapshot.state.parameters),
         "slots": list(snapshot.state.slots),
-        "callbacks": dict(snapshot.callbacks),
+        "callback_state": dict(snapshot.callback_state),
         "gradient_norm": names,
     }
     arrays: dict[str, HostArray] = {

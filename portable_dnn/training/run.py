@@ -73,7 +73,7 @@ class Run:
         Where it begins.
     done : int
         Number of steps taken before that.
-    callbacks : dict of str to object
+    callback_state : dict of str to object
         What callbacks keep between updates.
     """
 
@@ -84,7 +84,7 @@ class Run:
     history: History
     state: State
     done: int = 0
-    callbacks: dict[str, Any] = field(default_factory=dict)
+    callback_state: dict[str, Any] = field(default_factory=dict)
     _products_hash: str | None = None
 
     def parameters_of(self, state: State) -> Arrays:
@@ -160,7 +160,7 @@ def prepare(
     )
     if begin is not None:
         run.state, run.done = place_state(begin, run.state, device), begin.iteration
-        run.callbacks.update(begin.callbacks)
+        run.callback_state.update(begin.callback_state)
         _warn_of_other_products(begin, run)
     return run
 

@@ -35,7 +35,7 @@ class Snapshot:
     products_hash : str
         `array_hash` of the products of the samples with each other, where layer 1 is trained in
         their span; else empty. They are formed anew, and may be rounded otherwise elsewhere.
-    callbacks : mapping of str to object
+    callback_state : mapping of str to object
         What callbacks keep between updates, by name: plain data that JSON can hold.
     """
 
@@ -43,7 +43,7 @@ class Snapshot:
     state: State
     history: History
     products_hash: str = ""
-    callbacks: Mapping[str, Any] = field(default_factory=dict)
+    callback_state: Mapping[str, Any] = field(default_factory=dict)
 
 
 def array_hash(array: Array) -> str:

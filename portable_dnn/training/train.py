@@ -62,13 +62,13 @@ class Progress:
     def snapshot(self) -> Snapshot:
         """The run as it stands, to go on from with `train(…, begin=snapshot)`."""
         history = self._run.history.copy()
-        products, callbacks = self._run.products_hash(), deepcopy(self._run.callbacks)
-        return Snapshot(self.iteration + 1, self._state, history, products, callbacks)
+        products, callback_state = self._run.products_hash(), deepcopy(self._run.callback_state)
+        return Snapshot(self.iteration + 1, self._state, history, products, callback_state)
 
     @property
-    def callbacks(self) -> dict[str, Any]:
+    def callback_state(self) -> dict[str, Any]:
         """What callbacks keep between updates; it goes into each snapshot, and is there again."""
-        return self._run.callbacks
+        return self._run.callback_state
 
 
 class TrainedNetwork(NamedTuple):

@@ -52,7 +52,7 @@ def path(tmp_path):
 def same(a, b):
     assert (a.iteration, a.products_hash) == (b.iteration, b.products_hash)
     assert repr(a.history) == repr(b.history)
-    assert a.callbacks == b.callbacks
+    assert a.callback_state == b.callback_state
     for here, there in zip(a.state, b.state, strict=True):
         assert list(here) == list(there)
         for name in here:

@@ -103,12 +103,12 @@ def test_a_rule_resumes_with_the_same_bits(device, random, momentum, compress):
     snapshots = []
 
     def look(progress):
-        progress.callbacks["looks"] = progress.callbacks.get("looks", 0) + 1
+        progress.callback_state["looks"] = progress.callback_state.get("looks", 0) + 1
         snapshots.append(progress.snapshot)
 
     whole = train(X, Y, start, settings, record_every=20, callback=look)
     begin = snapshots[32]
-    assert begin.callbacks == {"looks": 33}
+    assert begin.callback_state == {"looks": 33}
     assert {name.removeprefix("v ") for name in begin.state.slots} == set(begin.state.parameters)
     host = State(*({n: np.array(to_host(a)) for n, a in part.items()} for part in begin.state))
     rest = train(X, Y, start, settings, record_every=20, begin=replace(begin, state=host))
