@@ -150,10 +150,8 @@ class CheckpointFormat:
 
     def _lay_out(self, snapshot: Snapshot) -> None:
         """Have HDF5 make a file without values, and find out where it puts each array."""
-        arrays, self._callback_state = (
-            _empty_arrays(snapshot, self._run, self._rows),
-            snapshot.callback_state,
-        )
+        arrays = _empty_arrays(snapshot, self._run, self._rows)
+        self._callback_state = snapshot.callback_state
         made = io.BytesIO()
         places = {}
         with h5py.File(made, "w", userblock_size=_BLOCK) as file:
