@@ -50,9 +50,9 @@ def install(session: nox.Session, *packages: str) -> None:
     session.install("--no-compile", *packages)
 
 
-def run_tests(session: nox.Session, *arguments: str, **environment: str) -> None:
+def run_tests(session: nox.Session, *arguments: str) -> None:
     """Run pytest on all cores, in the environment of the session."""
-    session.run("pytest", *WORKERS, *arguments, *session.posargs, env=ONE_THREAD | environment)
+    session.run("pytest", *WORKERS, *arguments, *session.posargs, env=ONE_THREAD)
 
 
 def run_shared(session: nox.Session, program: str, *arguments: str, **environment: str) -> None:
@@ -109,12 +109,7 @@ def tests_torch(session: nox.Session) -> None:
 def tests_jax(session: nox.Session) -> None:
     """The tests that compute, on JAX's CPU, and those of its backend."""
     install(session, "-e", ".[test,jax]")
-    # Many tests train networks of the same shapes: what one has compiled, the others read.
-    cache = {
-        "JAX_COMPILATION_CACHE_DIR": session.create_tmp(),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    }
-    run_tests(session, "--backend", "jax", **cache)
+    run_tests(session, "--backend", "jax")
     session.run("pytest", "tests/backends/test_jax_backend.py")
 
 

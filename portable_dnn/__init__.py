@@ -34,6 +34,7 @@ from portable_dnn.network.passes import L_model_backward, L_model_forward
 from portable_dnn.network.pixels import flatten_images, scale_pixels
 from portable_dnn.network.prediction import accuracy, predict, predict_probabilities
 from portable_dnn.training.optimizers import update_parameters
+from portable_dnn.training.settings import Settings
 from portable_dnn.training.train import train
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ __all__ = [
     "L_model_backward",
     "L_model_forward",
     "PortableDnnError",
+    "Settings",
     "accuracy",
     "choose_device",
     "compute_cost",

@@ -5,8 +5,11 @@ as state and the labels as an array of their own, and returned a function that t
 times, `(state, data, signs, times) -> (measurements, state)`. Nothing else was ever compiled.
 """
 
+from collections import namedtuple
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeAlias
 
 from portable_dnn.arrays.contract import Array, Arrays, Function, Measurements
 from portable_dnn.arrays.contract import Step as StepOfToday
@@ -24,11 +27,24 @@ Stretch: TypeAlias = Callable[..., tuple[Measurements, Arrays]]
 """`(state, data, signs, times=1)`, as version 1 had it."""
 
 
-class _Data(NamedTuple):
-    """What version 1 is given as `data`."""
+@dataclass(frozen=True)
+class _Step1:
+    """A step of today as one of version 1; equal where the steps are, and what they are given.
 
-    batch: Any
-    row: Arrays
+    Version 1 gives it arrays alone: a dict as state, a named tuple as data, the labels.
+    """
+
+    step: StepOfToday
+    state: type[Any]
+    batch: type[Any]
+    m: float
+    rows: tuple[str, ...]
+
+    def __call__(self, state: Arrays, data: Any, signs: Array) -> tuple[Measurements, Arrays]:
+        inputs, ones, *row = data
+        batch = self.batch(inputs, signs, ones, self.m)
+        row = dict(zip(self.rows, row, strict=True))
+        return {}, _flat(self.step(_nested(state, self.state), batch, row))
 
 
 class FirstContract:
@@ -46,6 +62,8 @@ class FirstContract:
         self._plug_in = plug_in
 
     def __getattr__(self, member: str) -> Any:
+        if member == "_plug_in":  # asked for before it is there, by a copy for one
+            raise AttributeError(member)
         return getattr(self._plug_in, member)
 
     def repeat(self, step: StepOfToday) -> OneByOne:
@@ -56,27 +74,34 @@ class FirstContract:
         """Return the plug-in's own loop over a step; other functions as they are."""
         if not isinstance(function, OneByOne):
             return function
-        step = function.step
-        kind: type[Any] = tuple
-
-        def step_1(state: Arrays, data: _Data, signs: Array) -> tuple[Measurements, Arrays]:
-            batch = data.batch._replace(targets=signs)
-            return {}, _flat(step(_nested(state, kind), batch, data.row))
-
-        compiled: Stretch = self._plug_in.compile(step_1)
+        compiled: dict[_Step1, Stretch] = {}
 
         def repeated(state: Any, batch: Any, rows: Arrays, times: int) -> Any:
-            nonlocal kind
-            kind = type(state)
-            flat = _flat(state)
+            step = _Step1(function.step, type(state), type(batch), batch.m, tuple(rows))
+            if step not in compiled:
+                compiled[step] = self._plug_in.compile(step)
+            take, flat = compiled[step], _flat(state)
             if not rows:
-                return _nested(compiled(flat, _Data(batch, {}), batch.targets, times)[1], kind)
-            for i in range(times):
-                row = {name: array[i, ...] for name, array in rows.items()}
-                flat = compiled(flat, _Data(batch, row), batch.targets, 1)[1]
-            return _nested(flat, kind)
+                data = _data(batch, {})
+                flat = take(flat, data, batch.targets, times)[1]
+            for i in range(times if rows else 0):
+                data = _data(batch, {name: array[i, ...] for name, array in rows.items()})
+                flat = take(flat, data, batch.targets, 1)[1]
+            return _nested(flat, type(state))
 
         return repeated
+
+
+def _data(batch: Any, row: Arrays) -> Any:
+    """Return what version 1 is given as `data`: a named tuple of arrays."""
+    return _kind(len(row))(batch.inputs, batch.ones, *row.values())
+
+
+@cache
+def _kind(rows: int) -> Any:
+    """Return the class of a named tuple for a number of arrays in a row."""
+    names = ("inputs", "ones", *(f"row_{i}" for i in range(rows)))
+    return namedtuple("Data", names)
 
 
 _SLOT = "slot "

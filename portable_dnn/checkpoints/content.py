@@ -41,7 +41,8 @@ FORMAT_VERSION = 2
 COLUMNS = tuple(f"history/{name}" for name in ("iteration", "cost", "dead_share", "gradient_norm"))
 """The arrays that have a row for each record."""
 _FLOATS = (np.dtype("<f4"), np.dtype("<f8"))
-_NUMBERS = (*_FLOATS, *(np.dtype(f"<{kind}{size}") for kind in "iu" for size in (1, 2, 4, 8)))
+_INTEGERS = [np.dtype(f"<{kind}{size}") for kind in "iu" for size in (1, 2, 4, 8)]
+_NUMBERS = (np.dtype("<f2"), *_FLOATS, *_INTEGERS)
 
 
 def checksum(data: bytes | memoryview) -> bytes:
@@ -174,7 +175,10 @@ def _snapshot(run: Mapping[str, Any], arrays: Mapping[str, HostArray]) -> Snapsh
     parameters = {
         name: _array(arrays, f"state/{name}", _FLOATS, 2) for name in _texts(run, "state")
     }
-    slots = {name: _array(arrays, f"slots/{name}", _NUMBERS) for name in _texts(run, "slots", [])}
+    names = _texts(run, "slots", [])
+    slots = {name: _array(arrays, f"slots/{i}", _NUMBERS) for i, name in enumerate(names)}
+    for name in _texts(run, "bool_slots", []):
+        slots[name] = slots[name] != 0
     callbacks = run.get("callback_state", {})
     if not isinstance(callbacks, dict):
         raise ValueError("callback_state is not an object")
@@ -196,7 +200,7 @@ def _records(
         raise ValueError(f"its records have {width} columns, with norms of {len(names)} parameters")
     # A record is made before an update, so there are no more of them.
     if not 0 <= records <= min(iteration, *map(len, columns)):
-        raise ValueError(f"it tells of {records} records and {iteration} iterations")
+        raise ValueError(f"it has {records} records and {iteration} iterations")
     numbers, costs, dead, norms = (column[:records] for column in columns)
     _check_records(iteration, numbers, costs, dead)
     for (number,), (cost,), shares, row in zip(numbers, costs, dead, norms, strict=True):

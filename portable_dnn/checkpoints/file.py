@@ -3,7 +3,8 @@
 The first 512 bytes, HDF5's user block, hold the SHA-256 and the length of all that follows, so that
 no changed bit and no missing end gets as far as the HDF5 library. Behind it are arrays:
 
-- `state/…`, `slots/…`: parameters and slots of `Snapshot.state`, as the run holds them;
+- `state/…`, `slots/…`: parameters, by name, and slots, numbered, of `Snapshot.state`, as the run
+  holds them;
 - `history/iteration`, `cost`, `dead_share` (NaN: cannot die), `gradient_norm`: a row a record, and
   rows to spare;
 - `counts`: updates made, records made;
@@ -188,6 +189,7 @@ def _empty_arrays(snapshot: Snapshot, run: Mapping[str, Any], rows: int) -> dict
         "products_sha256": snapshot.products_hash,
         "state": list(snapshot.state.parameters),
         "slots": list(snapshot.state.slots),
+        "bool_slots": [n for n, slot in snapshot.state.slots.items() if slot.dtype == np.bool_],
         "callback_state": dict(snapshot.callback_state),
         "gradient_norm": names,
     }
@@ -209,12 +211,11 @@ def _empty_arrays(snapshot: Snapshot, run: Mapping[str, Any], rows: int) -> dict
 
 
 def _state_arrays(state: State) -> dict[str, HostArray]:
-    """Return the arrays of a state by their names in a file."""
-    folders = ("state", "slots")
+    """Return the arrays of a state by their names in a file; HDF5 has no type for bool."""
+    slots = (a.view(np.uint8) if a.dtype == np.bool_ else a for a in state.slots.values())
     return {
-        f"{folder}/{name}": array
-        for folder, arrays in zip(folders, state, strict=True)
-        for name, array in arrays.items()
+        **{f"state/{name}": array for name, array in state.parameters.items()},
+        **{f"slots/{number}": array for number, array in enumerate(slots)},
     }
 
 

@@ -195,8 +195,8 @@ def find(
         except DataError as error:
             if newest is None:
                 raise DataError(
-                    f"{error}; nothing is passed over that may be whole: mend that, or move the "
-                    "file away to go on without it"
+                    f"{error}; it may be intact, so it was not skipped: fix the cause, or move the "
+                    "file away to continue without it"
                 ) from error
             continue
         different = _deciding(found.run, run)

@@ -44,7 +44,7 @@ from portable_dnn.equivalence.stages.run_difference import compare_runs
 from portable_dnn.equivalence.stages.whole_step import compare_steps
 from portable_dnn.network.initializers import initialize_parameters_deep
 from portable_dnn.network.pixels import scale_pixels
-from portable_dnn.training.settings import Settings
+from portable_dnn.training.settings import Settings, check_settings
 
 __all__ = ["DEFAULTS", "Progress", "compare"]
 
@@ -69,7 +69,7 @@ class Progress:
     --------
     >>> import numpy as np
     >>> from portable_dnn.equivalence import compare
-    >>> from portable_dnn.training.settings import Settings
+    >>> from portable_dnn.training.settings import Settings, check_settings
     >>> small = Settings(layers=(3,), iterations=2, dtype="float32")
     >>> seen = []
     >>> X, Y = np.eye(2), np.array([[0, 1]])
@@ -139,14 +139,13 @@ def compare(
     --------
     >>> import numpy as np
     >>> from portable_dnn.equivalence import compare
-    >>> from portable_dnn.training.settings import Settings
+    >>> from portable_dnn.training.settings import Settings, check_settings
     >>> small = Settings(layers=(3,), iterations=2, dtype="float32")
     >>> report = compare("numpy", np.eye(2), np.array([[0, 1]]), settings=small, many=0)
     >>> print(report.headline)
     The same numbers: all ... results of numpy:cpu have the bits of numpy:cpu.
     """
-    settings.check()
-    check_judged(settings)
+    check_judged(check_settings(settings))
     began = time.perf_counter()
     tested, other = (d if isinstance(d, Device) else choose_device(d) for d in (backend, reference))
     check_data(X, Y, settings.dtype)

@@ -7,7 +7,7 @@ from portable_dnn.arrays.devices import Device
 from portable_dnn.errors import SettingError
 from portable_dnn.training.optimizers import Optimizer
 
-__all__ = ["Work", "choose", "work"]
+__all__ = ["Work", "check_allowed", "choose", "work"]
 
 
 class Work(NamedTuple):
@@ -43,6 +43,28 @@ def work(n_x: int, m: int, n_1: int, num_iterations: int) -> Work:
     """
     wide = 2 * n_1 * n_x * m
     return Work(2 * num_iterations * wide, 2 * num_iterations * n_1 * m**2 + m**2 * n_x + 2 * wide)
+
+
+def check_allowed(optimizer: Optimizer, *, compressed: bool) -> None:
+    """Refuse the span where the optimizer excludes it.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        The rule of the run.
+    compressed : bool
+        Whether layer 1 is to be trained in the span.
+
+    Raises
+    ------
+    SettingError
+        If it is, and the rule is not linear.
+    """
+    if compressed and not optimizer.linear:
+        raise SettingError(
+            "compression is exact only for an optimizer that is linear in the gradients, such "
+            "as gradient_descent; with this one use compress 'auto' or 'off'"
+        )
 
 
 def choose(
@@ -87,11 +109,7 @@ def choose(
     free = device.backend.free_memory(device.name)
     fits = free is None or needed <= free
     if compress == "on":
-        if not optimizer.linear:
-            raise SettingError(
-                "compression is exact only for an optimizer that is linear in the gradients, such "
-                "as gradient_descent; with this one use compress 'auto' or 'off'"
-            )
+        check_allowed(optimizer, compressed=True)
         if not fits:
             raise SettingError(
                 f"compression needs {needed / 2**30:.1f} GiB for the products of {m} samples with "

@@ -162,7 +162,7 @@ def iterate(
     measurements : dict of str to array
         Of the state before its update; empty where nothing was measured.
     state : State
-        After its update. Whoever has seen enough stops asking.
+        After its update. A caller that has seen enough need not ask for more.
     """
     done, stride = begin, 1
     while done < num_iterations:
@@ -202,7 +202,7 @@ def first_not_finite(
     state : State
         The last that is known to be good.
     first, last : int
-        The iteration it belongs to, and the one that was found to be wrong.
+        The iteration it belongs to, and the one whose cost is not finite.
 
     Returns
     -------

@@ -44,6 +44,9 @@ class Measure:
         gradients = step.backward(parameters, batch, outputs, inputs, 1.0, xp)
         cost = step.head.cost(outputs[-1], batch.targets, batch.m, xp)
         measured = step.reduce.sum({"cost": cost})
+        if step.penalty is not None:
+            for name in (name for form in step.forms for name in form.decayed):
+                measured["cost"] = measured["cost"] + step.penalty.cost(parameters[name], xp=xp)
         for layer, g in enumerate(step.activations, start=1):
             if g.rectifies:
                 measured[f"dead_share/{layer}"] = dead_share(outputs[layer - 1], xp=xp)

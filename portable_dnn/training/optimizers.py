@@ -5,10 +5,10 @@ class after the learning rate are its settings, "momentum:0.9" in a text.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 from portable_dnn.arrays.contract import Array, Arrays, Namespace, Parameters
 from portable_dnn.arrays.namespaces import common_namespace
@@ -89,11 +89,11 @@ class GradientDescent:
         return -self.learning_rate
 
     def init(self, parameters: Parameters, *, xp: Namespace) -> Arrays:
-        """Remember nothing."""
+        """Return no slots."""
         return {}
 
     def rates(self, iteration: int) -> tuple[float, ...]:
-        """Depend on no iteration."""
+        """Return none: α is the same in every iteration."""
         return ()
 
     def update(
@@ -108,12 +108,12 @@ class GradientDescent:
         return after, slots
 
 
-OPTIMIZERS: Mapping[str, Callable[..., Optimizer]] = MappingProxyType(
+OPTIMIZERS: Mapping[str, Any] = MappingProxyType(
     {
         "gradient_descent": GradientDescent,
     }
 )
-"""The update rules by name; each is called with the learning rate and its settings."""
+"""The update rules by name: dataclasses, whose fields are the learning rate and the settings."""
 
 
 def get_optimizer(name: str, learning_rate: float) -> Optimizer:
@@ -141,13 +141,17 @@ def get_optimizer(name: str, learning_rate: float) -> Optimizer:
     if rule is None:
         raise SettingError(f"unknown optimizer {name!r}; use {' or '.join(OPTIMIZERS)}")
     learning_rate = check_learning_rate(learning_rate)
+    names = [field.name for field in fields(rule)][1:]
+    parts = text.split(",") if colon else []
     try:
-        settings = [float(part) for part in text.split(",")] if colon else []
-        return rule(learning_rate, *settings)
-    except (TypeError, ValueError) as error:
-        raise SettingError(
-            f"optimizer {name!r} has settings that {kind} cannot have: {error}"
-        ) from error
+        settings = [float(part) for part in parts]
+    except ValueError:
+        settings = []
+    if len(settings) != len(parts) or len(parts) > len(names):
+        form = f"{kind}:{','.join(map(str.upper, names))}, in numbers," if names else "no settings"
+        raise SettingError(f"optimizer {name!r}: {form} would be right")
+    found: Optimizer = rule(learning_rate, *settings)
+    return found
 
 
 def check_learning_rate(learning_rate: float) -> float:

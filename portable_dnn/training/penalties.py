@@ -5,7 +5,7 @@ There is none yet that a setting asks for; the training step takes one that keep
 
 from typing import Protocol
 
-from portable_dnn.arrays.contract import Array
+from portable_dnn.arrays.contract import Array, Namespace
 
 __all__ = ["Penalty"]
 
@@ -16,5 +16,8 @@ class Penalty(Protocol):
     It acts on the arrays that a layer's form calls `decayed`.
     """
 
+    def cost(self, W: Array, *, xp: Namespace) -> Array:
+        """Return what is added to the cost for W, 0-d."""
+
     def derivative(self, W: Array) -> Array:
-        """Return the derivative of the penalty by W, in the shape of W."""
+        """Return the derivative of that by W, in the shape of W."""

@@ -10,12 +10,11 @@ from portable_dnn.arrays.contract import Array, Arrays, Namespace, Parameters
 from portable_dnn.arrays.devices import Device
 from portable_dnn.network.pixels import scale_pixels
 from portable_dnn.training.batches import Batch, FullBatch
-from portable_dnn.training.compression import choose
+from portable_dnn.training.compression import check_allowed, choose
 from portable_dnn.training.history import History
 from portable_dnn.training.layer_forms import enter, leave, ones_for
 from portable_dnn.training.loop import CompiledSteps, compile_steps
 from portable_dnn.training.optimizers import get_optimizer
-from portable_dnn.training.reduce import Reduce
 from portable_dnn.training.settings import Settings
 from portable_dnn.training.state import Snapshot, array_hash, check_snapshot, place_state
 from portable_dnn.training.step import State, forms_for, step_of
@@ -24,7 +23,7 @@ __all__ = ["Problem", "Run", "prepare"]
 
 
 class Problem(NamedTuple):
-    """What a run trains on, checked once, at the door; whoever is handed it need not look again.
+    """What a run trains on. It has been checked, and need not be checked again.
 
     Attributes
     ----------
@@ -104,13 +103,7 @@ class Run:
         return self._products_hash
 
 
-def prepare(
-    problem: Problem,
-    settings: Settings,
-    record_every: int,
-    begin: Snapshot | None,
-    reduce: Reduce,
-) -> Run:
+def prepare(problem: Problem, settings: Settings, record_every: int, begin: Snapshot | None) -> Run:
     """Make the step of a run, and put data and state into its forms.
 
     Parameters
@@ -123,8 +116,6 @@ def prepare(
         The interval between records.
     begin : Snapshot or None
         What to go on from.
-    reduce : Reduce
-        How gradients are added up over processes.
 
     Returns
     -------
@@ -137,16 +128,17 @@ def prepare(
     """
     X, Y, parameters, pixels, xp, device, start_hash = problem
     history = History(start_hash) if begin is None else begin.history.copy()
+    optimizer = get_optimizer(settings.optimizer, settings.learning_rate)
     if begin is None:
-        optimizer = get_optimizer(settings.optimizer, settings.learning_rate)
         iterations = settings.iterations
         history.compressed = choose(settings.compress, optimizer, X, parameters, iterations, device)
     else:
         check_snapshot(begin, start_hash, settings.iterations, record_every, parameters)
+        check_allowed(optimizer, compressed=history.compressed)
     if pixels and not history.compressed:
         X = scale_pixels(X, settings.dtype)
     forms = forms_for(len(settings.layers) + 1, compressed=history.compressed)
-    step = step_of(settings, forms, reduce=reduce)
+    step = step_of(settings, forms)
     targets = step.head.targets(Y, dtype=parameters["W1"].dtype, xp=xp)
     held, inputs = enter(forms, parameters, X, xp=xp)
     batch = Batch(inputs, targets, ones_for(targets, xp=xp), X.shape[1])

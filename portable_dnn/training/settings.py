@@ -1,17 +1,18 @@
 """What decides a run, besides data and device."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from portable_dnn.arrays.shapes import check_layer_dims
+from portable_dnn.errors import SettingError
 from portable_dnn.network.activations import Activation, hidden_activations
 from portable_dnn.network.initializers import INITIALIZATIONS
 from portable_dnn.network.randomness import check_seed
 from portable_dnn.setting_checks import FLOATS, check_choice, check_count
 from portable_dnn.training.optimizers import get_optimizer
 
-__all__ = ["COMPRESS", "Settings", "as_of_today", "without_later"]
+__all__ = ["COMPRESS", "Settings", "as_of_today", "check_settings", "without_later"]
 
 COMPRESS = ("auto", "on", "off")
 """Whether to train layer 1 in the span of the samples."""
@@ -45,12 +46,14 @@ class Settings:
 
     Examples
     --------
-    >>> from dataclasses import replace
-    >>> from portable_dnn.equivalence import DEFAULTS
-    >>> DEFAULTS.layer_dims(12288)
+    >>> from portable_dnn import Settings
+    >>> Settings().layer_dims(12288)
     (12288, 20, 7, 5, 1)
-    >>> replace(DEFAULTS, layers=(3,), hidden=("tanh",)).activations
+    >>> Settings(layers=(3,), hidden="tanh", learning_rate=0.1).activations
     ('tanh',)
+    >>> from portable_dnn.equivalence import DEFAULTS
+    >>> DEFAULTS == Settings(iterations=200)
+    True
     """
 
     layers: tuple[int, ...] = (20, 7, 5)
@@ -62,6 +65,15 @@ class Settings:
     iterations: int = 2500
     dtype: str = "float64"
     compress: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Take lists for tuples, and one activation for a tuple of one."""
+        for name in ("layers", "hidden"):
+            value = getattr(self, name)
+            if isinstance(value, str | Activation):
+                value = (value,)
+            if isinstance(value, Iterable):
+                object.__setattr__(self, name, tuple(value))
 
     @property
     def hidden_activations(self) -> tuple[Activation, ...]:
@@ -80,6 +92,10 @@ class Settings:
 
     def check(self) -> None:
         """Raise a SettingError for what is not allowed, before any data are read."""
+        if not isinstance(self.layers, tuple):
+            raise SettingError(
+                f"the hidden layers are {self.layers!r}; a tuple of sizes is right, such as (20, 7)"
+            )
         self.layer_dims(1)
         _ = self.activations
         check_choice(self.initialization, INITIALIZATIONS, "initialization")
@@ -92,6 +108,33 @@ class Settings:
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as plain data: every field, with each hidden layer's activation."""
         return {**asdict(self), "hidden": self.activations}
+
+
+def check_settings(settings: object) -> Settings:
+    """Check settings that a caller gave.
+
+    Parameters
+    ----------
+    settings : object
+        To be a Settings.
+
+    Returns
+    -------
+    Settings
+        The same.
+
+    Raises
+    ------
+    SettingError
+        If they are something else, or not allowed.
+    """
+    if not isinstance(settings, Settings):
+        kind = type(settings).__name__
+        raise SettingError(
+            f"the settings are a {kind}; a Settings is right, such as Settings(learning_rate=0.01)"
+        )
+    settings.check()
+    return settings
 
 
 # What the absence of a setting means in a file: how runs were made before there was the setting.

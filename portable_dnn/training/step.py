@@ -14,6 +14,7 @@ from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from portable_dnn.arrays.contract import Array, Arrays, Namespace, Parameters
+from portable_dnn.errors import SettingError
 from portable_dnn.network.activations import Activation
 from portable_dnn.network.heads import SIGMOID, Head
 from portable_dnn.training.batches import Batch
@@ -71,6 +72,13 @@ class TrainingStep:
     optimizer: Optimizer
     penalty: Penalty | None = None
     reduce: Reduce = ALONE
+
+    def __post_init__(self) -> None:
+        held = [form.W for form in self.forms if self.penalty is not None and not form.decayed]
+        if held:
+            raise SettingError(
+                f"a penalty cannot act on {', '.join(held)} as it is held; use Weights as its form"
+            )
 
     @cached_property
     def _deeper(self) -> tuple[tuple[LayerForm, Activation], ...]:

@@ -17,9 +17,8 @@ from portable_dnn.network.pixels import are_pixels
 from portable_dnn.setting_checks import check_count
 from portable_dnn.training.history import History, Record, to_record
 from portable_dnn.training.loop import first_not_finite, iterate
-from portable_dnn.training.reduce import ALONE, Reduce
 from portable_dnn.training.run import Problem, Run, prepare
-from portable_dnn.training.settings import Settings
+from portable_dnn.training.settings import Settings, check_settings
 from portable_dnn.training.state import Snapshot
 from portable_dnn.training.step import State
 
@@ -92,6 +91,7 @@ class SingleSettings(TypedDict, total=False):
     hidden: Hidden
     learning_rate: float
     num_iterations: int
+    optimizer: str
     compress: str
 
 
@@ -106,7 +106,6 @@ def train(
     callback_seconds: float = 0.0,
     begin: Snapshot | None = None,
     stop_every: int | None = None,
-    reduce: Reduce = ALONE,
     **single: Unpack[SingleSettings],
 ) -> TrainedNetwork:
     """Train a network from given start parameters.
@@ -133,14 +132,13 @@ def train(
         Call it only after recorded iterations and about every so many seconds in between, so that
         a library which can keep many updates on the device does.
     begin : Snapshot, optional
-        A snapshot of this run to go on from.
+        A snapshot of this run to continue from. It is checked to have this start, network, interval
+        between records and as many iterations; it does not know the other settings.
     stop_every : int, optional
         Call the callback after `stop_every`, 2 · `stop_every` … updates as well.
-    reduce : Reduce
-        How gradients are added up over processes; by default there is one.
-    hidden, learning_rate, num_iterations, compress : optional
+    hidden, learning_rate, num_iterations, optimizer, compress : optional
         Single settings, in the place of `settings`: an activation for all hidden layers or one for
-        each, and `learning_rate`, `iterations` and `compress` of `Settings`.
+        each, and `learning_rate`, `iterations`, `optimizer` and `compress` of `Settings`.
 
     Returns
     -------
@@ -185,7 +183,6 @@ def train(
         callback_seconds=callback_seconds,
         begin=begin,
         stop_every=stop_every,
-        reduce=reduce,
     )
 
 
@@ -198,7 +195,6 @@ def train_checked(
     callback_seconds: float = 0.0,
     begin: Snapshot | None = None,
     stop_every: int | None = None,
-    reduce: Reduce = ALONE,
 ) -> TrainedNetwork:
     """Train on data and from a start that have been checked against each other.
 
@@ -208,7 +204,7 @@ def train_checked(
         Data and start.
     settings : Settings
         What decides the run, of the layers and the dtype of the start.
-    record_every, callback, callback_seconds, begin, stop_every, reduce
+    record_every, callback, callback_seconds, begin, stop_every
         As for `train`.
 
     Returns
@@ -223,7 +219,7 @@ def train_checked(
     check_count(record_every, "interval between records")
     if stop_every is not None:
         check_count(stop_every, "interval between stops")
-    run = prepare(problem, settings, record_every, begin, reduce)
+    run = prepare(problem, settings, record_every, begin)
     look_every = None if callback is None else callback_seconds
     stops = iterate(
         run.steps,
@@ -245,7 +241,11 @@ def _settings(
     layers = tuple(parameters[f"b{i}"].shape[0] for i in range(1, len(parameters) // 2))
     dtype = dtype_name(parameters["W1"])
     if unknown := set(single) - set(SingleSettings.__annotations__):
-        raise TypeError(f"train() got an unexpected keyword argument {min(unknown)!r}")
+        known = ", ".join(SingleSettings.__annotations__)
+        raise TypeError(
+            f"train() got an unexpected keyword argument {min(unknown)!r}; single settings are "
+            f"{known}, and all of them are in Settings"
+        )
     if settings is None:
         given: dict[str, Any] = dict(single)
         if "num_iterations" in given:
@@ -256,20 +256,20 @@ def _settings(
     elif single:
         names = ", ".join(single)
         raise SettingError(f"{names} is given beside settings; put it into the settings")
-    elif (settings.layers, settings.dtype) != (layers, dtype):
+    elif (check_settings(settings).layers, settings.dtype) != (layers, dtype):
         raise SettingError(
             f"the settings are of a network with hidden layers {settings.layers} in "
             f"{settings.dtype}, but the parameters have {layers} in {dtype}; draw the "
             "parameters with these settings"
         )
-    settings.check()
-    return settings
+    return check_settings(settings)
 
 
 def _checked(X: Array, Y: Array, parameters: Parameters) -> Problem:
     """Check data and start against each other: the door of every run."""
     pixels = are_pixels(X)
     xp, _ = check_network(X, parameters, Y, pixels=pixels)
+    Y = xp.astype(Y, parameters["W1"].dtype, copy=False)
     if not bool(xp.all((Y == 0) | (Y == 1))):
         raise DataError("Y has values other than 0 and 1; class 1 is 1, the other class is 0")
     start_hash = parameters_hash(parameters)

@@ -76,7 +76,8 @@ def test_slots_of_any_rank_and_what_callbacks_keep(tmp_path):
     slots = {
         "velocity W1": np.arange(6.0).reshape(2, 3),
         "count": np.array(7),
-        "seen": np.array([True, False]).astype(np.uint8),
+        "seen": np.array([True, False]),
+        "velocity/W1": np.ones((2, 3), dtype=np.float16),
         "cube": np.arange(8, dtype=np.float32).reshape(2, 2, 2),
         "none": np.zeros((0, 3)),
     }

@@ -240,7 +240,7 @@ def test_one_of_a_newer_version_is_refused_and_stays(
     for _, path in list_checkpoints(folder / "m.h5"):
         path.write_bytes(upgraded(path.read_bytes()))
     said = refused(*train(), *EVERY, "--resume")  # which also means that all files are as before
-    assert "upgrade portable_dnn; nothing is passed over that may be whole" in said
+    assert "upgrade portable_dnn; it may be intact, so it was not skipped" in said
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EMFILE])

@@ -150,6 +150,7 @@ TABLE: dict[str, Row] = {
 # What computes nothing on a device: the door between host and device (test_placement), files,
 # texts, and what is drawn on the host.
 NOT_IN_THE_TABLE = {
+    "Settings",
     *("place", "to_host", "device_of", "choose_device", "load_model", "save_model"),
     *("summary", "summary_table", "parameters_hash", "flatten_images", "PortableDnnError"),
     *("initialize_parameters", "initialize_parameters_deep"),

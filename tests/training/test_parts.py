@@ -12,9 +12,11 @@ import pytest
 
 from portable_dnn import compute_cost_from_logits, initialize_parameters_deep, place, to_host, train
 from portable_dnn.arrays.namespaces import common_namespace
+from portable_dnn.errors import SettingError
 from portable_dnn.training import optimizers
 from portable_dnn.training.batches import Batch
 from portable_dnn.training.layer_forms import Weights, enter, leave, ones_for
+from portable_dnn.training.measurements import Measure
 from portable_dnn.training.settings import Settings
 from portable_dnn.training.step import State, forms_for, step_of
 
@@ -48,6 +50,9 @@ class L2:
     """λ/2 Σ W²."""
 
     strength: float
+
+    def cost(self, W, *, xp):
+        return 0.5 * self.strength * xp.sum(W * W)
 
     def derivative(self, W):
         return self.strength * W
@@ -133,6 +138,8 @@ def test_a_penalty_is_added_to_the_gradient(default_device, random):
         squares = sum(float(xp.sum(parameters[f"W{i}"] ** 2)) for i in (1, 2, 3))
         return float(compute_cost_from_logits(logits, Y)) + 0.15 * squares
 
+    measured = Measure(step)(State(held, {}), batch, xp=xp)
+    assert float(measured["cost"]) == pytest.approx(minimised(held), abs=1e-14)
     gradients = to_host(step.gradients(held, batch, xp=xp))
     for name, array in held.items():
         shift = np.zeros(tuple(array.shape))
@@ -140,6 +147,14 @@ def test_a_penalty_is_added_to_the_gradient(default_device, random):
         there = place(shift, default_device)
         above, below = (minimised({**held, name: array + s}) for s in (there, -there))
         assert gradients[name][0, 0] == pytest.approx((above - below) / 2e-6, abs=1e-8)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_penalty_is_never_left_out_in_silence(compressed):
+    """With W and b in one matrix, or layer 1 in the span, it could not act on W alone."""
+    step = step_of(Settings((6, 4)), forms_for(3, compressed=compressed))
+    with pytest.raises(SettingError, match="a penalty cannot act on W"):
+        replace(step, penalty=L2(0.3))
 
 
 class Worker:

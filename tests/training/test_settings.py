@@ -1,10 +1,11 @@
 """Every setting is judged, or decides no step."""
 
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pytest
 
+from portable_dnn import initialize_parameters_deep, train
 from portable_dnn.equivalence import compare, judged
 from portable_dnn.equivalence.exact.functions import FUNCTIONS
 from portable_dnn.equivalence.judged import is_judged
@@ -41,9 +42,17 @@ class Slower(optimizers.GradientDescent):
     """Another rule, for the tests."""
 
 
+@dataclass(frozen=True)
+class Moving(optimizers.GradientDescent):
+    """A rule with settings."""
+
+    momentum: float = 0.9
+    decay: float = 0.0
+
+
 @pytest.fixture(autouse=True)
 def _another_rule(monkeypatch):
-    table = {**optimizers.OPTIMIZERS, "slower": Slower}
+    table = {**optimizers.OPTIMIZERS, "slower": Slower, "moving": Moving}
     monkeypatch.setattr(optimizers, "OPTIMIZERS", table)
 
 
@@ -65,7 +74,6 @@ def test_only_steps_whose_results_are_known_are_judged():
         assert is_judged(step)
         assert not is_judged(replace(step, optimizer=Slower(0.0075)))
         assert not is_judged(replace(step, head=object()))
-        assert not is_judged(replace(step, penalty=object()))
         assert not is_judged(replace(step, reduce=object()))
         assert not is_judged(replace(step, forms=step.forms[::-1]))
         mine = Activation("tanh", ACTIVATIONS["relu"].forward, ACTIVATIONS["relu"].backward)
@@ -101,10 +109,58 @@ def test_a_comparison_refuses_what_it_does_not_judge():
     ("optimizer", "said"),
     [
         ("steepest", "unknown optimizer 'steepest'; use gradient_descent"),
-        ("gradient_descent:0.9", "optimizer 'gradient_descent:0.9' has settings that"),
-        ("slower:x", "optimizer 'slower:x' has settings that slower cannot have: could not"),
+        ("gradient_descent:0.9", "optimizer 'gradient_descent:0.9': no settings would be right"),
+        ("slower:x", "optimizer 'slower:x': no settings would be right"),
+        (
+            "moving:0.9,x",
+            "optimizer 'moving:0.9,x': moving:MOMENTUM,DECAY, in numbers, would be right",
+        ),
+        (
+            "moving:1,2,3",
+            "optimizer 'moving:1,2,3': moving:MOMENTUM,DECAY, in numbers, would be right",
+        ),
     ],
 )
 def test_optimizers_that_are_none(optimizer, said):
     with pytest.raises(SettingError, match=said):
         Settings(optimizer=optimizer).check()
+
+
+def test_lists_and_single_names_will_do():
+    assert Settings(layers=[4, 3], hidden="tanh") == Settings(layers=(4, 3), hidden=("tanh",))
+    assert Settings(hidden=["relu", "tanh"], layers=[4, 3]).activations == ("relu", "tanh")
+
+
+def test_layers_that_are_none():
+    with pytest.raises(SettingError, match="the hidden layers are 4; a tuple of sizes is right"):
+        Settings(layers=4).check()
+
+
+@pytest.mark.parametrize("settings", [0.01, {"learning_rate": 0.01}, "relu"])
+def test_settings_that_are_none(settings):
+    X, Y = np.ones((3, 2)), np.array([[0, 1]])
+    start = initialize_parameters_deep([3, 2, 1])
+    said = f"the settings are a {type(settings).__name__}; a Settings is right"
+    for call in (
+        lambda: train(X, Y, start, settings),
+        lambda: compare("numpy", X, Y, settings=settings),
+    ):
+        with pytest.raises(SettingError, match=said):
+            call()
+
+
+def test_settings_as_a_whole_and_one_by_one():
+    X, Y = np.ones((3, 2)), np.array([[0, 1]])
+    start = initialize_parameters_deep([3, 2, 1])
+    settings = Settings((2,), iterations=2, learning_rate=0.5)
+    whole = train(X, Y, start, settings)
+    single = train(X, Y, start, num_iterations=2, learning_rate=0.5)
+    assert whole.history == single.history
+    with pytest.raises(SettingError, match="learning_rate is given beside settings"):
+        train(X, Y, start, settings, learning_rate=0.5)
+    with pytest.raises(TypeError, match="'iterations'; single settings are hidden, learning_rate"):
+        train(X, Y, start, iterations=5)
+    with pytest.raises(SettingError, match=r"hidden layers \(3,\) in float64, .* have \(2,\)"):
+        train(X, Y, start, Settings((3,)))
+    with pytest.raises(SettingError, match=r"\(2,\) in float32, but the parameters have"):
+        train(X, Y, start, Settings((2,), dtype="float32"))

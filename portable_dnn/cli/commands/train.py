@@ -269,9 +269,14 @@ def _show_start(output: Output, pictures: DataSet, settings: Settings, device: D
     output.detail(f"device   {device} ({device.why})")
     sizes = "-".join(map(str, settings.layer_dims(math.prod(part.images.shape[1:]))))
     output.detail(
-        f"network  {sizes}, {','.join(map(str, settings.hidden))}, learning rate "
+        f"network  {sizes}, {','.join(map(str, settings.hidden))}, {_rule(settings)}learning rate "
         f"{settings.learning_rate:g}, {settings.dtype}"
     )
+
+
+def _rule(settings: Settings) -> str:
+    """Name the optimizer, unless it is the course's."""
+    return "" if settings.optimizer == Settings.optimizer else f"{settings.optimizer}, "
 
 
 def _saving(experiment: Experiment) -> str:
