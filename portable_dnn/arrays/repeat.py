@@ -23,9 +23,10 @@ class OneByOne:
     def __call__(self, state: Any, batch: Any, rows: Arrays, times: int) -> Any:
         """Take the step `times` times."""
         step = self.step
-        row = rows
+        if not rows:
+            for _ in range(times):
+                state = step(state, batch, rows)
+            return state
         for i in range(times):
-            if rows:
-                row = {name: array[i, ...] for name, array in rows.items()}
-            state = step(state, batch, row)
+            state = step(state, batch, {name: array[i, ...] for name, array in rows.items()})
         return state

@@ -162,7 +162,7 @@ class Joined:
 
     def back(self, parameters: Parameters, dZ: Array) -> Array:
         """Return Wᵀ dZ."""
-        return input_derivative(parameters[self.W][:, :-1], dZ)
+        return parameters[self.W][:, :-1].T @ dZ
 
     def norms(self, gradients: Parameters, ones: Array, *, xp: Namespace) -> tuple[Array, Array]:
         """Return the norm of either part."""

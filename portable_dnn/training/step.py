@@ -85,6 +85,11 @@ class TrainingStep:
         """Each layer's form from the second on, and the activation before it."""
         return tuple(zip(self.forms[1:], self.activations, strict=True))
 
+    @cached_property
+    def _backward(self) -> tuple[tuple[int, LayerForm, Activation], ...]:
+        """The same with their numbers, from 0, in the order of the way back."""
+        return tuple((i, *pair) for i, pair in enumerate(self._deeper, start=1))[::-1]
+
     def __call__(self, state: State, batch: Batch, row: Arrays, *, xp: Namespace) -> State:
         """Take the step.
 
@@ -153,8 +158,8 @@ class TrainingStep:
         inputs : list of array
             For each layer, what its form's `gradients` is given in the place of its input.
         """
-        ones = batch.ones
-        Z, A = self.forms[0].forward(parameters, batch.inputs, ones, xp)
+        X, _, ones, _ = batch
+        Z, A = self.forms[0].forward(parameters, X, ones, xp)
         outputs, inputs = [Z], [A]
         for form, g in self._deeper:
             Z, A = form.forward(parameters, g.forward(Z, xp=xp)[0], ones, xp)
@@ -184,13 +189,12 @@ class TrainingStep:
         -------
         dict of str to array
         """
-        ones = batch.ones
+        _, targets, ones, m = batch
         gradients: Arrays = {}
-        dZ = self.head.derivative(outputs[-1], batch.targets, scale / batch.m, xp)
-        layers = zip(self._deeper[::-1], inputs[:0:-1], outputs[-2::-1], strict=True)
-        for (form, g), A, Z in layers:
-            form.add_gradients(gradients, dZ, A, ones)
-            dZ = g.backward(form.back(parameters, dZ), Z, xp=xp)
+        dZ = self.head.derivative(outputs[-1], targets, scale / m, xp)
+        for layer, form, g in self._backward:
+            form.add_gradients(gradients, dZ, inputs[layer], ones)
+            dZ = g.backward(form.back(parameters, dZ), outputs[layer - 1], xp=xp)
         self.forms[0].add_gradients(gradients, dZ, inputs[0], ones)
         gradients = self.reduce.sum(gradients)
         if self.penalty is not None:
