@@ -2,8 +2,7 @@
 
 A report is made of judgements. A judgement says how far one operation's result is from the exact
 one, on the side under test and on the reference side, for the same inputs, and whether that is
-rounding. Since both sides are compared with the same exact result, reports of two machines can be
-compared on either of them.
+rounding. Both are compared with the same exact result, and so are reports of two machines.
 
 Units: an error in *ulps* is a multiple of the spacing of the dtype's numbers at the exact value. An
 error in *bounds* is a multiple of what rounding can explain at that element (see
@@ -41,8 +40,7 @@ Verdict = Literal["identical", "rounding", "by design", "wrong", "not compared"]
 """Of an operation. identical: the bits of the reference. rounding: within the limits. by design:
 not what the standard of arithmetic says, but what the library documents (JAX's CPU flushes
 subnormal numbers to zero), and harmless to training. wrong: more than rounding explains.
-not compared: it could not be run.
-"""
+not compared: it could not be run."""
 
 Outcome = Literal["same numbers", "rounding only", "wrong", "could not be compared"]
 """Of a comparison. same numbers: every result has the bits of the reference."""
@@ -214,9 +212,7 @@ class FreeRun:
     differences : tuple of float
         |tested − reference| at each of them.
     explained : tuple of float
-        How far apart the measured error of a step can drive the costs: the difference that the
-        reference's own run shows when its start is moved by that error, the largest of several
-        draws (see `amplification`).
+        How far apart rounding errors of the size of a step's can drive them (see `amplification`).
     parts_at : int or None
         The first recorded iteration at which the costs differ at all; None if they never do.
     unexplained_at : int or None
