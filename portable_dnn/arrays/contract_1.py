@@ -81,12 +81,11 @@ class FirstContract:
             if step not in compiled:
                 compiled[step] = self._plug_in.compile(step)
             take, flat = compiled[step], _flat(state)
-            if not rows:
-                data = _data(batch, {})
-                flat = take(flat, data, batch.targets, times)[1]
-            for i in range(times if rows else 0):
+            # Version 1 repeats a step with the same data: one with a row of its own is a call.
+            calls = times if rows else 1
+            for i in range(calls):
                 data = _data(batch, {name: array[i, ...] for name, array in rows.items()})
-                flat = take(flat, data, batch.targets, 1)[1]
+                flat = take(flat, data, batch.targets, times // calls)[1]
             return _nested(flat, type(state))
 
         return repeated

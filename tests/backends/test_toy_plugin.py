@@ -23,6 +23,7 @@ def site(request, tmp_path_factory) -> Path:
     pytest.importorskip("hatchling", reason="hatchling, which builds the package, is not installed")
     folder = tmp_path_factory.mktemp("toy")
     source = shutil.copytree(request.param, folder / "source")
+    shutil.copy(SOURCE / "toyarray.py", source)  # the library is the same for both
     built = subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
         cwd=source,
