@@ -1,6 +1,7 @@
 """Results as tables: for a terminal, and in Markdown for the documentation."""
 
 from collections.abc import Mapping, Sequence
+from math import log2
 from typing import Any, NamedTuple
 
 from rich.console import Console
@@ -11,6 +12,7 @@ __all__ = [
     "Grid",
     "against_tables",
     "checkpoint_tables",
+    "crossing_tables",
     "floor_tables",
     "gpu_tables",
     "growth_tables",
@@ -269,3 +271,21 @@ def gpu_tables(result: Result) -> list[tuple[str, Grid]]:
     ]
     card = result["settings"]["card"]
     return [(f"the published run on {card}", Grid(head, rows))]
+
+
+def crossing_tables(result: Result) -> list[tuple[str, Grid]]:
+    """Tabulate the step of one launch beside the operations one by one."""
+    head = ("held in the span", "samples", "dtype", "2^n multiply-adds", "kernel", "operations")
+    rows = [
+        (
+            "-".join(map(str, row["units"])),
+            str(row["samples"]),
+            row["dtype"],
+            f"{log2(row['multiply_adds']):.1f}",
+            f"{row['kernel_us']:.0f} µs",
+            f"{row['operations_us']:.0f} µs",
+        )
+        for row in result["rows"]
+    ]
+    card = result["settings"]["card"]
+    return [(f"a step by the kernel and by operations on {card}", Grid(head, rows))]

@@ -6,10 +6,11 @@ Climbs the doctor's ladder, runs every test that computes on the GPU, trains the
 float64 and float32, and holds CuPy, and PyTorch and JAX where they have a card, against NumPy
 (`portable-dnn compare`), with TF32 off and on: off, nothing may be wrong; on, the float32 products
 must be called wrong, by name. On CuPy all is done once more with the kernel for whole stretches
-switched on. The reports lie beside the result. It needs no network and no installation: it works
+switched off. The reports lie beside the result. It needs no network and no installation: it works
 from a bare checkout with the dependencies at hand; pure-Python ones may lie as wheels in a folder
-(`--wheels`). The result says what ran, on which device, with which versions. Without a usable GPU
-it ends with exit code 1 and writes nothing.
+(`--wheels`). The result says what ran, on which device, with which versions; it is written anew
+after each part, so that nothing is lost where the time on a borrowed card runs out. Without a
+usable GPU it ends with exit code 1 and writes nothing.
 """
 
 import argparse
@@ -19,8 +20,11 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import tomllib
 import zipfile
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -37,34 +41,53 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         environment = bare_checkout(scratch, options.wheels)
+        # Where CuPy's kernel cannot be used there is a warning, which here is an error.
+        environment["PYTHONWARNINGS"] = "error:CuPy's kernel:RuntimeWarning"
         ladder = read_ladder(environment, options.backend)
         if not ladder["usable"]:
             failed = ladder["checks"][-1]
             print(f"cannot run: {failed['detail']} ({failed['name']}); next: {ladder['next']}")
             return 1
-        result = {
-            "backend": options.backend,
-            "ladder": ladder["checks"],
-            "tests": run_tests(environment, options, scratch),
-            "runs": [run_published(environment, options, d, scratch) for d in options.dtypes],
-            "comparisons": run_comparisons(environment, options, ladder["checks"]),
-            "with_kernel": run_with_kernel(environment, options, scratch),
-            "benchmark": run_benchmark(environment, options, scratch),
+        parts: dict[str, Callable[[], Any]] = {
+            "runs": lambda: run_published(environment, options, scratch),
+            "tests": lambda: run_tests(environment, options, scratch),
+            "comparisons": lambda: run_comparisons(environment, options, ladder["checks"]),
+            "without_kernel": lambda: run_without_kernel(environment, options, scratch),
+            "benchmark": lambda: run_benchmark(environment, options, scratch),
         }
-    tests, runs, kernel = result["tests"], result["runs"], result["with_kernel"]
+        result: dict[str, Any] = {"backend": options.backend, "ladder": ladder["checks"]}
+        for name, part in parts.items():
+            began = time.monotonic()
+            result[name] = part()
+            print(f"{name}: {time.monotonic() - began:.0f} s")
+            write(result, options.out, passed=None)
+    runs = result["runs"]
     result["published_run_checked"] = any(run["as_published"] for run in runs)
-    result["passed"] = (
-        tests["exit_code"] == 0
-        and tests["passed"] > 0
-        and all(run["exit_code"] == 0 and run["as_published"] is not False for run in runs)
-        and all(comparison["as_expected"] for comparison in result["comparisons"])
-        and (kernel is None or kernel["passed"])
-    )
     if not result["published_run_checked"]:
         print(f"the published costs were not checked; {DATA_VARIABLE} names the data's folder")
-    options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(f"{'passed' if result['passed'] else 'FAILED'}; the result is in {options.out}")
-    return 0 if result["passed"] else 1
+    without = result["without_kernel"]
+    passed = is_fine(result) and (without is None or is_fine(without))
+    write(result, options.out, passed=passed)
+    print(f"{'passed' if passed else 'FAILED'}; the result is in {options.out}")
+    return 0 if passed else 1
+
+
+def is_fine(part: dict[str, Any]) -> bool:
+    """Whether tests, runs and comparisons ended as they should."""
+    return (
+        part["tests"]["exit_code"] == 0
+        and part["tests"]["passed"] > 0
+        and all(run["exit_code"] == 0 and run["as_published"] is not False for run in part["runs"])
+        and all(comparison["as_expected"] for comparison in part["comparisons"])
+    )
+
+
+def write(result: dict[str, Any], out: Path, *, passed: bool | None) -> None:
+    """Write what is known by now; `passed` is None until all is."""
+    text = json.dumps({**result, "passed": passed}, indent=1) + "\n"
+    unfinished = out.with_name(f"{out.name}.part")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(out)
 
 
 def read_options() -> argparse.Namespace:
@@ -76,6 +99,9 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--tests", nargs="*", default=["tests"], help="what pytest runs")
     parser.add_argument("--iterations", type=int, default=2500, help="fewer, to try this script")
     parser.add_argument("--dtypes", nargs="*", default=["float64", "float32"])
+    parser.add_argument("--jobs", type=int, default=1, help="what measures no time, side by side")
+    parser.add_argument("--rounds", type=int, default=5, help="of the benchmark")
+    parser.add_argument("--repeats", type=int, default=5, help="in each process of the benchmark")
     return parser.parse_args()
 
 
@@ -104,6 +130,8 @@ def bare_checkout(scratch: Path, wheels: Path | None) -> dict[str, str]:
         **os.environ,
         "PYTHONPATH": os.pathsep.join(str(path) for path in paths if path != ""),
         "PYTHONUNBUFFERED": "1",
+        # JAX would take three quarters of the card at once, and the others share it.
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     }
 
 
@@ -136,6 +164,9 @@ def run_tests(
         [
             *(sys.executable, "-m", "pytest", *options.tests),
             *("--backend", options.backend, f"--junit-xml={report}", "-p", "no:cacheprovider"),
+            # It warns where pytest-xdist is there too, and warnings are errors.
+            *("-p", "no:benchmark"),
+            *(("-n", str(options.jobs), "--dist", "loadfile") if options.jobs > 1 else ()),
         ],
         cwd=ROOT,
         env=environment,
@@ -162,9 +193,16 @@ def real_data() -> list[str]:
 
 
 def run_published(
+    environment: dict[str, str], options: argparse.Namespace, scratch: Path
+) -> list[dict[str, object]]:
+    """Train with the published settings, on the real data if they are at hand."""
+    return [train_published(environment, options, dtype, scratch) for dtype in options.dtypes]
+
+
+def train_published(
     environment: dict[str, str], options: argparse.Namespace, dtype: str, scratch: Path
 ) -> dict[str, object]:
-    """Train with the published settings, on the real data if they are at hand."""
+    """Train once."""
     files = real_data()
     real = bool(files)
     data = [files[0], "--test", files[1]] if real else []
@@ -191,24 +229,19 @@ def run_published(
     }
 
 
-def run_with_kernel(
+def run_without_kernel(
     environment: dict[str, str], options: argparse.Namespace, scratch: Path
 ) -> dict[str, Any] | None:
-    """Do the same with stretches of steps as one launch; None on a backend that has no kernel."""
+    """Do the same operation by operation; None on a backend that has no kernel."""
     if options.backend != "cupy":
         return None
-    # Where the kernel is not used it warns, and the warning is an error.
-    switched = {**environment, KERNEL_VARIABLE: "1", "PYTHONWARNINGS": "error::RuntimeWarning"}
-    tests = run_tests(switched, options, scratch)
-    runs = [run_published(switched, options, dtype, scratch) for dtype in options.dtypes]
-    fine = all(run["exit_code"] == 0 and run["as_published"] is not False for run in runs)
-    comparisons = [
-        compare(switched, options, options.backend, dtype, tf32=False, way="-kernel")
-        for dtype in options.dtypes
-    ]
-    same = all(comparison["as_expected"] for comparison in comparisons)
-    passed = tests["exit_code"] == 0 and tests["passed"] != 0 and fine and same
-    return {"passed": passed, "tests": tests, "runs": runs, "comparisons": comparisons}
+    switched = {**environment, KERNEL_VARIABLE: "0"}
+    pairs = [(options.backend, dtype, False) for dtype in options.dtypes]
+    return {
+        "runs": run_published(switched, options, scratch),
+        "tests": run_tests(switched, options, scratch),
+        "comparisons": compare_all(switched, options, pairs, way="-without-kernel"),
+    }
 
 
 def run_comparisons(
@@ -223,12 +256,30 @@ def run_comparisons(
         devices += [d for d in ("torch:cuda:0", "jax:cuda:0") if f"{d} " in found]
     capability = re.search(r"compute capability (\d+)", " ".join(c["detail"] for c in ladder))
     has_tf32 = capability is not None and int(capability.group(1)) >= 8  # since Ampere
-    return [
-        compare(environment, options, device, dtype, tf32=tf32)
+    wanted = [
+        (device, dtype, tf32)
         for device in devices
         for dtype in options.dtypes
         for tf32 in ((False, True) if has_tf32 else (False,))
     ]
+    return compare_all(environment, options, wanted)
+
+
+def compare_all(
+    environment: dict[str, str],
+    options: argparse.Namespace,
+    wanted: Iterable[tuple[str, str, bool]],
+    *,
+    way: str = "",
+) -> list[dict[str, object]]:
+    """Compare devices in dtypes, with TF32 or without, as many at a time as there are jobs."""
+
+    def one(of: tuple[str, str, bool]) -> dict[str, object]:
+        device, dtype, tf32 = of
+        return compare(environment, options, device, dtype, tf32=tf32, way=way)
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        return list(pool.map(one, wanted))
 
 
 def compare(
@@ -284,7 +335,10 @@ def run_benchmark(
     if options.backend != "cupy":
         return None
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.gpu", "--out", str(scratch)],
+        [
+            *(sys.executable, "-m", "benchmarks.gpu", "--out", str(scratch)),
+            *("--rounds", str(options.rounds), "--repeats", str(options.repeats)),
+        ],
         cwd=ROOT,
         env=environment,
         check=False,

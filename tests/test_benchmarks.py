@@ -23,7 +23,7 @@ from benchmarks.problem import LAYERS, compressed, random_pictures
 from benchmarks.processes import environment
 from benchmarks.published import OURS, summarize
 from benchmarks.results import envelope, median_interval, read, write
-from benchmarks.tables import against_tables, gpu_tables, markdown
+from benchmarks.tables import against_tables, crossing_tables, gpu_tables, markdown
 from benchmarks.verdict import judge
 from benchmarks.worker import weights_error
 from portable_dnn import choose_device
@@ -227,11 +227,12 @@ def test_a_page_without_markers_is_refused():
         docs.fill("no markers", {"floor": "x"})
 
 
-def test_the_gpu_benchmark_refuses_without_a_gpu(tmp_path):
+@pytest.mark.parametrize("name", ["gpu", "crossing"])
+def test_a_benchmark_of_a_gpu_refuses_without_one(tmp_path, name):
     if first_failure(get_backend("cupy")) is None:
         pytest.skip("there is a usable GPU here")
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.gpu", "--out", str(tmp_path)],
+        [sys.executable, "-m", f"benchmarks.{name}", "--out", str(tmp_path)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -361,3 +362,11 @@ def test_the_interval_of_a_median():
     # As in tables of the sign test: right in 95.9 % of cases.
     assert median_interval(range(1, 21)) == [6, 15]
     assert median_interval([3.0, 1.0, 2.0]) == [1.0, 3.0]
+
+
+def test_the_table_of_the_crossing():
+    row = {"units": [20, 1], "samples": 9, "dtype": "float32", "multiply_adds": 2**20}
+    rows = [{**row, "operations_us": 1234.5, "kernel_us": 80.4}]
+    ((title, grid),) = crossing_tables({"rows": rows, "settings": {"card": "a card"}})
+    assert title == "a step by the kernel and by operations on a card"
+    assert grid.rows == [("20-1", "9", "float32", "20.0", "80 µs", "1234 µs")]

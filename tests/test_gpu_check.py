@@ -53,7 +53,7 @@ def test_it_runs_and_says_what_it_did(tmp_path):
     assert result["passed"] is True
     assert result["published_run_checked"] is False
     assert result["tests"]["passed"] > 0
-    assert result["with_kernel"] is None  # CuPy's alone
+    assert result["without_kernel"] is None  # CuPy's alone
     (trained,) = result["runs"]
     assert (trained["device"], trained["dtype"], trained["exit_code"]) == (
         "numpy:cpu",
@@ -155,13 +155,13 @@ def test_tf32_must_be_called_wrong_by_name(
 
 
 def test_cards_of_other_libraries_are_compared_too(script, monkeypatch):
-    def compare(environment, options, device, dtype, *, tf32):
+    def compare(environment, options, device, dtype, *, tf32, way):
         return device, dtype, tf32
 
     listed = "device  memory\ncupy:cuda:0  1 GiB\ntorch:cpu  1\ntorch:cuda:0  1 GiB\njax:cpu  1\n"
     monkeypatch.setattr(script, "command", lambda *_: SimpleNamespace(stdout=listed))
     monkeypatch.setattr(script, "compare", compare)
-    options = SimpleNamespace(backend="cupy", dtypes=["float32"])
+    options = SimpleNamespace(backend="cupy", dtypes=["float32"], jobs=2)
     for capability, settings in (("9.0", (False, True)), ("7.5", (False,))):
         ladder = [{"detail": "a driver"}, {"detail": f"a card, compute capability {capability}"}]
         assert script.run_comparisons({}, options, ladder) == [

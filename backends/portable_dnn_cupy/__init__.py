@@ -26,7 +26,7 @@ from portable_dnn_cupy.ladder import climb
 name = "cupy"
 contract = CONTRACT
 
-# Has whole stretches of steps taken by a kernel of our own (see portable_dnn_cupy.kernel).
+# At 0, whole stretches of steps are not taken by our own kernel (see portable_dnn_cupy.kernel).
 _KERNEL = "PORTABLE_DNN_CUPY_KERNEL"
 
 # What decides which kernels are taken, and so the last bits of a result.
@@ -104,10 +104,10 @@ def repeat(step: Step) -> RepeatedStep:
 def compile(function: Function) -> Function:
     """Return the function itself, or a launch of our own kernel in its place.
 
-    With `PORTABLE_DNN_CUPY_KERNEL=1` several steps in the span are one launch, unless CuPy was
+    Several steps in the span are one launch, unless `PORTABLE_DNN_CUPY_KERNEL=0` is set or CuPy was
     asked for TF32 products, which the kernel does not make.
     """
-    if os.environ.get(_KERNEL) != "1" or os.environ.get("CUPY_TF32", "0") != "0":
+    if os.environ.get(_KERNEL) == "0" or os.environ.get("CUPY_TF32", "0") != "0":
         return function
     from portable_dnn_cupy.kernel.launch import with_kernel
 
@@ -115,10 +115,14 @@ def compile(function: Function) -> Function:
 
 
 def accuracy(device: str, dtype: str) -> Mapping[str, float | bool | str]:
-    """Return what CUDA documents of its functions, in ulps."""
-    exp = 2.0 if dtype == "float32" else 1.0
-    source = "CUDA C++ Programming Guide, Mathematical Functions, maximum ulp error; full range"
-    return {"exp": exp, "log": 1.0, "log1p": 1.0, "tanh": 2.0, "divide": 0.5, "source": source}
+    """Return what CUDA documents of its functions, in ulps, and CuPy of subnormal numbers."""
+    single = dtype == "float32"
+    source = (
+        "CUDA C++ Programming Guide, Mathematical Functions, maximum ulp error; full range; "
+        "docs.cupy.dev, cupy.nextafter: CuPy sets -ftz=true, which is for float32"
+    )
+    functions = {"exp": 2.0 if single else 1.0, "log": 1.0, "log1p": 1.0, "tanh": 2.0}
+    return {**functions, "divide": 0.5, "flushes": single, "source": source}
 
 
 def versions() -> dict[str, str]:

@@ -11,7 +11,6 @@ microseconds each, most of which the card waits. Here one launch takes the whole
   `source.py` how it is compiled, `bounds.py` how far it may differ from the step launched
   operation by operation, `launch.py` puts them together.
 
-It has been compiled for cards and its body has been run on the host, but it has not run on a card:
-so it is used only where `PORTABLE_DNN_CUPY_KERNEL=1` is set, and only after its first step has
-been compared.
+Cards differ, so it is used only after its first step has been compared, and never where
+`PORTABLE_DNN_CUPY_KERNEL=0` is set.
 """

@@ -14,6 +14,9 @@ from portable_dnn_cupy.kernel.source import NAME, options, source
 
 __all__ = ["with_kernel"]
 
+# At most, of a launch: a card that has a screen too ends one that takes seconds.
+_STEPS = 1000
+
 
 def with_kernel(function: Function) -> Function:
     """Return a function that is one launch, if there is a kernel for the step that it repeats.
@@ -49,7 +52,11 @@ def with_kernel(function: Function) -> Function:
         program = judged[key]
         if program is None:
             return State(*function(state, batch, rows, times))
-        return State(_launch(program, step, state.parameters, batch, times), state.slots)
+        parameters = state.parameters
+        for taken in range(0, times, _STEPS):
+            now = min(_STEPS, times - taken)
+            parameters = _launch(program, step, parameters, batch, now)
+        return State(parameters, state.slots)
 
     return run
 

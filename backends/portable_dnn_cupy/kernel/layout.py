@@ -25,10 +25,10 @@ _SHARES = 8  # blocks of a cluster that every card with clusters can hold (CUDA'
 # As in body.h.
 _CHUNK, _ROWS, _COLUMNS = 32, 4, 2
 
-# Multiply-adds a step and block up to which the kernel is used. A block does at most 128 (float32)
-# or 64 (float64) a cycle, so this is 0.07 or 0.15 ms at 1.8 GHz; launched one by one, the forty
-# operations of a step take 0.15 to 0.4 ms. Computed, not measured.
-_WORK = 2**24
+# Multiply-adds a step and block up to which the kernel is used. On an H200 a step of so many takes
+# it 0.1 to 0.25 ms (`python -m benchmarks.crossing`); launched one by one, its operations take 0.15
+# to 1.2 ms, by the host more than by the card.
+_WORK = 2**22
 
 
 class Card(NamedTuple):

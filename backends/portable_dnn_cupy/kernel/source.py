@@ -27,9 +27,10 @@ def source() -> str:
 def options(plan: Plan, dtype: str) -> tuple[str, ...]:
     """Return the compiler's options.
 
-    Without fast mathematics: exp, tanh and division as precise as CUDA has them, subnormal numbers
-    kept. Products and sums may become fused multiply-adds, the compiler's default: they round once
-    instead of twice, and cuBLAS does no other.
+    Without fast mathematics: exp, tanh and division as precise as CUDA has them. CuPy adds
+    -ftz=true to whatever it compiles: subnormal numbers in float32 are taken for 0. Products and
+    sums may become fused multiply-adds, the compiler's default: they round once instead of twice,
+    and cuBLAS does no other.
 
     Parameters
     ----------

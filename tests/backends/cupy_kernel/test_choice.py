@@ -36,15 +36,25 @@ def assert_general(bench, problem, card):
     assert card.launches == []
 
 
-def test_it_is_off_unless_asked_for(bench, problem, monkeypatch):
-    for value in (None, "", "0", "yes"):
-        if value is None:
-            monkeypatch.delenv("PORTABLE_DNN_CUPY_KERNEL")
-        else:
-            monkeypatch.setenv("PORTABLE_DNN_CUPY_KERNEL", value)
-        assert_general(bench, problem, bench.card())
-    monkeypatch.setenv("PORTABLE_DNN_CUPY_KERNEL", "1")
-    assert get_backend("cupy").versions()["PORTABLE_DNN_CUPY_KERNEL"] == "1"
+def test_it_can_be_switched_off(bench, problem, monkeypatch):
+    for value in ("", "1"):
+        monkeypatch.setenv("PORTABLE_DNN_CUPY_KERNEL", value)
+        card = bench.card()
+        bench.run(problem, 1)
+        assert card.launches == [1, 1]
+    monkeypatch.setenv("PORTABLE_DNN_CUPY_KERNEL", "0")
+    assert_general(bench, problem, bench.card())
+    assert get_backend("cupy").versions()["PORTABLE_DNN_CUPY_KERNEL"] == "0"
+
+
+def test_a_launch_takes_a_thousand_steps_at_most(bench):
+    problem = bench.problem([2, 1], ["relu"], 5)
+    card = bench.card()
+    whole = bench.run(problem, 2001)
+    assert card.launches == [1, 1000, 1000, 1]
+    cut = bench.run(problem, 700, 1301)
+    for name, array in whole.parameters.items():
+        np.testing.assert_array_equal(cut.parameters[name], array)
 
 
 def test_it_makes_no_tf32_products(bench, problem, monkeypatch):
@@ -161,12 +171,12 @@ def test_too_many_layers(bench):
 
 
 def test_too_much_work_for_one_block(bench):
-    """n_1 m² multiply-adds, and three times those of the deeper layers, are at most 2²⁴ a block."""
-    problem = bench.problem([255, 1], ["relu"], 255)
+    """n_1 m² multiply-adds, and three times those of the deeper layers, are at most 2²² a block."""
+    problem = bench.problem([160, 1], ["relu"], 160)
     card = bench.card(major=8)
-    bench.run(problem, 1)  # 255³ + 3 · 255 · 256 = 16 777 215
+    bench.run(problem, 1)  # 160³ + 3 · 160 · 161 = 4 173 280
     assert card.launches == [1, 1]
-    problem = bench.problem([256, 1], ["relu"], 255)
+    problem = bench.problem([161, 1], ["relu"], 160)
     assert_general(bench, problem, bench.card(major=8))
     card = bench.card(major=9)  # eight blocks may do more
     bench.run(problem, 1)
