@@ -94,7 +94,11 @@ def main() -> None:
             raise
         fail(shortage(error))
     except OSError as error:
-        fail(f"cannot write the output: {error.strerror or error}")
+        # The standard output has no name here; a file that was read or written has.
+        trouble = "cannot write the output"
+        if error.filename is not None:
+            trouble = f"{error.filename} cannot be used"
+        fail(f"{trouble}: {error.strerror or error}")
 
 
 def fail(sentence: str, code: int = 2) -> None:

@@ -52,6 +52,13 @@ def test_a_folder_is_in_the_place(refused, folder, option, path):
     assert "it is a folder" in refused(*TRAIN, option, path)
 
 
+@pytest.mark.parametrize("command", [TRAIN, ("sweep", *TRAIN[1:])])
+@pytest.mark.parametrize("option", ["--out", "--history"])
+def test_plots_and_a_file_in_one_place(refused, command, option):
+    said = refused(*command, option, "same", "--plots", "./same")
+    assert said == f"--plots same is also {option}; name another file"
+
+
 def test_plots_into_a_file(refused):
     assert refused(*TRAIN, "--plots", "data.h5").endswith("data.h5: it is not a folder")
 

@@ -15,7 +15,7 @@ from portable_dnn.cli.inputs import (
     isolation_limits,
     load_model_file,
 )
-from portable_dnn.cli.options import parse_layers
+from portable_dnn.cli.options import PathArgument, parse_layers
 from portable_dnn.errors import SettingError
 from portable_dnn.files.text import one_line, shortened
 from portable_dnn.training.settings import as_of_today
@@ -26,7 +26,7 @@ __all__ = ["summary"]
 def summary(
     model: Annotated[
         Path | None,
-        typer.Argument(
+        PathArgument(
             metavar="MODEL.h5",
             help="Model file that 'portable-dnn train --out' wrote.",
             show_default=False,

@@ -25,6 +25,7 @@ from portable_dnn.cli.options import (
     DtypeOption,
     HiddenOption,
     IterationsOption,
+    PathOption,
     QuietOption,
     SeedOption,
     TestOption,
@@ -32,7 +33,7 @@ from portable_dnn.cli.options import (
     parse_layers,
     parse_names,
 )
-from portable_dnn.cli.results import show_cost
+from portable_dnn.cli.results import show_cost, show_remarks
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.errors import DivergenceError
 from portable_dnn.network.initializers import INITIALIZATIONS
@@ -82,7 +83,7 @@ def sweep(
     device: DeviceOption = None,
     out: Annotated[
         Path | None,
-        typer.Option(
+        PathOption(
             "--out",
             metavar="MODEL.h5",
             help="File to save the model with the lowest cost in: HDF5, or safetensors if the "
@@ -119,6 +120,7 @@ def sweep(
     target = choose_device(device)
 
     output = Output(quiet=quiet)
+    show_remarks(output, pictures)
     output.detail(f"device   {target} ({target.why})")
     best: tuple[Settings, Experiment] | None = None
     rows = []

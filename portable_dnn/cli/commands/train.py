@@ -1,6 +1,5 @@
 """`portable-dnn train`: train a network on labelled pictures."""
 
-import math
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +25,7 @@ from portable_dnn.cli.options import (
     DtypeOption,
     HiddenOption,
     IterationsOption,
+    PathOption,
     QuietOption,
     SeedOption,
     TestOption,
@@ -34,7 +34,7 @@ from portable_dnn.cli.options import (
     parse_layers,
     parse_names,
 )
-from portable_dnn.cli.results import show_cost, show_evaluations
+from portable_dnn.cli.results import network_of, show_cost, show_evaluations, show_remarks
 from portable_dnn.cli.signals import caught
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.errors import OutputError
@@ -82,7 +82,7 @@ def train(
     device: DeviceOption = None,
     out: Annotated[
         Path | None,
-        typer.Option(
+        PathOption(
             "--out",
             metavar="MODEL.h5",
             help="File to save the trained model in: HDF5, or safetensors if the name ends in "
@@ -91,7 +91,7 @@ def train(
     ] = None,
     history: Annotated[
         Path | None,
-        typer.Option(
+        PathOption(
             "--history",
             metavar="HISTORY.json",
             help="File to save the costs, gradient norms and settings of the run in, as JSON.",
@@ -99,7 +99,7 @@ def train(
     ] = None,
     plots: Annotated[
         Path | None,
-        typer.Option(
+        PathOption(
             "--plots",
             metavar="DIR",
             help="Folder to draw charts in: the cost, the misclassified pictures, the weights of "
@@ -134,8 +134,6 @@ def train(
     5 units, learning rate 0.0075, 2500 iterations, float64. Ctrl-C, SIGTERM or a closed terminal
     stops the training; with --out a checkpoint is then written, from which --resume continues.
     """
-    from portable_dnn.results.reports import check_plot_folder
-
     settings = Settings(
         layers=parse_layers(layers),
         hidden=parse_names(hidden),
@@ -150,9 +148,7 @@ def train(
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     every = parse_every(checkpoint_every)
     check_needs_out(out, every, resume=resume)
-    check_outputs({"--out": out, "--history": history}, {"DATA": data, "--test": test})
-    if plots is not None:
-        check_plot_folder(plots)
+    check_outputs({"--out": out, "--history": history}, {"DATA": data, "--test": test}, plots)
     output = Output(quiet=quiet)
     with caught() as asked:
         pictures = load_data(data, test, limits)
@@ -266,10 +262,10 @@ def _show_start(output: Output, pictures: DataSet, settings: Settings, device: D
         f"data     {pictures.source}: {len(part.labels)} pictures to train on, {test}, classes "
         f"{' and '.join(pictures.class_names)}"
     )
+    show_remarks(output, pictures)
     output.detail(f"device   {device} ({device.why})")
-    sizes = "-".join(map(str, settings.layer_dims(math.prod(part.images.shape[1:]))))
     output.detail(
-        f"network  {sizes}, {','.join(map(str, settings.hidden))}, {_rule(settings)}learning rate "
+        f"network  {network_of(settings, pictures)}, {_rule(settings)}learning rate "
         f"{settings.learning_rate:g}, {settings.dtype}"
     )
 
