@@ -19,6 +19,7 @@ from portable_dnn.cli.commands.summary import summary
 from portable_dnn.cli.commands.sweep import sweep
 from portable_dnn.cli.commands.train import train
 from portable_dnn.cli.exit_codes import EVERY_COMMAND, EXIT_CODES, shown_exit_codes
+from portable_dnn.cli.extra_arguments import StrictCommand
 from portable_dnn.errors import PortableDnnError, UnsavedError
 from portable_dnn.files.text import one_line
 
@@ -63,7 +64,8 @@ def program(
 
 for command in (train, evaluate, predict, sweep, summary, compare, devices, doctor):
     codes = EXIT_CODES.get(command.__name__)
-    app.command(epilog=None if codes is None else shown_exit_codes(codes))(command)
+    epilog = None if codes is None else shown_exit_codes(codes)
+    app.command(cls=StrictCommand, epilog=epilog)(command)
 app.add_typer(data, name="data")
 
 

@@ -28,7 +28,7 @@ def network_of(settings: Settings, pictures: DataSet) -> str:
         Such as "12288-20-7-5-1, relu".
     """
     n_x = math.prod(training_pictures(pictures).images.shape[1:])
-    sizes = "-".join(map(str, settings.layer_dims(n_x)))
+    sizes = "-".join(map(str, settings.layer_dims(n_x, pixels=True)))
     hidden = ",".join(map(str, settings.hidden)) if settings.layers else "no hidden layers"
     return f"{sizes}, {hidden}"
 

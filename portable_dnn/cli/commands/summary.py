@@ -18,7 +18,7 @@ from portable_dnn.cli.inputs import (
 from portable_dnn.cli.options import PathArgument, parse_layers
 from portable_dnn.errors import SettingError
 from portable_dnn.files.text import one_line, shortened
-from portable_dnn.training.settings import as_of_today
+from portable_dnn.training.settings import Settings, as_of_today
 
 __all__ = ["summary"]
 
@@ -66,7 +66,8 @@ def summary(
     output = Output()
     if model is None:
         hidden = parse_layers("20,7,5" if layers is None else layers)
-        dims: tuple[int, ...] = (12288 if features is None else features, *hidden, 1)
+        n_x = 12288 if features is None else features
+        dims = Settings(layers=hidden).layer_dims(n_x, pixels=True)
     elif layers is not None or features is not None:
         raise SettingError("a model has its own layers; leave --layers and --features out")
     else:

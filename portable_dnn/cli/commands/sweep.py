@@ -33,11 +33,11 @@ from portable_dnn.cli.options import (
     parse_layers,
     parse_names,
 )
-from portable_dnn.cli.results import show_cost, show_remarks
+from portable_dnn.cli.results import network_of, show_cost, show_remarks
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.errors import DivergenceError
 from portable_dnn.network.initializers import INITIALIZATIONS
-from portable_dnn.results.experiment import Experiment, run, training_pictures
+from portable_dnn.results.experiment import Experiment, run
 from portable_dnn.training.settings import Settings
 from portable_dnn.training.train import Progress
 
@@ -116,7 +116,8 @@ def sweep(
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     check_outputs({"--out": out}, {"DATA": data, "--test": test})
     pictures = load_data(data, test, limits)
-    training_pictures(pictures)
+    for settings in grid:
+        network_of(settings, pictures)
     target = choose_device(device)
 
     output = Output(quiet=quiet)

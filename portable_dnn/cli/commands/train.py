@@ -56,7 +56,8 @@ def train(
         typer.Option(
             "--layers",
             metavar="SIZES",
-            help="Number of units in each hidden layer, separated by commas.",
+            help="Number of units in each hidden layer, separated by commas; input and output are "
+            "not among them.",
         ),
     ] = "20,7,5",
     hidden: HiddenOption = "relu",
