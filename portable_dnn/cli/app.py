@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from portable_dnn.cli.commands.compare import compare
+from portable_dnn.cli.commands.convert import convert
 from portable_dnn.cli.commands.data import data
 from portable_dnn.cli.commands.devices import devices
 from portable_dnn.cli.commands.doctor import doctor
@@ -62,7 +63,7 @@ def program(
     """
 
 
-for command in (train, evaluate, predict, sweep, summary, compare, devices, doctor):
+for command in (train, evaluate, predict, sweep, summary, convert, compare, devices, doctor):
     codes = EXIT_CODES.get(command.__name__)
     epilog = None if codes is None else shown_exit_codes(codes)
     app.command(cls=StrictCommand, epilog=epilog)(command)

@@ -19,6 +19,7 @@ __all__ = [
     "DeviceOption",
     "DtypeOption",
     "HiddenOption",
+    "HistoryOption",
     "IterationsOption",
     "PathArgument",
     "PathOption",
@@ -62,6 +63,14 @@ HiddenOption = Annotated[
         metavar="NAMES",
         help="Activation function of the hidden layers, one for all or one for each, separated by "
         f"commas: {', '.join(ACTIVATIONS)} or leaky_relu:SLOPE.",
+    ),
+]
+HistoryOption = Annotated[
+    Path | None,
+    PathOption(
+        "--history",
+        metavar="HISTORY.json",
+        help="File to save the costs, gradient norms and settings of each run in, as JSON.",
     ),
 ]
 SeedOption = Annotated[

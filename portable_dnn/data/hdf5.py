@@ -243,7 +243,7 @@ def _class_names(file: h5py.File, path: Path, variable_text: bool) -> tuple[str,
     if array.dtype.kind == "O" and not variable_text:  # or it had not been opened
         raise DataError(
             f"{path}: {_NAMES_KEY} holds text of variable length, which is read with --isolate "
-            "only; numpy.array(names, dtype='S') makes one of a fixed length"
+            "only; 'portable-dnn data convert --isolate' writes it with a fixed length"
         )
     if array.size != 2 or array.nbytes > MOST_ATTRIBUTE_BYTES:
         raise DataError(

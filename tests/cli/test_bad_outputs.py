@@ -181,13 +181,10 @@ main()
 
 @pytest.mark.parametrize(
     "arguments",
-    [
-        ("sweep", "data.h5", "--iterations", "1", "--device", "cpu"),
-        ("data", "make"),
-    ],
-    ids=["sweep", "data make"],
+    [("convert", "model.h5"), ("data", "make")],
+    ids=["convert", "data make"],
 )
-def test_the_disk_is_full_while_hdf5_is_written(folder, arguments):
+def test_the_disk_is_full_while_hdf5_is_written(folder, model, arguments):
     # Really, because the HDF5 library has its own ways to fail.
     pytest.importorskip("resource", reason="this system has no limits on the size of files")
     before = sorted(folder.iterdir())
@@ -210,10 +207,13 @@ def test_the_disk_is_full_while_a_picture_is_written(refused, monkeypatch, folde
     assert said.endswith("cost.png: No space left on device")
 
 
-def test_no_file_may_be_as_large_as_a_model(folder):
+@pytest.mark.parametrize(
+    "command", [TRAIN, ("sweep", "data.h5", "--iterations", 1)], ids=["train", "sweep"]
+)
+def test_no_file_may_be_as_large_as_a_model(folder, command):
     pytest.importorskip("resource", reason="this system has no limits on the size of files")
     before = sorted(folder.iterdir())
-    arguments = (*map(str, TRAIN), "--device", "cpu", "--out", "x.h5")
+    arguments = (*map(str, command), "--device", "cpu", "--out", "x.h5")
     run = subprocess.run(
         [sys.executable, "-c", LIMITED, *arguments], capture_output=True, text=True, check=False
     )

@@ -16,7 +16,7 @@ from portable_dnn.cli.inputs import (
     load_data,
     load_folder,
 )
-from portable_dnn.cli.options import PathArgument, PathOption, check_outputs
+from portable_dnn.cli.options import PathArgument, PathOption, TestOption, check_outputs
 from portable_dnn.cli.results import show_remarks
 from portable_dnn.data.dataset import DataSet
 
@@ -93,6 +93,30 @@ def info(
         Output().line(json.dumps(describe_dataset(dataset), indent=1))
     else:
         _describe(dataset)
+
+
+@data.command("convert")
+def convert(
+    file: Annotated[Path, PathArgument(metavar="DATA.h5", help="HDF5 data file to read.")],
+    out: OutOption,
+    test: TestOption = None,
+    isolate: IsolateOption = False,
+    isolate_memory: IsolateMemoryOption = None,
+    isolate_seconds: IsolateSecondsOption = None,
+) -> None:
+    """Write a data file anew, with nothing in it but a data set.
+
+    With --isolate a stranger's file is read in a separate process, and names of classes in text of
+    variable length are read as well; the new file needs neither.
+    """
+    from portable_dnn.data import write_dataset
+
+    limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
+    check_outputs({"--out": out}, {"DATA": file, "--test": test})
+    dataset = load_data(file, test, limits)
+    write_dataset(dataset, out)
+    _describe(dataset)
+    Output().line(f"written to {out}")
 
 
 @data.command()

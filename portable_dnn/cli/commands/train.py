@@ -1,8 +1,6 @@
 """`portable-dnn train`: train a network on labelled pictures."""
 
-import shlex
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +22,7 @@ from portable_dnn.cli.options import (
     DeviceOption,
     DtypeOption,
     HiddenOption,
+    HistoryOption,
     IterationsOption,
     PathOption,
     QuietOption,
@@ -35,9 +34,9 @@ from portable_dnn.cli.options import (
     parse_names,
 )
 from portable_dnn.cli.results import network_of, show_cost, show_evaluations, show_remarks
+from portable_dnn.cli.saving import save_each, this_command
 from portable_dnn.cli.signals import caught
 from portable_dnn.data.dataset import DataSet
-from portable_dnn.errors import OutputError
 from portable_dnn.network.initializers import INITIALIZATIONS
 from portable_dnn.results.experiment import Experiment, Start, draw_start, run, training_pictures
 from portable_dnn.training.compression import work as work_of
@@ -90,14 +89,7 @@ def train(
             ".safetensors. Without it the model is not saved.",
         ),
     ] = None,
-    history: Annotated[
-        Path | None,
-        PathOption(
-            "--history",
-            metavar="HISTORY.json",
-            help="File to save the costs, gradient norms and settings of the run in, as JSON.",
-        ),
-    ] = None,
+    history: HistoryOption = None,
     plots: Annotated[
         Path | None,
         PathOption(
@@ -177,42 +169,22 @@ def _save(
     history: Path | None,
     plots: Path | None,
 ) -> None:
-    """Write what was asked for; if one thing cannot be written, the others are."""
+    """Write what was asked for."""
     from portable_dnn.models.store import save_model_somewhere
     from portable_dnn.results.reports import draw_plots, write_history
-
-    failures: list[OutputError] = []
-    unsaid: list[OSError] = []
-
-    def say(line: str) -> None:
-        try:
-            output.line(line)
-        except OSError as error:
-            unsaid.append(error)
-
-    def attempt(path: Path | None, write: Callable[[Path], Iterable[str]]) -> None:
-        if path is not None:
-            try:
-                for line in write(path):
-                    say(line)
-            except OutputError as error:
-                failures.append(error)
 
     def save_model(path: Path) -> Iterator[str]:
         save_model_somewhere(experiment.model, path)
         yield f"model    {path}"
 
     def save_history(path: Path) -> Iterator[str]:
-        write_history(experiment, shlex.join(["portable-dnn", *sys.argv[1:]]), path)
+        write_history(experiment, this_command(), path)
         yield f"history  {path}"
 
-    attempt(out, save_model)
-    attempt(history, save_history)
-    attempt(plots, lambda path: (f"picture  {p}" for p in draw_plots(experiment, pictures, path)))
-    if failures:
-        raise type(failures[0])("; ".join(map(str, failures)))
-    if unsaid:
-        raise unsaid[0]
+    def save_plots(path: Path) -> Iterator[str]:
+        return (f"picture  {p}" for p in draw_plots(experiment, pictures, path))
+
+    save_each(output, [(out, save_model), (history, save_history), (plots, save_plots)])
     if out is None:
         output.detail("the model is not kept; to keep it, add --out model.h5")
 
