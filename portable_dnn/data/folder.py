@@ -103,9 +103,15 @@ def _class_folders(folder: Path, follow_links: bool) -> tuple[Path, Path]:
     found = sort_out(folder, follow_links=follow_links).get(SUBFOLDERS, [])
     if len(found) != 2:
         names = ", ".join(part.name for part in found) or "none"
+        rest = left_out(folder, taken=SUBFOLDERS, follow_links=follow_links)
         raise DataError(
-            f"the folder {folder} must have exactly two subfolders, one for each class; found "
-            f"{len(found)}: {names}"
+            "; ".join(
+                [
+                    f"the folder {folder} must have exactly two subfolders, one for each class",
+                    f"found {len(found)}: {names}",
+                    *rest,
+                ]
+            )
         )
     first, second = found
     if second.name.lower() in {prefix + first.name.lower() for prefix in _NEGATIONS}:

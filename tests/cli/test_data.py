@@ -124,6 +124,15 @@ def test_what_is_left_out_of_an_import_is_counted_and_named(succeeds, album, iso
     assert imported.lines[-1] == "written to a.h5"
 
 
+def test_a_class_that_is_left_out_is_named_where_it_is_missed(refused, album, folder):
+    (album / "car").rename(folder / "elsewhere")
+    (album / "car").symlink_to(folder / "elsewhere")
+    said = refused("data", "import", album, "--out", "a.h5")
+    assert said.endswith(
+        f"found 1: boat; left out of {album}: links that lead out of the folder (1: car)"
+    )
+
+
 def test_the_share_and_the_seed_of_import(succeeds, album, folder):
     succeeds("data", "import", album, "--out", "a.h5", "--test-share", 0, "--size", 2)
     assert read_dataset(folder / "a.h5").test is None

@@ -1,6 +1,7 @@
 """What a path leads to, and the sentence where it leads to nothing that is read."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from portable_dnn.errors import DataError, OutputError
 from portable_dnn.files.atomic import check_writable
 from portable_dnn.files.paths import existing_file, existing_folder
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other rules for names")
 
 
 def refusal(path, look=existing_file):
@@ -29,6 +32,7 @@ def test_a_web_address_is_shown_as_it_was_given(address):
     assert address in str(refused.value)
 
 
+@posix
 def test_a_folder_named_like_a_scheme_is_a_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("c:", "x").mkdir(parents=True)
@@ -36,6 +40,7 @@ def test_a_folder_named_like_a_scheme_is_a_folder(tmp_path, monkeypatch):
     assert refusal("c:/y") == "c:/y does not exist; give the path of a book"
 
 
+@posix
 def test_a_file_that_lies_where_a_web_address_points(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("https:").mkdir()
@@ -43,6 +48,7 @@ def test_a_file_that_lies_where_a_web_address_points(tmp_path, monkeypatch):
     assert existing_file("https://a", "a book") == Path("https:/a")
 
 
+@posix
 def test_links(tmp_path):
     circle, second, broken = (tmp_path / name for name in ("circle", "second", "broken"))
     circle.symlink_to("second")
@@ -56,6 +62,7 @@ def test_links(tmp_path):
         )
 
 
+@posix
 @pytest.mark.parametrize(
     ("name", "said"),
     [("n" * 5000, "File name too long"), ("a\0b", "null byte")],
