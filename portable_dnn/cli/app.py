@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from portable_dnn.cli.commands.compare import compare
+from portable_dnn.cli.commands.convert import convert
 from portable_dnn.cli.commands.data import data
 from portable_dnn.cli.commands.devices import devices
 from portable_dnn.cli.commands.doctor import doctor
@@ -19,6 +20,7 @@ from portable_dnn.cli.commands.summary import summary
 from portable_dnn.cli.commands.sweep import sweep
 from portable_dnn.cli.commands.train import train
 from portable_dnn.cli.exit_codes import EVERY_COMMAND, EXIT_CODES, shown_exit_codes
+from portable_dnn.cli.extra_arguments import StrictCommand
 from portable_dnn.errors import PortableDnnError, UnsavedError
 from portable_dnn.files.text import one_line
 
@@ -61,9 +63,10 @@ def program(
     """
 
 
-for command in (train, evaluate, predict, sweep, summary, compare, devices, doctor):
+for command in (train, evaluate, predict, sweep, summary, convert, compare, devices, doctor):
     codes = EXIT_CODES.get(command.__name__)
-    app.command(epilog=None if codes is None else shown_exit_codes(codes))(command)
+    epilog = None if codes is None else shown_exit_codes(codes)
+    app.command(cls=StrictCommand, epilog=epilog)(command)
 app.add_typer(data, name="data")
 
 
@@ -94,7 +97,11 @@ def main() -> None:
             raise
         fail(shortage(error))
     except OSError as error:
-        fail(f"cannot write the output: {error.strerror or error}")
+        # The standard output has no name here; a file that was read or written has.
+        trouble = "cannot write the output"
+        if error.filename is not None:
+            trouble = f"{error.filename} cannot be used"
+        fail(f"{trouble}: {error.strerror or error}")
 
 
 def fail(sentence: str, code: int = 2) -> None:

@@ -26,6 +26,14 @@ EXIT_CODES: Mapping[str, Mapping[int, str]] = {
         130: "Stopped by Ctrl-C.",
         143: "Stopped by SIGTERM.",
     },
+    "sweep": {
+        0: "All settings were tried, and everything asked for was saved.",
+        1: "The model could not be saved in the file of --out (the message says where it is "
+        "instead), or the results could not be printed.",
+        2: "Bad input, an output that cannot be written, too little memory, or no run with a cost "
+        "that stayed a finite number.",
+        130: "Stopped by Ctrl-C.",
+    },
     "compare": {
         0: "The same numbers, or differences that rounding explains.",
         1: "A result is wrong; the verdict names the first wrong operation.",

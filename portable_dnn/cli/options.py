@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,10 @@ __all__ = [
     "DeviceOption",
     "DtypeOption",
     "HiddenOption",
+    "HistoryOption",
     "IterationsOption",
+    "PathArgument",
+    "PathOption",
     "QuietOption",
     "SeedOption",
     "TestOption",
@@ -28,9 +32,16 @@ __all__ = [
     "parse_names",
 ]
 
+# A file that may not be read is refused by whatever reads it, in one sentence; typer would answer
+# with its usage.
+PathArgument = partial(typer.Argument, readable=False)
+"""`typer.Argument` for a path."""
+PathOption = partial(typer.Option, readable=False)
+"""`typer.Option` for a path."""
+
 DataArgument = Annotated[
     Path | None,
-    typer.Argument(
+    PathArgument(
         metavar="DATA.h5",
         help="HDF5 data file to read (docs/data.md lists its keys). Without it, the program uses "
         "pictures that it draws itself.",
@@ -39,7 +50,7 @@ DataArgument = Annotated[
 ]
 TestOption = Annotated[
     Path | None,
-    typer.Option(
+    PathOption(
         "--test",
         metavar="TEST.h5",
         help="HDF5 file to read the test set from, if it is not in the data file.",
@@ -52,6 +63,14 @@ HiddenOption = Annotated[
         metavar="NAMES",
         help="Activation function of the hidden layers, one for all or one for each, separated by "
         f"commas: {', '.join(ACTIVATIONS)} or leaky_relu:SLOPE.",
+    ),
+]
+HistoryOption = Annotated[
+    Path | None,
+    PathOption(
+        "--history",
+        metavar="HISTORY.json",
+        help="File to save the costs, gradient norms and settings of each run in, as JSON.",
     ),
 ]
 SeedOption = Annotated[
@@ -176,13 +195,19 @@ def parse_names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(","))
 
 
-def check_outputs(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
+def check_outputs(
+    outputs: Mapping[str, Path | None],
+    inputs: Mapping[str, Path | None],
+    plots: Path | None = None,
+) -> None:
     """Say before the work that a result cannot be written, or would replace what is read.
 
     Parameters
     ----------
     outputs, inputs : mapping of str to Path or None
         The files, by what the user calls them; None is one that was not named.
+    plots : Path or None
+        The folder of --plots.
 
     Raises
     ------
@@ -192,4 +217,8 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path 
     for path in outputs.values():
         if path is not None:
             check_writable(path)
-    check_distinct(outputs, inputs)
+    if plots is not None:
+        from portable_dnn.results.reports import check_plot_folder
+
+        check_plot_folder(plots)
+    check_distinct({**outputs, "--plots": plots}, inputs)

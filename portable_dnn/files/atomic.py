@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from portable_dnn.errors import OutputError
+from portable_dnn.files.paths import web_address
 
 __all__ = [
     "check_distinct",
@@ -44,6 +45,8 @@ def check_writable(path: str | Path) -> Path:
         something else than a plain file.
     """
     path = Path(path)
+    if address := web_address(path):
+        raise OutputError(f"cannot write {address}: it is a web address; name a file")
     try:
         target = Path(os.path.realpath(path))  # resolve() raises RuntimeError for a ring of links
         folder = target.parent

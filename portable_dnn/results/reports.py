@@ -3,7 +3,7 @@
 import json
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,14 @@ from portable_dnn.results.experiment import Experiment
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["check_plot_folder", "draw_plots", "write_history"]
+__all__ = [
+    "check_plot_folder",
+    "describe_experiment",
+    "draw_costs",
+    "draw_plots",
+    "write_histories",
+    "write_history",
+]
 
 
 def write_history(experiment: Experiment, command: str, path: str | Path) -> None:
@@ -37,9 +44,42 @@ def write_history(experiment: Experiment, command: str, path: str | Path) -> Non
     OutputError
         If the file cannot be written.
     """
+    _write_json({"command": command, **describe_experiment(experiment)}, path)
+
+
+def write_histories(runs: Sequence[Mapping[str, Any]], command: str, path: str | Path) -> None:
+    """Write what happened in several runs as JSON.
+
+    Parameters
+    ----------
+    runs : sequence of mapping of str to object
+        Of each run what `describe_experiment` gives, or what is known of one that diverged.
+    command, path
+        As for `write_history`.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    _write_json({"command": command, "runs": list(runs)}, path)
+
+
+def describe_experiment(experiment: Experiment) -> dict[str, Any]:
+    """Tell what happened in a run, as plain data.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        The run.
+
+    Returns
+    -------
+    dict of str to object
+        Its history, results, settings, data, device and versions.
+    """
     provenance = experiment.model.provenance
-    content = {
-        "command": command,
+    return {
         **experiment.history.as_dict(),
         "training": _numbers(experiment.training),
         "test": None if experiment.test is None else _numbers(experiment.test),
@@ -52,6 +92,10 @@ def write_history(experiment: Experiment, command: str, path: str | Path) -> Non
         "data": provenance["data"],
         "versions": provenance["versions"],
     }
+
+
+def _write_json(content: Mapping[str, Any], path: str | Path) -> None:
+    """Write plain data as strict JSON."""
     with write_atomically(path) as temporary:
         text = json.dumps(_finite(content), indent=1, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
@@ -123,10 +167,42 @@ def draw_plots(experiment: Experiment, data: DataSet, folder: str | Path) -> lis
     OutputError
         If a picture cannot be written.
     """
+    return _draw(_figures(experiment, data), folder)
+
+
+def draw_costs(
+    curves: Mapping[str, tuple[Sequence[int], Sequence[float]]], title: str, folder: str | Path
+) -> list[Path]:
+    """Draw the costs of several runs in one picture.
+
+    Parameters
+    ----------
+    curves, title
+        As for `cost_curves`.
+    folder : str or Path
+        Where to; made if it does not exist.
+
+    Returns
+    -------
+    list of Path
+        The file, `costs.png`.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    from portable_dnn.results.plots import cost_curves
+
+    return _draw([("costs", cost_curves(curves, title))], folder)
+
+
+def _draw(figures: Iterable[tuple[str, "Figure"]], folder: str | Path) -> list[Path]:
+    """Write figures, each under its name, and return the files."""
     folder = check_plot_folder(folder)
     folder.mkdir(exist_ok=True)
     paths = []
-    for name, figure in _figures(experiment, data):
+    for name, figure in figures:
         path = folder / f"{name}.png"
         with write_atomically(path) as temporary, warnings.catch_warnings():
             # A class name may be in a script that matplotlib's font does not have.

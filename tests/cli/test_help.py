@@ -16,11 +16,12 @@ BUILT_IN = {"help", "install_completion", "show_completion"}
 CODES = {
     "": {0, 1, 2, 130},
     "train": {0, 1, 2, 129, 130, 143},
+    "sweep": {0, 1, 2, 130},
     "compare": {0, 1, 2, 130},
     "doctor": {0, 1, 2},
 }
 # How a command gives another exit code, or waits for a signal that becomes one.
-OTHER_CODES = re.compile(r"typer\.Exit\(|\bcaught\(")
+OTHER_CODES = re.compile(r"typer\.Exit\(|\bcaught\(|\bsave_model_somewhere\(")
 
 
 def walk(command, name=""):

@@ -1,11 +1,10 @@
 """`portable-dnn sweep`: which settings give the lowest cost."""
 
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
-from itertools import product
+from itertools import compress, product
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -24,7 +23,9 @@ from portable_dnn.cli.options import (
     DeviceOption,
     DtypeOption,
     HiddenOption,
+    HistoryOption,
     IterationsOption,
+    PathOption,
     QuietOption,
     SeedOption,
     TestOption,
@@ -32,15 +33,19 @@ from portable_dnn.cli.options import (
     parse_layers,
     parse_names,
 )
-from portable_dnn.cli.results import show_cost
+from portable_dnn.cli.results import network_of, show_cost, show_remarks
+from portable_dnn.cli.saving import save_each, this_command
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.errors import DivergenceError
 from portable_dnn.network.initializers import INITIALIZATIONS
-from portable_dnn.results.experiment import Experiment, run, training_pictures
+from portable_dnn.results.experiment import Experiment, run
+from portable_dnn.results.reports import describe_experiment, draw_costs, write_histories
 from portable_dnn.training.settings import Settings
 from portable_dnn.training.train import Progress
 
 __all__ = ["sweep"]
+
+_HEADINGS = ("learning rate", "layers", "start")
 
 
 def sweep(
@@ -82,11 +87,21 @@ def sweep(
     device: DeviceOption = None,
     out: Annotated[
         Path | None,
-        typer.Option(
+        PathOption(
             "--out",
             metavar="MODEL.h5",
             help="File to save the model with the lowest cost in: HDF5, or safetensors if the "
             "name ends in .safetensors. Without it no model is saved.",
+        ),
+    ] = None,
+    history: HistoryOption = None,
+    plots: Annotated[
+        Path | None,
+        PathOption(
+            "--plots",
+            metavar="DIR",
+            help="Folder to draw a chart in with the cost of every run over the iterations. It is "
+            "made if it does not exist.",
         ),
     ] = None,
     isolate: IsolateOption = False,
@@ -99,8 +114,6 @@ def sweep(
     The cost is that on the training pictures. Repeated options make a grid: with --learning-rate
     0.01 --learning-rate 0.0075 --layers 20,7,5 --layers 7 four networks are trained.
     """
-    from portable_dnn.models.store import save_model
-
     base = Settings(
         hidden=parse_names(hidden), seed=seed, iterations=iterations, dtype=dtype, compress=compress
     )
@@ -113,55 +126,142 @@ def sweep(
     for settings in grid:
         settings.check()
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
-    check_outputs({"--out": out}, {"DATA": data, "--test": test})
+    check_outputs({"--out": out, "--history": history}, {"DATA": data, "--test": test}, plots)
     pictures = load_data(data, test, limits)
-    training_pictures(pictures)
+    for settings in grid:
+        network_of(settings, pictures)
     target = choose_device(device)
 
     output = Output(quiet=quiet)
+    show_remarks(output, pictures)
     output.detail(f"device   {target} ({target.why})")
     best: tuple[Settings, Experiment] | None = None
-    rows = []
+    done: list[_Run] = []
     with output.progress(len(grid) * iterations) as bar:
         for number, settings in enumerate(grid):
-            shift = partial(_move, bar, number * iterations)
-            tried = _try(pictures, settings, target, shift)
-            if isinstance(tried, DivergenceError):
-                result, outcome = ("diverged", "-", "-"), str(tried)
-            else:
-                result = _numbers(tried)
-                outcome = f"cost {result[0]}"
-                if best is None or tried.training.cost < best[1].training.cost:
-                    best = settings, tried
-            rows.append((*_name(settings), *result))
+            tried, experiment = _try(pictures, settings, target, bar, number * iterations)
+            if experiment is not None and (
+                best is None or experiment.training.cost < best[1].training.cost
+            ):
+                best = settings, experiment
+            done.append(tried)
             name = ", ".join(_name(settings))
-            output.detail(f"run {number + 1} of {len(grid)}: {name}: {outcome}")
-    output.table(
-        ("learning rate", "layers", "start", "cost", "training accuracy", "test accuracy"), rows
-    )
+            output.detail(f"run {number + 1} of {len(grid)}: {name}: {tried.outcome}")
+    try:
+        _show(output, done, None if best is None else best[0])
+    finally:  # save it even if nothing can be printed
+        _save(output, done, None if best is None else best[1], out, history, plots)
     if best is None:
         raise DivergenceError("no run of the sweep kept a finite cost; try smaller learning rates")
-    rate, sizes, start = _name(best[0])
-    output.line(f"lowest cost: learning rate {rate}, layers {sizes}, start {start}")
-    if out is not None:
-        save_model(best[1].model, out)
-        output.line(f"model    {out}")
+
+
+class _Run(NamedTuple):
+    """What is kept of every run of a sweep.
+
+    Attributes
+    ----------
+    settings : Settings
+        A point of the grid.
+    numbers : (str, str, str)
+        Cost and both accuracies, for the table.
+    outcome : str
+        How it went, in words.
+    curve : (list of int, list of float)
+        Iterations and costs, as far as it came.
+    described : dict of str to object
+        For the file of --history.
+    """
+
+    settings: Settings
+    numbers: tuple[str, str, str]
+    outcome: str
+    curve: tuple[list[int], list[float]]
+    described: dict[str, Any]
 
 
 def _try(
-    pictures: DataSet, settings: Settings, device: Device, callback: Callable[[Progress], object]
-) -> Experiment | DivergenceError:
+    pictures: DataSet, settings: Settings, device: Device, bar: Bar, before: int
+) -> tuple[_Run, Experiment | None]:
     """Train at one point of the grid; a run that diverges is a result too."""
+    curve: tuple[list[int], list[float]] = [], []
+
+    def follow(progress: Progress) -> None:
+        record = progress.record
+        if record is not None:
+            curve[0].append(record.iteration)
+            curve[1].append(record.cost)
+        bar.move(before + progress.iteration + 1, None if record is None else record.cost)
+
     try:
-        return run(pictures, settings, device, callback=callback, callback_seconds=LOOK_SECONDS)
+        tried = run(pictures, settings, device, callback=follow, callback_seconds=LOOK_SECONDS)
     except DivergenceError as error:
-        return error
+        told = {
+            "settings": settings.as_dict(),
+            "iteration": curve[0],
+            "cost": curve[1],
+            "diverged": str(error),
+        }
+        return _Run(settings, ("diverged", "-", "-"), str(error), curve, told), None
+    curve[0].append(settings.iterations)
+    curve[1].append(tried.history.final_cost)
+    numbers = _numbers(tried)
+    return _Run(settings, numbers, f"cost {numbers[0]}", curve, describe_experiment(tried)), tried
 
 
-def _move(bar: Bar, before: int, progress: Progress) -> None:
-    """Move the bar of the whole sweep."""
-    cost = None if progress.record is None else progress.record.cost
-    bar.move(before + progress.iteration + 1, cost)
+def _show(output: Output, done: Sequence[_Run], best: Settings | None) -> None:
+    """Print how all runs went, and which was the best."""
+    output.table(
+        (*_HEADINGS, "cost", "training accuracy", "test accuracy"),
+        [(*_name(tried.settings), *tried.numbers) for tried in done],
+    )
+    if best is not None:
+        output.line(f"lowest cost: {_told(_HEADINGS, _name(best))}")
+
+
+def _save(
+    output: Output,
+    done: Sequence[_Run],
+    best: Experiment | None,
+    out: Path | None,
+    history: Path | None,
+    plots: Path | None,
+) -> None:
+    """Write what was asked for."""
+    from portable_dnn.models.store import save_model_somewhere
+
+    def save_model(path: Path) -> Iterator[str]:
+        if best is not None:
+            save_model_somewhere(best.model, path)
+            yield f"model    {path}"
+
+    def save_history(path: Path) -> Iterator[str]:
+        write_histories([tried.described for tried in done], this_command(), path)
+        yield f"history  {path}"
+
+    def save_plots(path: Path) -> Iterator[str]:
+        title, names = _captions([tried.settings for tried in done])
+        curves = {
+            name + (" (diverged)" if "diverged" in tried.described else ""): tried.curve
+            for name, tried in zip(names, done, strict=True)
+        }
+        return (f"picture  {p}" for p in draw_costs(curves, title, path))
+
+    save_each(output, [(out, save_model), (history, save_history), (plots, save_plots)])
+
+
+def _captions(grid: Sequence[Settings]) -> tuple[str, list[str]]:
+    """Say what all points of a grid have in common, and what sets each apart."""
+    names = [_name(settings) for settings in grid]
+    differs = [len(set(column)) > 1 for column in zip(*names, strict=True)]
+    differs[0] |= not any(differs)  # of one point, its learning rate is its name
+    common = [not differ for differ in differs]
+    title = _told(compress(_HEADINGS, common), compress(names[0], common))
+    return title, [_told(compress(_HEADINGS, differs), compress(n, differs)) for n in names]
+
+
+def _told(headings: Iterable[str], name: Iterable[str]) -> str:
+    """Write parts of a name with what they are."""
+    return ", ".join(f"{heading} {part}" for heading, part in zip(headings, name, strict=True))
 
 
 def _name(settings: Settings) -> tuple[str, str, str]:

@@ -1,9 +1,6 @@
 """`portable-dnn train`: train a network on labelled pictures."""
 
-import math
-import shlex
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +22,9 @@ from portable_dnn.cli.options import (
     DeviceOption,
     DtypeOption,
     HiddenOption,
+    HistoryOption,
     IterationsOption,
+    PathOption,
     QuietOption,
     SeedOption,
     TestOption,
@@ -34,10 +33,10 @@ from portable_dnn.cli.options import (
     parse_layers,
     parse_names,
 )
-from portable_dnn.cli.results import show_cost, show_evaluations
+from portable_dnn.cli.results import network_of, show_cost, show_evaluations, show_remarks
+from portable_dnn.cli.saving import save_each, this_command
 from portable_dnn.cli.signals import caught
 from portable_dnn.data.dataset import DataSet
-from portable_dnn.errors import OutputError
 from portable_dnn.network.initializers import INITIALIZATIONS
 from portable_dnn.results.experiment import Experiment, Start, draw_start, run, training_pictures
 from portable_dnn.training.compression import work as work_of
@@ -56,7 +55,8 @@ def train(
         typer.Option(
             "--layers",
             metavar="SIZES",
-            help="Number of units in each hidden layer, separated by commas.",
+            help="Number of units in each hidden layer, separated by commas; input and output are "
+            "not among them.",
         ),
     ] = "20,7,5",
     hidden: HiddenOption = "relu",
@@ -82,24 +82,17 @@ def train(
     device: DeviceOption = None,
     out: Annotated[
         Path | None,
-        typer.Option(
+        PathOption(
             "--out",
             metavar="MODEL.h5",
             help="File to save the trained model in: HDF5, or safetensors if the name ends in "
             ".safetensors. Without it the model is not saved.",
         ),
     ] = None,
-    history: Annotated[
-        Path | None,
-        typer.Option(
-            "--history",
-            metavar="HISTORY.json",
-            help="File to save the costs, gradient norms and settings of the run in, as JSON.",
-        ),
-    ] = None,
+    history: HistoryOption = None,
     plots: Annotated[
         Path | None,
-        typer.Option(
+        PathOption(
             "--plots",
             metavar="DIR",
             help="Folder to draw charts in: the cost, the misclassified pictures, the weights of "
@@ -134,8 +127,6 @@ def train(
     5 units, learning rate 0.0075, 2500 iterations, float64. Ctrl-C, SIGTERM or a closed terminal
     stops the training; with --out a checkpoint is then written, from which --resume continues.
     """
-    from portable_dnn.results.reports import check_plot_folder
-
     settings = Settings(
         layers=parse_layers(layers),
         hidden=parse_names(hidden),
@@ -150,9 +141,7 @@ def train(
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     every = parse_every(checkpoint_every)
     check_needs_out(out, every, resume=resume)
-    check_outputs({"--out": out, "--history": history}, {"DATA": data, "--test": test})
-    if plots is not None:
-        check_plot_folder(plots)
+    check_outputs({"--out": out, "--history": history}, {"DATA": data, "--test": test}, plots)
     output = Output(quiet=quiet)
     with caught() as asked:
         pictures = load_data(data, test, limits)
@@ -180,42 +169,22 @@ def _save(
     history: Path | None,
     plots: Path | None,
 ) -> None:
-    """Write what was asked for; if one thing cannot be written, the others are."""
+    """Write what was asked for."""
     from portable_dnn.models.store import save_model_somewhere
     from portable_dnn.results.reports import draw_plots, write_history
-
-    failures: list[OutputError] = []
-    unsaid: list[OSError] = []
-
-    def say(line: str) -> None:
-        try:
-            output.line(line)
-        except OSError as error:
-            unsaid.append(error)
-
-    def attempt(path: Path | None, write: Callable[[Path], Iterable[str]]) -> None:
-        if path is not None:
-            try:
-                for line in write(path):
-                    say(line)
-            except OutputError as error:
-                failures.append(error)
 
     def save_model(path: Path) -> Iterator[str]:
         save_model_somewhere(experiment.model, path)
         yield f"model    {path}"
 
     def save_history(path: Path) -> Iterator[str]:
-        write_history(experiment, shlex.join(["portable-dnn", *sys.argv[1:]]), path)
+        write_history(experiment, this_command(), path)
         yield f"history  {path}"
 
-    attempt(out, save_model)
-    attempt(history, save_history)
-    attempt(plots, lambda path: (f"picture  {p}" for p in draw_plots(experiment, pictures, path)))
-    if failures:
-        raise type(failures[0])("; ".join(map(str, failures)))
-    if unsaid:
-        raise unsaid[0]
+    def save_plots(path: Path) -> Iterator[str]:
+        return (f"picture  {p}" for p in draw_plots(experiment, pictures, path))
+
+    save_each(output, [(out, save_model), (history, save_history), (plots, save_plots)])
     if out is None:
         output.detail("the model is not kept; to keep it, add --out model.h5")
 
@@ -266,10 +235,10 @@ def _show_start(output: Output, pictures: DataSet, settings: Settings, device: D
         f"data     {pictures.source}: {len(part.labels)} pictures to train on, {test}, classes "
         f"{' and '.join(pictures.class_names)}"
     )
+    show_remarks(output, pictures)
     output.detail(f"device   {device} ({device.why})")
-    sizes = "-".join(map(str, settings.layer_dims(math.prod(part.images.shape[1:]))))
     output.detail(
-        f"network  {sizes}, {','.join(map(str, settings.hidden))}, {_rule(settings)}learning rate "
+        f"network  {network_of(settings, pictures)}, {_rule(settings)}learning rate "
         f"{settings.learning_rate:g}, {settings.dtype}"
     )
 
