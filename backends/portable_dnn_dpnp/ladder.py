@@ -10,13 +10,13 @@ import numpy as np
 
 from portable_dnn.arrays.contract import Check, HostArray
 from portable_dnn.files.text import words
+from portable_dnn.machine.installation import install_command
 
 __all__ = ["DRIVERS", "climb", "devices", "sycl_device"]
 
 DRIVERS = "OCL_ICD_FILENAMES"
 """Names the OpenCL drivers that are in no folder where OpenCL's loader looks."""
 
-_REMEDY = 'python -m pip install "portable-dnn[dpnp]"'
 _DRIVER = "libintelocl.so"  # the processor's, in the wheel intel-opencl-rt
 _VENDORS = Path("/etc/OpenCL/vendors")
 
@@ -44,7 +44,7 @@ def climb() -> Iterator[Check]:
     except Exception as error:  # a broken installation raises ImportError, OSError and others
         absent = isinstance(error, ModuleNotFoundError) and error.name in ("dpnp", "dpctl")
         detail = "dpnp is not installed" if absent else f"dpnp cannot be imported: {words(error)}"
-        yield Check("dpnp-import", "failed", detail, _REMEDY)
+        yield Check("dpnp-import", "failed", detail, install_command("dpnp"))
         return
     yield Check("dpnp-import", "ok", version)
     try:
@@ -128,7 +128,7 @@ def _without_device() -> str:
     """Say how SYCL gets a device."""
     driver = _wheels_driver()
     if driver is None:
-        return f"{_REMEDY} brings the processor's driver; a card needs Intel's"
+        return f"{install_command('dpnp')} brings the processor's driver; a card needs Intel's"
     if os.environ.get(DRIVERS) != str(driver):
         return f"export {DRIVERS}={driver}"
     return "unset ONEAPI_DEVICE_SELECTOR, which can hide devices"

@@ -21,11 +21,12 @@ from portable_dnn.arrays.devices import choose_device
 from portable_dnn.arrays.registry import first_failure, get_backend
 from portable_dnn.data import DataSet, ImageSet
 from portable_dnn.errors import DeviceError, DTypeError
+from portable_dnn.machine.installation import install_command
 from portable_dnn.network.gradient_check import gradient_check
 from portable_dnn.results import experiment
 from portable_dnn_dpnp import ladder
 
-REMEDY = 'python -m pip install "portable-dnn[dpnp]"'
+REMEDY = install_command("dpnp")
 
 
 @pytest.fixture
