@@ -12,7 +12,7 @@ from portable_dnn.arrays.contract import HostArray
 from portable_dnn.arrays.devices import Device, place
 from portable_dnn.arrays.versions import versions
 from portable_dnn.data.dataset import DataSet, ImageSet
-from portable_dnn.errors import DataError
+from portable_dnn.errors import DataError, PortableDnnWarning
 from portable_dnn.machine.memory import check_fits
 from portable_dnn.models.model import Model
 from portable_dnn.network.initializers import initialize_parameters_deep, parameters_hash
@@ -234,7 +234,7 @@ def _from_this_start(begin: Snapshot, drawn: str) -> Snapshot:
     warnings.warn(
         "the start parameters are drawn with other last bits here than where the run began: the "
         "numbers are equal up to rounding from here on",
-        UserWarning,
+        PortableDnnWarning,
         stacklevel=3,
     )
     return replace(begin, history=replace(begin.history, start_hash=drawn))

@@ -1,6 +1,6 @@
 """`portable-dnn data`: create, import and describe data sets."""
 
-import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +18,7 @@ from portable_dnn.cli.inputs import (
 )
 from portable_dnn.cli.options import check_outputs
 from portable_dnn.data.dataset import DataSet
+from portable_dnn.files.atomic import write_somewhere
 
 __all__ = ["data"]
 
@@ -67,7 +68,7 @@ def import_(
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     check_outputs({"--out": out}, {})
     dataset = load_folder(folder, size, test_share, seed, follow_links=follow_links, limits=limits)
-    write_dataset(dataset, out)
+    write_somewhere(out, partial(write_dataset, dataset), "the data set")
     _describe(dataset)
     others = sum(
         len(other_files(part, follow_links=follow_links))
@@ -98,7 +99,7 @@ def info(
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     dataset = load_data(file, limits=limits)
     if as_json:
-        Output().line(json.dumps(describe_dataset(dataset), indent=1))
+        Output().json(describe_dataset(dataset))
     else:
         _describe(dataset)
 

@@ -74,7 +74,8 @@ def summary(
         dims = loaded.layer_dims
         output.line(f"network   hidden layers {', '.join(loaded.hidden) or 'none'}")
         output.line(f"settings  {_settings(loaded.provenance)}")
-    output.line(summary_table(dims, samples))
+    for line in summary_table(dims, samples).splitlines():
+        output.line(line)
 
 
 def _settings(provenance: Mapping[str, Any]) -> str:
