@@ -83,7 +83,7 @@ class CheckpointWriter:
         self._last = time.monotonic()
         self._put = -1
         self._background = Background(self._write, waiting=KEPT, spacing=SPACING)
-        self._temporary = temporary_beside(out).with_suffix(".checkpoint")
+        self._temporary = temporary_beside(out)
 
     def look(self, progress: Progress) -> None:
         """Write a checkpoint if it is time for one.
@@ -193,6 +193,7 @@ class CheckpointWriter:
     def _write(self, snapshot: Snapshot) -> None:
         """Write one, then remove what is too old; runs in the background."""
         path = checkpoint_path(self._out, snapshot.iteration, self._mark)
+        self._temporary = temporary_beside(self._out)  # another name each time: nobody can guess it
         try:
             replace_bytes(path, self._format.to_bytes(snapshot), self._temporary)
         except (OSError, MemoryError) as error:

@@ -173,5 +173,5 @@ def write_tensors(
             f"cannot write {path}: its names and description take {show_bytes(length)}, and "
             f"{show_bytes(MOST_HEADER_BYTES)} are read again; keep them shorter"
         )
-    with write_atomically(path) as temporary:
-        temporary.write_bytes(content)
+    with write_atomically(path) as file:
+        file.write(content)

@@ -4,12 +4,11 @@ A file written on a GPU has nothing of the GPU in it, so it can be loaded withou
 hold the same, and one place checks what a model must be, `portable_dnn.models.checks`.
 """
 
-import tempfile
-import uuid
+from functools import partial
 from pathlib import Path
 
 from portable_dnn.arrays.devices import Device, place, to_host
-from portable_dnn.errors import OutputError, UnsavedError
+from portable_dnn.files.atomic import write_somewhere
 from portable_dnn.files.paths import existing_file
 from portable_dnn.models import hdf5 as store_hdf5
 from portable_dnn.models import safetensors as store_safetensors
@@ -47,7 +46,7 @@ def save_model(model: Model, path: str | Path) -> None:
 
 
 def save_model_somewhere(model: Model, path: str | Path) -> None:
-    """Write a model to a file, or, so that it is not lost, into the folder for temporary files.
+    """Write a model to a file or, lest it be lost, into a private folder for temporary files.
 
     Parameters
     ----------
@@ -61,18 +60,7 @@ def save_model_somewhere(model: Model, path: str | Path) -> None:
     UnsavedError
         If it could not be written to `path`; the message says where it is.
     """
-    try:
-        save_model(model, path)
-    except OutputError as error:
-        folder = Path(tempfile.gettempdir())
-        fallback = folder / f"{Path(path).stem[:100]}-{uuid.uuid4().hex[:8]}.h5"
-        try:
-            save_model(model, fallback)
-        except OutputError as second:
-            raise UnsavedError(
-                f"{error}; the model could not be saved elsewhere either: {second}"
-            ) from second
-        raise UnsavedError(f"{error}; the model was saved to {fallback} instead") from error
+    write_somewhere(path, partial(save_model, model), "the model")
 
 
 def load_model(path: str | Path, device: Device | str = "cpu") -> Model:

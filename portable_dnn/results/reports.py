@@ -2,7 +2,6 @@
 
 import json
 import math
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from portable_dnn.arrays.devices import to_host
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.errors import OutputError
-from portable_dnn.files.atomic import check_writable, write_atomically
+from portable_dnn.files.atomic import check_writable, write_atomically, write_text
+from portable_dnn.results.drawing import own_settings
 from portable_dnn.results.evaluation import Evaluation
 from portable_dnn.results.experiment import Experiment
 
@@ -52,9 +52,7 @@ def write_history(experiment: Experiment, command: str, path: str | Path) -> Non
         "data": provenance["data"],
         "versions": provenance["versions"],
     }
-    with write_atomically(path) as temporary:
-        text = json.dumps(_finite(content), indent=1, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_text(path, json.dumps(_finite(content), indent=1, allow_nan=False) + "\n")
 
 
 def _finite(value: Any) -> Any:
@@ -126,13 +124,12 @@ def draw_plots(experiment: Experiment, data: DataSet, folder: str | Path) -> lis
     folder = check_plot_folder(folder)
     folder.mkdir(exist_ok=True)
     paths = []
-    for name, figure in _figures(experiment, data):
-        path = folder / f"{name}.png"
-        with write_atomically(path) as temporary, warnings.catch_warnings():
-            # A class name may be in a script that matplotlib's font does not have.
-            warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
-            figure.savefig(temporary, format="png", dpi=130)
-        paths.append(path)
+    with own_settings():
+        for name, figure in _figures(experiment, data):
+            path = folder / f"{name}.png"
+            with write_atomically(path) as file:
+                figure.savefig(file, format="png", dpi=130)
+            paths.append(path)
     return paths
 
 

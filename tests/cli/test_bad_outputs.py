@@ -7,11 +7,17 @@ import stat
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
+from portable_dnn.cli.commands import data as data_command
+from portable_dnn.cli.commands import sweep as sweep_command
+from portable_dnn.cli.commands import train as train_command
+from portable_dnn.cli.options import check_outputs
 from portable_dnn.models.store import load_model
 
 TRAIN = ("train", "data.h5", "--layers", "2", "--iterations", 1)
@@ -96,18 +102,6 @@ def full(*_arguments, **_options):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_the_disk_is_full_when_the_history_is_to_be_made(refused, monkeypatch):
-    no_new_file(monkeypatch, errno.ENOSPC, after=1)
-    said = refused(*TRAIN, "--history", "x")
-    assert said == "cannot write x: No space left on device"
-
-
-def test_the_disk_is_full_when_the_history_is_flushed(refused, monkeypatch, folder):
-    (folder / "x").write_bytes(b"old")  # must stay
-    monkeypatch.setattr(os, "fsync", full)
-    assert refused(*TRAIN, "--history", "x") == "cannot write x: No space left on device"
-
-
 @pytest.fixture
 def elsewhere(tmp_path_factory, monkeypatch):
     """The folder for temporary files, an empty one."""
@@ -138,7 +132,11 @@ def test_a_model_that_has_no_room_is_saved_elsewhere(
         patch.setattr(os, "fsync", full_at_first)
         outcome = portable_dnn_command(*TRAIN, "--out", "x.h5")
     assert outcome.code == 1
-    (model,) = elsewhere.iterdir()
+    (private,) = elsewhere.iterdir()
+    assert (
+        stat.S_IMODE(private.stat().st_mode) == 0o700
+    )  # whoever may look into the folder of --out
+    (model,) = private.iterdir()
     assert outcome.err == (
         "portable-dnn: error: cannot write x.h5: No space left on device; the model was saved to "
         f"{model} instead\n"
@@ -163,6 +161,63 @@ def test_a_model_that_has_no_room_anywhere(portable_dnn_command, monkeypatch, fo
     assert not any(elsewhere.iterdir())
 
 
+@pytest.mark.parametrize("how", ["made", "flushed"])
+def test_a_history_that_has_no_room_anywhere(
+    portable_dnn_command, monkeypatch, folder, elsewhere, how
+):
+    (folder / "x.json").write_bytes(b"old")  # must stay
+    if how == "made":
+        no_new_file(monkeypatch, errno.ENOSPC, after=1)
+    else:
+        monkeypatch.setattr(os, "fsync", full)
+    outcome = portable_dnn_command(*TRAIN, "--history", "x.json")
+    assert outcome.code == 1
+    assert outcome.err.startswith(
+        "portable-dnn: error: cannot write x.json: No space left on device; the history could not "
+        "be saved elsewhere either: "
+    )
+    assert (folder / "x.json").read_bytes() == b"old"
+    assert not any(elsewhere.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        ((*TRAIN, "--history", "x.json"), "the history"),
+        (("sweep", "data.h5", "--layers", "2", "--iterations", 1, "--out", "x.h5"), "the model"),
+        (("data", "import", "photos", "--out", "x.h5"), "the data set"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else None,
+)
+def test_no_command_loses_what_is_finished(
+    portable_dnn_command, monkeypatch, folder, elsewhere, arguments, what
+):
+    for name in ("a", "b"):
+        (folder / "photos" / name).mkdir(parents=True)
+        Image.new("RGB", (3, 3)).save(folder / "photos" / name / "1.png")
+    real = os.open
+
+    def here_full(path, flags, *rest, **options):
+        if flags & os.O_CREAT and working and elsewhere not in Path(path).parents:
+            full()
+        return real(path, flags, *rest, **options)
+
+    working = []
+
+    def check_then_fill(*files):
+        check_outputs(*files)
+        working.append(True)
+
+    for command in (train_command, sweep_command, data_command):
+        monkeypatch.setattr(command, "check_outputs", check_then_fill)
+    monkeypatch.setattr(os, "open", here_full)
+    outcome = portable_dnn_command(*arguments)
+    assert outcome.code == 1
+    (saved,) = elsewhere.glob("*/*")
+    assert f"{what} was saved to {saved} instead" in outcome.err
+    assert saved.stat().st_size > 500
+
+
 LIMITED = """
 import resource, sys
 from portable_dnn.cli import main
@@ -173,14 +228,14 @@ main()
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "code"),
     [
-        ("sweep", "data.h5", "--iterations", "1", "--device", "cpu"),
-        ("data", "make"),
+        (("sweep", "data.h5", "--iterations", "1", "--device", "cpu"), 1),
+        (("data", "make"), 2),
     ],
     ids=["sweep", "data make"],
 )
-def test_the_disk_is_full_while_hdf5_is_written(folder, arguments):
+def test_the_disk_is_full_while_hdf5_is_written(folder, arguments, code):
     # Really, because the HDF5 library has its own ways to fail.
     pytest.importorskip("resource", reason="this system has no limits on the size of files")
     before = sorted(folder.iterdir())
@@ -190,8 +245,9 @@ def test_the_disk_is_full_while_hdf5_is_written(folder, arguments):
         text=True,
         check=False,
     )
-    assert run.stderr == "portable-dnn: error: cannot write x.h5: File too large\n"
-    assert run.returncode == 2
+    assert run.stderr.startswith("portable-dnn: error: cannot write x.h5: File too large")
+    assert len(run.stderr.splitlines()) == 1
+    assert run.returncode == code
     assert sorted(folder.iterdir()) == before
 
 

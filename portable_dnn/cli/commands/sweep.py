@@ -1,5 +1,6 @@
 """`portable-dnn sweep`: which settings give the lowest cost."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -18,6 +19,7 @@ from portable_dnn.cli.inputs import (
     isolation_limits,
     load_data,
 )
+from portable_dnn.cli.keeping import Keeper
 from portable_dnn.cli.options import (
     CompressOption,
     DataArgument,
@@ -33,14 +35,17 @@ from portable_dnn.cli.options import (
     parse_names,
 )
 from portable_dnn.cli.results import show_cost
+from portable_dnn.cli.signals import Asked, Interrupted, caught
 from portable_dnn.data.dataset import DataSet
-from portable_dnn.errors import DivergenceError
+from portable_dnn.errors import DivergenceError, OutputError
 from portable_dnn.network.initializers import INITIALIZATIONS
 from portable_dnn.results.experiment import Experiment, run, training_pictures
 from portable_dnn.training.settings import Settings
 from portable_dnn.training.train import Progress
 
 __all__ = ["sweep"]
+
+_COLUMNS = ("learning rate", "layers", "start", "cost", "training accuracy", "test accuracy")
 
 
 def sweep(
@@ -99,8 +104,6 @@ def sweep(
     The cost is that on the training pictures. Repeated options make a grid: with --learning-rate
     0.01 --learning-rate 0.0075 --layers 20,7,5 --layers 7 four networks are trained.
     """
-    from portable_dnn.models.store import save_model
-
     base = Settings(
         hidden=parse_names(hidden), seed=seed, iterations=iterations, dtype=dtype, compress=compress
     )
@@ -120,32 +123,81 @@ def sweep(
 
     output = Output(quiet=quiet)
     output.detail(f"device   {target} ({target.why})")
-    best: tuple[Settings, Experiment] | None = None
-    rows = []
-    with output.progress(len(grid) * iterations) as bar:
-        for number, settings in enumerate(grid):
-            shift = partial(_move, bar, number * iterations)
-            tried = _try(pictures, settings, target, shift)
-            if isinstance(tried, DivergenceError):
-                result, outcome = ("diverged", "-", "-"), str(tried)
-            else:
-                result = _numbers(tried)
-                outcome = f"cost {result[0]}"
-                if best is None or tried.training.cost < best[1].training.cost:
-                    best = settings, tried
-            rows.append((*_name(settings), *result))
-            name = ", ".join(_name(settings))
-            output.detail(f"run {number + 1} of {len(grid)}: {name}: {outcome}")
-    output.table(
-        ("learning rate", "layers", "start", "cost", "training accuracy", "test accuracy"), rows
-    )
-    if best is None:
+    tried = _Tried(out)
+    with caught() as asked:
+        asked.patient = True  # until all is kept
+        try:
+            with output.progress(len(grid) * iterations) as bar:
+                for number, settings in enumerate(grid):
+                    look = partial(_look, bar, asked, number * iterations)
+                    outcome = tried.add(settings, _try(pictures, settings, target, look))
+                    name = ", ".join(_name(settings))
+                    output.detail(f"run {number + 1} of {len(grid)}: {name}: {outcome}")
+        except Interrupted as ended:
+            with contextlib.suppress(OSError):  # where the terminal is gone, nobody reads it
+                done = f"{len(tried.rows)} of {len(grid)} runs"
+                output.line(f"stopped  by {ended.cause} after {done}")
+        except Exception:  # what is finished is kept, whatever ends the others
+            tried.keep(output)
+            raise
+        tried.keep(output)
+    if asked.number is not None:
+        raise typer.Exit(128 + asked.number)
+    if tried.best is None:
         raise DivergenceError("no run of the sweep kept a finite cost; try smaller learning rates")
-    rate, sizes, start = _name(best[0])
-    output.line(f"lowest cost: learning rate {rate}, layers {sizes}, start {start}")
-    if out is not None:
-        save_model(best[1].model, out)
-        output.line(f"model    {out}")
+
+
+class _Tried:
+    """The runs that are finished; the best model is saved as soon as there is one.
+
+    Parameters
+    ----------
+    out : Path or None
+        Where to.
+    """
+
+    def __init__(self, out: Path | None) -> None:
+        self.rows: list[tuple[str, ...]] = []
+        self.best: tuple[Settings, Experiment] | None = None
+        self._out = out
+        self._saved = False
+
+    def add(self, settings: Settings, tried: Experiment | DivergenceError) -> str:
+        """Take a run that is finished, and say how it went."""
+        from portable_dnn.models.store import save_model  # it brings h5py
+
+        if isinstance(tried, DivergenceError):
+            self.rows.append((*_name(settings), "diverged", "-", "-"))
+            return str(tried)
+        result = _numbers(tried)
+        self.rows.append((*_name(settings), *result))
+        if self.best is None or tried.training.cost < self.best[1].training.cost:
+            self.best, self._saved = (settings, tried), False
+            if self._out is not None:
+                with contextlib.suppress(OutputError):  # it is tried again at the end, and told
+                    save_model(tried.model, self._out)
+                    self._saved = True
+        return f"cost {result[0]}"
+
+    def keep(self, output: Output) -> None:
+        """Show the runs, and see that the best model is saved."""
+        keeper = Keeper()
+        if self.rows:
+            keeper.attempt(lambda: output.table(_COLUMNS, self.rows))
+        if self.best is not None:
+            keeper.attempt(partial(self._keep_best, output, *self.best))
+        keeper.check()
+
+    def _keep_best(self, output: Output, settings: Settings, best: Experiment) -> None:
+        """Save the best model, unless that is done, and say which it is."""
+        from portable_dnn.models.store import save_model_somewhere
+
+        if self._out is not None and not self._saved:
+            save_model_somewhere(best.model, self._out)
+        rate, sizes, start = _name(settings)
+        output.line(f"lowest cost: learning rate {rate}, layers {sizes}, start {start}")
+        if self._out is not None:
+            output.line(f"model    {self._out}")
 
 
 def _try(
@@ -158,10 +210,12 @@ def _try(
         return error
 
 
-def _move(bar: Bar, before: int, progress: Progress) -> None:
-    """Move the bar of the whole sweep."""
+def _look(bar: Bar, asked: Asked, before: int, progress: Progress) -> None:
+    """Move the bar of the whole sweep, and end it if somebody asked for that."""
     cost = None if progress.record is None else progress.record.cost
     bar.move(before + progress.iteration + 1, cost)
+    if asked.number is not None:
+        raise Interrupted(asked.number, progress.iteration + 1)
 
 
 def _name(settings: Settings) -> tuple[str, str, str]:

@@ -3,7 +3,7 @@
 import math
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +19,7 @@ from portable_dnn.cli.inputs import (
     isolation_limits,
     load_data,
 )
+from portable_dnn.cli.keeping import Keeper
 from portable_dnn.cli.options import (
     CompressOption,
     DataArgument,
@@ -37,8 +38,9 @@ from portable_dnn.cli.options import (
 from portable_dnn.cli.results import show_cost, show_evaluations
 from portable_dnn.cli.signals import caught
 from portable_dnn.data.dataset import DataSet
-from portable_dnn.errors import OutputError
+from portable_dnn.files.atomic import write_somewhere
 from portable_dnn.network.initializers import INITIALIZATIONS
+from portable_dnn.results.drawing import import_matplotlib
 from portable_dnn.results.experiment import Experiment, Start, draw_start, run, training_pictures
 from portable_dnn.training.compression import work as work_of
 from portable_dnn.training.settings import Settings
@@ -152,6 +154,7 @@ def train(
     check_needs_out(out, every, resume=resume)
     check_outputs({"--out": out, "--history": history}, {"DATA": data, "--test": test})
     if plots is not None:
+        import_matplotlib()
         check_plot_folder(plots)
     output = Output(quiet=quiet)
     with caught() as asked:
@@ -166,13 +169,16 @@ def train(
             experiment = _run(output, pictures, settings, target, start, guard, begin)
             if experiment.history.compressed:
                 output.detail(f"span     {_saving(experiment)}")
-            try:
-                _show_result(output, experiment)
-            finally:  # save it even if nothing can be printed
-                _save(output, experiment, pictures, out, history, plots)
+            keeper = Keeper()
+            keeper.attempt(lambda: _show_result(output, experiment))
+            _save(keeper, output, experiment, pictures, out, history, plots)
+            keeper.check()
+            if out is None:
+                output.detail("the model is not kept; to keep it, add --out model.h5")
 
 
 def _save(
+    keeper: Keeper,
     output: Output,
     experiment: Experiment,
     pictures: DataSet,
@@ -184,40 +190,22 @@ def _save(
     from portable_dnn.models.store import save_model_somewhere
     from portable_dnn.results.reports import draw_plots, write_history
 
-    failures: list[OutputError] = []
-    unsaid: list[OSError] = []
-
-    def say(line: str) -> None:
-        try:
-            output.line(line)
-        except OSError as error:
-            unsaid.append(error)
-
-    def attempt(path: Path | None, write: Callable[[Path], Iterable[str]]) -> None:
-        if path is not None:
-            try:
-                for line in write(path):
-                    say(line)
-            except OutputError as error:
-                failures.append(error)
-
-    def save_model(path: Path) -> Iterator[str]:
+    def save_model(path: Path) -> None:
         save_model_somewhere(experiment.model, path)
-        yield f"model    {path}"
+        output.line(f"model    {path}")
 
-    def save_history(path: Path) -> Iterator[str]:
-        write_history(experiment, shlex.join(["portable-dnn", *sys.argv[1:]]), path)
-        yield f"history  {path}"
+    def save_history(path: Path) -> None:
+        command = shlex.join(["portable-dnn", *sys.argv[1:]])
+        write_somewhere(path, partial(write_history, experiment, command), "the history")
+        output.line(f"history  {path}")
 
-    attempt(out, save_model)
-    attempt(history, save_history)
-    attempt(plots, lambda path: (f"picture  {p}" for p in draw_plots(experiment, pictures, path)))
-    if failures:
-        raise type(failures[0])("; ".join(map(str, failures)))
-    if unsaid:
-        raise unsaid[0]
-    if out is None:
-        output.detail("the model is not kept; to keep it, add --out model.h5")
+    def save_plots(path: Path) -> None:
+        for picture in draw_plots(experiment, pictures, path):
+            output.line(f"picture  {picture}")
+
+    for path, save in ((out, save_model), (history, save_history), (plots, save_plots)):
+        if path is not None:
+            keeper.attempt(partial(save, path))
 
 
 def _run(
