@@ -25,7 +25,11 @@ from portable_dnn.files.text import printable
 __all__ = ["app", "main"]
 
 # The base of what is raised where arguments cannot be parsed; typer has no name for it.
-_MISUSE = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+_MISUSE: type[Exception] = next(
+    kind
+    for kind in typer.BadParameter.__mro__
+    if issubclass(kind, Exception) and kind.__name__ == "ClickException"
+)
 
 
 def _show_version(asked: bool) -> None:

@@ -1,5 +1,6 @@
 """The options that several commands share, and how their text becomes settings."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Annotated
 import typer
 
 from portable_dnn.checkpoints.intervals import Every
-from portable_dnn.errors import SettingError
+from portable_dnn.errors import OutputError, SettingError
 from portable_dnn.files.atomic import check_distinct, check_writable
 from portable_dnn.network.activations import ACTIVATIONS
 
@@ -23,6 +24,7 @@ __all__ = [
     "SeedOption",
     "TestOption",
     "check_outputs",
+    "output_file",
     "parse_every",
     "parse_layers",
     "parse_names",
@@ -174,6 +176,28 @@ def parse_names(text: str) -> tuple[str, ...]:
     tuple of str
     """
     return tuple(part.strip() for part in text.split(","))
+
+
+def output_file(text: str) -> Path:
+    """Read the path of a file to write; a path that can only be a folder's is refused.
+
+    Parameters
+    ----------
+    text : str
+        As it was given: of "x/", a Path would keep only "x".
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    OutputError
+        If it ends as a folder's does.
+    """
+    if text and os.path.basename(text) in ("", "."):  # noqa: PTH119 - Path forgets the end
+        raise OutputError(f"cannot write {text}: it is a folder by its name; name a file in it")
+    return Path(text)
 
 
 def check_outputs(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:

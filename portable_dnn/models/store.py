@@ -6,6 +6,7 @@ hold the same, and one place checks what a model must be, `portable_dnn.models.c
 
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 from portable_dnn.arrays.devices import Device, place, to_host
 from portable_dnn.files.atomic import write_somewhere
@@ -15,7 +16,7 @@ from portable_dnn.models import safetensors as store_safetensors
 from portable_dnn.models.checks import FORMAT_VERSION, describe, put_together
 from portable_dnn.models.model import Model
 
-__all__ = ["FORMAT_VERSION", "load_model", "save_model", "save_model_somewhere"]
+__all__ = ["FORMAT_VERSION", "check_savable", "load_model", "save_model", "save_model_somewhere"]
 
 
 def save_model(model: Model, path: str | Path) -> None:
@@ -41,8 +42,25 @@ def save_model(model: Model, path: str | Path) -> None:
     >>> model = Model(parameters, ("relu",), ("non-cat", "cat"), image_shape=(2, 2, 3))
     >>> save_model(model, "model.safetensors")
     """
-    kind = store_safetensors if _has_suffix(Path(path)) else store_hdf5
-    kind.write(path, describe(model, path), to_host(model.parameters))
+    _kind_for(path).write(path, describe(model, path), to_host(model.parameters))
+
+
+def check_savable(model: Model, path: str | Path) -> None:
+    """Say before training that a model of this form cannot be saved.
+
+    Parameters
+    ----------
+    model : Model
+        With parameters of the right shapes and dtype on the host; their values play no part.
+    path : str or Path
+        Where it is to be saved.
+
+    Raises
+    ------
+    OutputError
+        If its description, or the list of its arrays, is too long for the file.
+    """
+    _kind_for(path).check(path, describe(model, path), model.parameters)
 
 
 def save_model_somewhere(model: Model, path: str | Path) -> None:
@@ -101,6 +119,11 @@ def load_model(path: str | Path, device: Device | str = "cpu") -> Model:
     kind = store_safetensors if _has_suffix(path) or _has_header(path) else store_hdf5
     described, parameters = kind.read(path)
     return put_together(described, place(parameters, device))
+
+
+def _kind_for(path: str | Path) -> ModuleType:
+    """Choose the kind of file by its name."""
+    return store_safetensors if _has_suffix(Path(path)) else store_hdf5
 
 
 def _has_suffix(path: Path) -> bool:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 __all__ = ["import_matplotlib", "own_settings"]
 
@@ -41,6 +42,8 @@ def own_settings() -> Iterator[None]:
     """
     import matplotlib
 
-    defaults = {k: v for k, v in matplotlib.rcParamsDefault.items() if k != "backend"}
+    defaults: dict[Any, Any] = {
+        k: v for k, v in matplotlib.rcParamsDefault.items() if k != "backend"
+    }
     with matplotlib.rc_context(defaults):
         yield

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,10 @@ from portable_dnn.results.experiment import Experiment
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["check_plot_folder", "draw_plots", "write_history"]
+__all__ = ["PLOTS", "check_plot_folder", "draw_plots", "plot_files", "write_history"]
+
+PLOTS = ("cost", "mislabelled", "first_layer")
+"""The pictures of a run."""
 
 
 def write_history(experiment: Experiment, command: str, path: str | Path) -> None:
@@ -97,6 +100,25 @@ def check_plot_folder(folder: str | Path) -> Path:
         raise OutputError(f"cannot write pictures into {folder}: it is not a folder")
     check_writable(folder / "cost.png" if folder.is_dir() else folder)
     return folder
+
+
+def plot_files(folder: Path, names: Iterable[str]) -> dict[str, Path]:
+    """Name what --plots makes, so that it is held against the other files of a command.
+
+    Parameters
+    ----------
+    folder : Path
+        That of --plots.
+    names : iterable of str
+        The pictures' names, without what follows the point.
+
+    Returns
+    -------
+    dict of str to Path
+        By what the user may call it.
+    """
+    pictures = {f"{name}.png of --plots": folder / f"{name}.png" for name in names}
+    return {"--plots": folder, **pictures}
 
 
 def draw_plots(experiment: Experiment, data: DataSet, folder: str | Path) -> list[Path]:

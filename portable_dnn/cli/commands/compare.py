@@ -17,6 +17,7 @@ from portable_dnn.cli.keeping import Keeper
 from portable_dnn.cli.messages import fail_to_write
 from portable_dnn.cli.options import (
     QuietOption,
+    output_file,
     parse_layers,
     parse_names,
 )
@@ -118,6 +119,7 @@ def compare(
         Path | None,
         typer.Option(
             "--json",
+            parser=output_file,
             metavar="REPORT.json",
             help="File to save the report in, as JSON; --against reads it on another machine.",
         ),
@@ -126,6 +128,7 @@ def compare(
         Path | None,
         typer.Option(
             "--html",
+            parser=output_file,
             metavar="REPORT.html",
             help="File to save the report in as a web page with its charts.",
         ),

@@ -16,7 +16,7 @@ from portable_dnn.cli.inputs import (
     load_data,
     load_folder,
 )
-from portable_dnn.cli.options import check_outputs
+from portable_dnn.cli.options import check_outputs, output_file
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.files.atomic import write_somewhere
 
@@ -27,7 +27,8 @@ data = typer.Typer(
 )
 
 OutOption = Annotated[
-    Path, typer.Option("--out", metavar="DATA.h5", help="HDF5 data file to write.")
+    Path,
+    typer.Option("--out", parser=output_file, metavar="DATA.h5", help="HDF5 data file to write."),
 ]
 
 

@@ -31,6 +31,7 @@ from portable_dnn.cli.options import (
     SeedOption,
     TestOption,
     check_outputs,
+    output_file,
     parse_layers,
     parse_names,
 )
@@ -39,7 +40,7 @@ from portable_dnn.cli.signals import Asked, Interrupted, caught
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.errors import DivergenceError, OutputError
 from portable_dnn.network.initializers import INITIALIZATIONS
-from portable_dnn.results.experiment import Experiment, run, training_pictures
+from portable_dnn.results.experiment import Experiment, check_out, run, training_pictures
 from portable_dnn.training.settings import Settings
 from portable_dnn.training.train import Progress
 
@@ -89,6 +90,7 @@ def sweep(
         Path | None,
         typer.Option(
             "--out",
+            parser=output_file,
             metavar="MODEL.h5",
             help="File to save the model with the lowest cost in: HDF5, or safetensors if the "
             "name ends in .safetensors. Without it no model is saved.",
@@ -119,6 +121,9 @@ def sweep(
     check_outputs({"--out": out}, {"DATA": data, "--test": test})
     pictures = load_data(data, test, limits)
     training_pictures(pictures)
+    if out is not None:
+        for settings in grid:
+            check_out(pictures, settings, out)
     target = choose_device(device)
 
     output = Output(quiet=quiet)

@@ -31,6 +31,7 @@ from portable_dnn.cli.options import (
     SeedOption,
     TestOption,
     check_outputs,
+    output_file,
     parse_every,
     parse_layers,
     parse_names,
@@ -38,10 +39,17 @@ from portable_dnn.cli.options import (
 from portable_dnn.cli.results import show_cost, show_evaluations
 from portable_dnn.cli.signals import caught
 from portable_dnn.data.dataset import DataSet
-from portable_dnn.files.atomic import write_somewhere
+from portable_dnn.files.atomic import check_distinct, write_somewhere
 from portable_dnn.network.initializers import INITIALIZATIONS
 from portable_dnn.results.drawing import import_matplotlib
-from portable_dnn.results.experiment import Experiment, Start, draw_start, run, training_pictures
+from portable_dnn.results.experiment import (
+    Experiment,
+    Start,
+    check_out,
+    draw_start,
+    run,
+    training_pictures,
+)
 from portable_dnn.training.compression import work as work_of
 from portable_dnn.training.settings import Settings
 from portable_dnn.training.state import Snapshot
@@ -86,6 +94,7 @@ def train(
         Path | None,
         typer.Option(
             "--out",
+            parser=output_file,
             metavar="MODEL.h5",
             help="File to save the trained model in: HDF5, or safetensors if the name ends in "
             ".safetensors. Without it the model is not saved.",
@@ -95,6 +104,7 @@ def train(
         Path | None,
         typer.Option(
             "--history",
+            parser=output_file,
             metavar="HISTORY.json",
             help="File to save the costs, gradient norms and settings of the run in, as JSON.",
         ),
@@ -136,7 +146,7 @@ def train(
     5 units, learning rate 0.0075, 2500 iterations, float64. Ctrl-C, SIGTERM or a closed terminal
     stops the training; with --out a checkpoint is then written, from which --resume continues.
     """
-    from portable_dnn.results.reports import check_plot_folder
+    from portable_dnn.results.reports import PLOTS, check_plot_folder, plot_files
 
     settings = Settings(
         layers=parse_layers(layers),
@@ -152,13 +162,17 @@ def train(
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     every = parse_every(checkpoint_every)
     check_needs_out(out, every, resume=resume)
-    check_outputs({"--out": out, "--history": history}, {"DATA": data, "--test": test})
+    outputs, inputs = {"--out": out, "--history": history}, {"DATA": data, "--test": test}
+    check_outputs(outputs, inputs)
     if plots is not None:
         import_matplotlib()
         check_plot_folder(plots)
+        check_distinct({**outputs, **plot_files(plots, PLOTS)}, inputs)
     output = Output(quiet=quiet)
     with caught() as asked:
         pictures = load_data(data, test, limits)
+        if out is not None:
+            check_out(pictures, settings, out)
         target = choose_device(device)
         start = draw_start(pictures, settings)
         _show_start(output, pictures, settings, target)

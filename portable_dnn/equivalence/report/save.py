@@ -20,13 +20,14 @@ from portable_dnn.files.atomic import (
     write_text,
 )
 from portable_dnn.results.drawing import own_settings
-from portable_dnn.results.reports import check_plot_folder
+from portable_dnn.results.reports import check_plot_folder, plot_files
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["ReportFiles", "draw_pictures", "write_page"]
 
+_PICTURES = "error_by_operation", "error_by_iteration"
 _ON_PAPER, _ON_PAGE = 130, 80  # dots per inch
 
 
@@ -95,8 +96,9 @@ def _figures(report: Report) -> Iterator[tuple[str, str, "Figure"]]:
     from portable_dnn.equivalence.report.charts import error_by_iteration, error_by_operation
 
     rows = table_rows(report.judgements)
-    yield "error_by_operation", "Errors by operation", error_by_operation(report, rows)
-    yield "error_by_iteration", "Errors by iteration", error_by_iteration(report)
+    by_operation, by_iteration = _PICTURES
+    yield by_operation, "Errors by operation", error_by_operation(report, rows)
+    yield by_iteration, "Errors by iteration", error_by_iteration(report)
 
 
 @dataclass(frozen=True)
@@ -134,9 +136,11 @@ class ReportFiles:
         for path in files.values():
             if path is not None:
                 check_writable(path)
-        check_distinct(files, inputs)
+        pictures = {}
         if self.plots is not None:
             check_plot_folder(self.plots)
+            pictures = plot_files(self.plots, (f"{self._prefix}{name}" for name in _PICTURES))
+        check_distinct({**files, **pictures}, inputs)
 
     def write_so_far(self, report: Report) -> str:
         """Write a report that is not whole yet, to where the whole one will be.
@@ -185,7 +189,7 @@ class ReportFiles:
 
         add(self._named(self.json), "report", self._write_whole)
         add(self._named(self.html), "page", write_page)
-        plots, prefix = self.plots, f"{self.name}-" if self.name else ""
+        plots, prefix = self.plots, self._prefix
         if plots is not None:
             writers.append(
                 lambda: [_line("picture", path) for path in draw_pictures(report, plots, prefix)]
@@ -200,6 +204,11 @@ class ReportFiles:
             for half in self._so_far:
                 half.unlink(missing_ok=True)
             raise
+
+    @property
+    def _prefix(self) -> str:
+        """What the pictures' names begin with."""
+        return f"{self.name}-" if self.name else ""
 
     def _named(self, path: Path | None) -> Path | None:
         """Put the name into a file's name."""
