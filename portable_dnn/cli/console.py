@@ -49,6 +49,8 @@ class Output:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._console = _Console(highlight=False, soft_wrap=True)
+        if self._console.width < 1:
+            self._console.width = 1  # into 0 columns nothing is printed
         self.quiet = quiet
         self.live = self._console.is_terminal and not quiet
 

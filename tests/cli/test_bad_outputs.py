@@ -51,6 +51,23 @@ def test_the_folder_is_missing(refused, option, path):
     assert "does not exist" in said or "is not a folder" in said
 
 
+@pytest.mark.parametrize("path", ["new/", "new/.", "./", "data.h5/"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        (*TRAIN, "--out"),
+        (*TRAIN, "--history"),
+        ("sweep", "data.h5", "--out"),
+        ("data", "make", "--out"),
+        ("compare", "--backend", "numpy", "--json"),
+        ("compare", "--backend", "numpy", "--html"),
+    ],
+    ids=lambda command: " ".join(map(str, command)),
+)
+def test_the_path_of_a_folder(refused, command, path):
+    assert f"cannot write {path}: it is a folder" in refused(*command, path)
+
+
 @pytest.mark.parametrize("option", ["--out", "--history"])
 @pytest.mark.parametrize("path", ["sub", ".", ""])
 def test_a_folder_is_in_the_place(refused, folder, option, path):
@@ -290,6 +307,31 @@ def test_nor_through_a_link(refused, folder):
 
 def test_two_outputs_in_one_file(refused):
     assert "--out" in refused(*TRAIN, "--out", "x", "--history", "./x")
+
+
+COMPARE = ("compare", "--backend", "numpy", "--data", "data.h5", "--plots")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (*TRAIN, "--plots", "x", "--out", "x"),
+        (*TRAIN, "--plots", "./x", "--history", "x"),
+        (*TRAIN, "--plots", ".", "--history", "first_layer.png"),
+        (*COMPARE, "x", "--json", "x"),
+        (*COMPARE, ".", "--html", "error_by_iteration.png"),
+    ],
+)
+def test_pictures_in_the_place_of_another_output(refused, arguments):
+    assert re.search("--plots .*is also --|is also --plots", refused(*arguments))
+
+
+@pytest.mark.parametrize("out", ["m.h5", "m.safetensors"])
+def test_more_layers_than_a_model_file_holds(refused, out):
+    layers = ("--layers", ",".join(["1"] * 12_000))
+    said = refused("train", "data.h5", *layers, "--iterations", 1, "--out", out)
+    assert said.startswith(f"cannot write {out}: its ")
+    assert refused("sweep", "data.h5", *layers, "--iterations", 1, "--out", out) == said
 
 
 def test_a_link_keeps_leading_to_the_file(succeeds, folder):
