@@ -196,7 +196,7 @@ def output_file(text: str) -> Path:
         If it ends as a folder's does.
     """
     if text and os.path.basename(text) in ("", "."):  # noqa: PTH119 - Path forgets the end
-        raise OutputError(f"cannot write {text}: it is a folder by its name; name a file in it")
+        raise OutputError(f"cannot write {text}: it is a folder; name a file in it")
     return Path(text)
 
 
