@@ -6,7 +6,7 @@ from portable_dnn.arrays.contract import Array, Parameters
 from portable_dnn.arrays.devices import location_of, place
 from portable_dnn.arrays.namespaces import dtype_name
 from portable_dnn.arrays.shapes import check_layer_dims
-from portable_dnn.errors import SettingError
+from portable_dnn.errors import SettingError, ShapeError
 from portable_dnn.network.activations import Hidden
 from portable_dnn.network.initializers import initialize_parameters, initialize_parameters_deep
 from portable_dnn.network.pixels import are_pixels
@@ -67,6 +67,7 @@ def L_layer_model(
     >>> predict(X, parameters, "tanh")  # exclusive or
     array([[0, 1, 1, 0]], dtype=int32)
     """
+    _check_sizes(check_layer_dims(layers_dims), X, Y)
     start = initialize_parameters_deep(layers_dims, method=initialization, seed=seed)
     return _model(X, Y, start, learning_rate, num_iterations, print_cost, hidden)
 
@@ -119,14 +120,32 @@ def two_layer_model(
     Cost after iteration 0: 0.693...
     Cost after iteration 100: 0.004...
     """
-    if len(check_layer_dims(layers_dims)) != 3:
+    dims = check_layer_dims(layers_dims)
+    if len(dims) != 3:
         raise SettingError(
             f"layer sizes {layers_dims}: (n_x, n_h, n_y) would be right for two layers; "
             "L_layer_model takes any number"
         )
-    n_x, n_h, n_y = layers_dims
+    n_x, n_h, n_y = dims
+    _check_sizes(dims, X, Y, hidden=(n_h,))
     start = initialize_parameters(n_x, n_h, n_y, method=initialization, seed=seed)
     return _model(X, Y, start, learning_rate, num_iterations, print_cost, hidden)
+
+
+def _check_sizes(
+    dims: tuple[int, ...], X: Array, Y: Array, hidden: tuple[int, ...] | None = None
+) -> None:
+    """Refuse the sizes of the hidden layers alone, which is the form of the command line."""
+    if not (getattr(X, "ndim", 0) == getattr(Y, "ndim", 0) == 2 and X.shape[1] == Y.shape[1]):
+        return  # what is wrong with the arrays is said where they are checked
+    n_x, n_y = X.shape[0], Y.shape[0]
+    begins, ends = dims[0] == n_x, dims[-1] == n_y
+    if not (begins and ends):
+        hidden = hidden or dims[int(begins) : len(dims) - int(ends)]
+        raise ShapeError(
+            f"the layer sizes {list(dims)} must begin with the {n_x} features of X and end with "
+            f"the {n_y} row{'s' * (n_y != 1)} of Y: {[n_x, *hidden, n_y]} would be right"
+        )
 
 
 def _model(

@@ -6,6 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from portable_dnn.arrays.devices import choose_device
+from portable_dnn.data import builtin_dataset
+from portable_dnn.models.checks import describe
+from portable_dnn.results.experiment import run
+from portable_dnn.training.settings import Settings
+
 ROOT = Path(__file__).parents[1]
 GLOSSARY = "docs/glossary.md"
 PAGES = [
@@ -113,6 +119,16 @@ def test_every_dotted_name_exists(page):
 
 def test_the_group_of_entry_points_is_the_one_in_use():
     assert f'entry-points."{ENTRY_POINTS}"' in (ROOT / "pyproject.toml").read_text("utf-8")
+
+
+def test_the_page_of_the_model_file_names_every_key():
+    told = set(re.findall(r"^\| `(\w+)` \|", text_of("docs/model_file.md"), re.MULTILINE))
+    device = choose_device("cpu")
+    made = run(builtin_dataset(), Settings(layers=(), iterations=1), device).model
+    described = describe(made, "m.h5")
+    assert told == set(described) | set(described["provenance"])
+    settings = text_of("docs/model_file.md").partition("| `settings` |")[2].splitlines()[0]
+    assert set(re.findall(r"`(\w+)`", settings)) - {"Settings"} == set(made.provenance["settings"])
 
 
 @pytest.mark.parametrize("page", PAGES)

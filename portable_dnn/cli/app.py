@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from portable_dnn.cli.commands.compare import compare
+from portable_dnn.cli.commands.convert import convert
 from portable_dnn.cli.commands.data import data
 from portable_dnn.cli.commands.devices import devices
 from portable_dnn.cli.commands.doctor import doctor
@@ -18,6 +19,7 @@ from portable_dnn.cli.commands.summary import summary
 from portable_dnn.cli.commands.sweep import sweep
 from portable_dnn.cli.commands.train import train
 from portable_dnn.cli.exit_codes import EVERY_COMMAND, EXIT_CODES, shown_exit_codes
+from portable_dnn.cli.extra_arguments import StrictCommand
 from portable_dnn.cli.messages import fail, fail_to_write, report_bug, warn
 from portable_dnn.errors import PortableDnnError, PortableDnnWarning, UnsavedError
 from portable_dnn.files.text import printable
@@ -68,9 +70,10 @@ def program(
     """
 
 
-for command in (train, evaluate, predict, sweep, summary, compare, devices, doctor):
+for command in (train, evaluate, predict, sweep, summary, convert, compare, devices, doctor):
     codes = EXIT_CODES.get(command.__name__)
-    app.command(epilog=None if codes is None else shown_exit_codes(codes))(command)
+    epilog = None if codes is None else shown_exit_codes(codes)
+    app.command(cls=StrictCommand, epilog=epilog)(command)
 app.add_typer(data, name="data")
 
 

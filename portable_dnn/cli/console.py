@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+import typer
 from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.live import Live
@@ -19,7 +20,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from portable_dnn.files.text import printable
+from portable_dnn.files.text import one_line, printable
 
 __all__ = ["LOOK_SECONDS", "Bar", "Output"]
 
@@ -84,6 +85,16 @@ class Output:
         """
         if not self.quiet:
             self.line(text)
+
+    def aside(self, text: str) -> None:
+        """Print a remark on the standard error, so that it does not mix with the result.
+
+        Parameters
+        ----------
+        text : str
+            A sentence.
+        """
+        typer.echo(f"portable-dnn: note: {one_line(text)}", err=True)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table; columns are right-aligned but the first.

@@ -33,9 +33,9 @@ EXIT_CODES: Mapping[str, Mapping[int, str]] = {
         143: _TERMINATED,
     },
     "sweep": {
-        0: "The networks were trained, and the best one was saved if that was asked for.",
-        1: "Training finished, but the best model could not be saved in the file of --out (the "
-        "message says where it is instead), or the results could not be printed.",
+        0: "All settings were tried, and everything asked for was saved.",
+        1: "Training finished, but the best model or the history could not be saved in its file "
+        "(the message says where it is instead), or the results could not be printed.",
         2: "Bad input, an output that cannot be written, too little memory, or no run that kept a "
         "finite cost.",
         70: _BUG,

@@ -69,8 +69,13 @@ def fail_to_write(error: OSError, code: int = 2) -> NoReturn:
         with contextlib.suppress(OSError, ValueError):  # else Python would try once more, and say
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(code)
-    ours = isinstance(error, PortableDnnError)
-    fail(str(error) if ours else f"cannot write the output: {error.strerror or error}", code)
+    if isinstance(error, PortableDnnError):
+        fail(str(error), code)
+    # The standard output has no name here; a file that was read or written has.
+    trouble = "cannot write the output"
+    if error.filename is not None:
+        trouble = f"{error.filename} cannot be used"
+    fail(f"{trouble}: {error.strerror or error}", code)
 
 
 def report_bug() -> NoReturn:

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,10 @@ __all__ = [
     "DeviceOption",
     "DtypeOption",
     "HiddenOption",
+    "HistoryOption",
     "IterationsOption",
+    "PathArgument",
+    "PathOption",
     "QuietOption",
     "SeedOption",
     "TestOption",
@@ -30,9 +34,39 @@ __all__ = [
     "parse_names",
 ]
 
+# A file that may not be read is refused by whatever reads it, in one sentence; typer would answer
+# with its usage.
+PathArgument = partial(typer.Argument, readable=False)
+"""`typer.Argument` for a path."""
+PathOption = partial(typer.Option, readable=False)
+"""`typer.Option` for a path."""
+
+
+def output_file(text: str) -> Path:
+    """Read the path of a file to write; a path that can only be a folder's is refused.
+
+    Parameters
+    ----------
+    text : str
+        As it was given: of "x/", a Path would keep only "x".
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    OutputError
+        If it ends as a folder's does.
+    """
+    if text and os.path.basename(text) in ("", "."):  # noqa: PTH119 - Path forgets the end
+        raise OutputError(f"cannot write {text}: it is a folder; name a file in it")
+    return Path(text)
+
+
 DataArgument = Annotated[
     Path | None,
-    typer.Argument(
+    PathArgument(
         metavar="DATA.h5",
         help="HDF5 data file to read (docs/data.md lists its keys). Without it, the program uses "
         "pictures that it draws itself.",
@@ -41,7 +75,7 @@ DataArgument = Annotated[
 ]
 TestOption = Annotated[
     Path | None,
-    typer.Option(
+    PathOption(
         "--test",
         metavar="TEST.h5",
         help="HDF5 file to read the test set from, if it is not in the data file.",
@@ -54,6 +88,15 @@ HiddenOption = Annotated[
         metavar="NAMES",
         help="Activation function of the hidden layers, one for all or one for each, separated by "
         f"commas: {', '.join(ACTIVATIONS)} or leaky_relu:SLOPE.",
+    ),
+]
+HistoryOption = Annotated[
+    Path | None,
+    PathOption(
+        "--history",
+        parser=output_file,
+        metavar="HISTORY.json",
+        help="File to save the costs, gradient norms and settings of each run in, as JSON.",
     ),
 ]
 SeedOption = Annotated[
@@ -178,35 +221,19 @@ def parse_names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(","))
 
 
-def output_file(text: str) -> Path:
-    """Read the path of a file to write; a path that can only be a folder's is refused.
-
-    Parameters
-    ----------
-    text : str
-        As it was given: of "x/", a Path would keep only "x".
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    OutputError
-        If it ends as a folder's does.
-    """
-    if text and os.path.basename(text) in ("", "."):  # noqa: PTH119 - Path forgets the end
-        raise OutputError(f"cannot write {text}: it is a folder; name a file in it")
-    return Path(text)
-
-
-def check_outputs(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
+def check_outputs(
+    outputs: Mapping[str, Path | None],
+    inputs: Mapping[str, Path | None],
+    plots: Path | None = None,
+) -> None:
     """Say before the work that a result cannot be written, or would replace what is read.
 
     Parameters
     ----------
     outputs, inputs : mapping of str to Path or None
         The files, by what the user calls them; None is one that was not named.
+    plots : Path or None
+        The folder of --plots.
 
     Raises
     ------
@@ -216,4 +243,12 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path 
     for path in outputs.values():
         if path is not None:
             check_writable(path)
-    check_distinct(outputs, inputs)
+    pictures: Mapping[str, Path | None] = {}
+    if plots is not None:
+        from portable_dnn.results.drawing import import_matplotlib
+        from portable_dnn.results.reports import PLOTS, check_plot_folder, plot_files
+
+        import_matplotlib()
+        check_plot_folder(plots)
+        pictures = plot_files(plots, PLOTS)
+    check_distinct({**outputs, **pictures}, inputs)

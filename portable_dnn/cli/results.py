@@ -1,11 +1,52 @@
-"""How a model did, as a table."""
+"""What several commands say of a network, its data and how it did."""
 
+import math
 from collections.abc import Mapping
 
 from portable_dnn.cli.console import Output
+from portable_dnn.data.dataset import DataSet
 from portable_dnn.results.evaluation import Evaluation
+from portable_dnn.results.experiment import training_pictures
+from portable_dnn.training.settings import Settings
 
-__all__ = ["show_cost", "show_evaluations"]
+__all__ = ["network_of", "show_cost", "show_evaluations", "show_remarks"]
+
+
+def network_of(settings: Settings, pictures: DataSet) -> str:
+    """Write the sizes of a network's layers and its activations.
+
+    Parameters
+    ----------
+    settings : Settings
+        What is trained.
+    pictures : DataSet
+        What on.
+
+    Returns
+    -------
+    str
+        Such as "12288-20-7-5-1, relu".
+    """
+    n_x = math.prod(training_pictures(pictures).images.shape[1:])
+    sizes = "-".join(map(str, settings.layer_dims(n_x, pixels=True)))
+    hidden = ",".join(map(str, settings.hidden)) if settings.layers else "no hidden layers"
+    return f"{sizes}, {hidden}"
+
+
+def show_remarks(output: Output, pictures: DataSet) -> None:
+    """Print what is odd about a data set, a line each, unless quiet.
+
+    Parameters
+    ----------
+    output : Output
+        Where to.
+    pictures : DataSet
+        Any.
+    """
+    from portable_dnn.data import remarks  # here, so that `--help` does not wait for h5py
+
+    for remark in remarks(pictures):
+        output.detail(f"note     {remark}")
 
 
 def show_evaluations(output: Output, evaluations: Mapping[str, Evaluation | None]) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 from portable_dnn.arrays.contract import HostArray
 from portable_dnn.arrays.devices import Device
 from portable_dnn.cli.console import Output
-from portable_dnn.cli.keeping import Keeper
+from portable_dnn.cli.saving import Keeper
 from portable_dnn.equivalence import Judgement, Progress, Report, compare
 from portable_dnn.equivalence.report.meaning import meaning
 from portable_dnn.equivalence.report.save import ReportFiles

@@ -4,7 +4,9 @@ from portable_dnn.data.builtin import builtin_dataset
 from portable_dnn.data.dataset import DataSet, ImageSet
 from portable_dnn.data.folder import import_folder
 from portable_dnn.data.hdf5 import describe_dataset, read_dataset, write_dataset
-from portable_dnn.data.pictures import other_files, picture_files, read_picture, read_pictures
+from portable_dnn.data.listing import left_out, other_files, picture_files
+from portable_dnn.data.pictures import read_picture, read_pictures
+from portable_dnn.data.remarks import remarks
 
 __all__ = [
     "DataSet",
@@ -12,10 +14,12 @@ __all__ = [
     "builtin_dataset",
     "describe_dataset",
     "import_folder",
+    "left_out",
     "other_files",
     "picture_files",
     "read_dataset",
     "read_picture",
     "read_pictures",
+    "remarks",
     "write_dataset",
 ]

@@ -49,6 +49,9 @@ class DataSet:
         The name of class 0 and the name of class 1.
     source : str
         Where the pictures came from, for people: a path or "built-in pictures".
+    notes : tuple of str
+        What of it is left out here or could not be used, for people, a sentence each; not part of
+        the fingerprint.
 
     Raises
     ------
@@ -72,6 +75,7 @@ class DataSet:
     test: ImageSet | None
     class_names: tuple[str, ...]
     source: str
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Hold the two sets against each other, so that whoever is handed a data set need not."""

@@ -7,9 +7,10 @@ import numpy as np
 
 from portable_dnn.data.class_names import check_class_names
 from portable_dnn.data.dataset import DataSet, ImageSet
-from portable_dnn.data.pictures import picture_files, read_pictures
+from portable_dnn.data.listing import SUBFOLDERS, left_out, picture_files, sort_out
+from portable_dnn.data.pictures import read_pictures
 from portable_dnn.errors import DataError
-from portable_dnn.files.paths import entries, existing_folder, leads_out
+from portable_dnn.files.paths import existing_folder
 from portable_dnn.machine.memory import check_fits
 from portable_dnn.network.randomness import random_stream
 
@@ -53,7 +54,7 @@ def import_folder(
     Returns
     -------
     DataSet
-        Pictures uint8, (m, size, size, 3).
+        Pictures uint8, (m, size, size, 3); its `notes` say what of the folder is not in it.
 
     Raises
     ------
@@ -93,22 +94,28 @@ def import_folder(
         test=_read_set(test, size, done) if any(test) else None,
         class_names=check_class_names([part.name for part in classes]),
         source=str(folder),
+        notes=(
+            *left_out(folder, taken=SUBFOLDERS, follow_links=follow_links),
+            *(note for part in classes for note in left_out(part, follow_links=follow_links)),
+        ),
     )
 
 
 def _class_folders(folder: Path, follow_links: bool) -> tuple[Path, Path]:
     """Find the folder of class 0 and that of class 1."""
     existing_folder(folder, "a folder with one subfolder for each class")
-    found = [
-        part
-        for part in entries(folder)
-        if part.is_dir() and (follow_links or not leads_out(part, folder))
-    ]
+    found = sort_out(folder, follow_links=follow_links).get(SUBFOLDERS, [])
     if len(found) != 2:
         names = ", ".join(part.name for part in found) or "none"
+        rest = left_out(folder, taken=SUBFOLDERS, follow_links=follow_links)
         raise DataError(
-            f"the folder {folder} must have exactly two subfolders, one for each class; found "
-            f"{len(found)}: {names}"
+            "; ".join(
+                [
+                    f"the folder {folder} must have exactly two subfolders, one for each class",
+                    f"found {len(found)}: {names}",
+                    *rest,
+                ]
+            )
         )
     first, second = found
     if second.name.lower() in {prefix + first.name.lower() for prefix in _NEGATIONS}:

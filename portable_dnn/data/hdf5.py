@@ -13,6 +13,7 @@ import numpy as np
 from portable_dnn.data.checks import check_count, check_declared, checked_images, checked_labels
 from portable_dnn.data.class_names import check_class_names
 from portable_dnn.data.dataset import DataSet, ImageSet
+from portable_dnn.data.remarks import remarks
 from portable_dnn.errors import DataError
 from portable_dnn.files.hdf5.file import (
     check_memory,
@@ -42,7 +43,8 @@ def read_dataset(
         A file with ``train_set_x`` and ``train_set_y``, with ``test_set_x`` and ``test_set_y``, or
         with all four. Pictures are (m, height, width, 3): integers from 0 to 255, or floating
         point from 0 to 1. Labels are (m,) or (1, m) and hold 0 and 1 only, in any number type.
-        ``list_classes`` holds the names of class 0 and class 1; without it they are "0" and "1".
+        ``list_classes`` holds the names of class 0 and class 1, text or numbers. Without it, or
+        where it cannot be used, they are "0" and "1"; `notes` of the result then says why.
     test_path : str or Path, optional
         A second file to take the test set from; one in `path` is then ignored.
     variable_text : bool, default False
@@ -135,9 +137,9 @@ def describe_dataset(dataset: DataSet) -> dict[str, object]:
     Returns
     -------
     dict
-        ``source``, ``class_names`` (list), ``fingerprint``, and ``train`` and ``test``: None, or a
-        dict of ``pictures`` (how many), ``height``, ``width``, ``dtype`` and ``classes``, a list of
-        ``{"label": 0 or 1, "name": str, "pictures": int}``.
+        ``source``, ``class_names`` (list), ``fingerprint``, ``remarks`` (list), and ``train`` and
+        ``test``: None, or a dict of ``pictures`` (how many), ``height``, ``width``, ``dtype`` and
+        ``classes``, a list of ``{"label": 0 or 1, "name": str, "pictures": int}``.
 
     Examples
     --------
@@ -153,6 +155,7 @@ def describe_dataset(dataset: DataSet) -> dict[str, object]:
         "source": dataset.source,
         "class_names": list(dataset.class_names),
         "fingerprint": dataset.fingerprint(),
+        "remarks": remarks(dataset),
         "train": _describe_set(dataset.train, dataset.class_names),
         "test": _describe_set(dataset.test, dataset.class_names),
     }
@@ -184,7 +187,8 @@ def _join(first: DataSet, second: DataSet) -> DataSet:
             f"{second.source} has {_listed(second.class_names)}; give files of the same classes"
         )
     source = f"{first.source} and {second.source}"
-    return DataSet(first.train, second.test, named[0] if named else _DEFAULT_NAMES, source)
+    names = named[0] if named else _DEFAULT_NAMES
+    return DataSet(first.train, second.test, names, source, first.notes + second.notes)
 
 
 def _read_file(path: Path, wanted: tuple[str, ...], variable_text: bool) -> DataSet:
@@ -212,15 +216,7 @@ def _read_open_file(
             f"{_listed(sorted(links)) or 'none'}"
         )
     arrays = {key: open_array(file, key, path) for pair in present.values() for key in pair}
-    names = None
-    if _NAMES_KEY in links:
-        names = open_array(file, _NAMES_KEY, path, variable_text=True)
-        if names.dtype.kind == "O" and not variable_text:
-            raise DataError(
-                f"{path}: {_NAMES_KEY} holds text of variable length; write it with a fixed "
-                "length, as numpy.array(names, dtype='S'), or read it with --isolate"
-            )
-    check_memory([*arrays.values(), *([] if names is None else [names])], path)
+    check_memory(arrays.values(), path)
     for x_key, y_key in present.values():
         check_declared(arrays[x_key], arrays[y_key], (x_key, y_key), path)
     check_count(sum(arrays[x_key].shape[0] for x_key, _ in present.values()), path)
@@ -231,30 +227,43 @@ def _read_open_file(
         )
         for name, (x_key, y_key) in present.items()
     }
-    return DataSet(
-        train=sets.get("train"),
-        test=sets.get("test"),
-        class_names=_DEFAULT_NAMES if names is None else _class_names(names, path),
-        source=str(path),
-    )
+    names = _DEFAULT_NAMES
+    notes: tuple[str, ...] = ()
+    if _NAMES_KEY in links:
+        try:
+            names = _class_names(file, path, variable_text)
+        except DataError as error:  # names are only shown: without them the data are as good
+            notes = (f"{error}; the classes are called {' and '.join(names)}",)
+    return DataSet(sets.get("train"), sets.get("test"), names, str(path), notes)
 
 
-def _class_names(array: h5py.Dataset, path: Path) -> tuple[str, str]:
-    """Read the two classes' names; an array of objects is text, or it had not been opened."""
-    if array.shape != (2,) or array.dtype.kind not in "SO" or array.nbytes > MOST_ATTRIBUTE_BYTES:
+def _class_names(file: h5py.File, path: Path, variable_text: bool) -> tuple[str, str]:
+    """Read the two classes' names: text, or numbers."""
+    array = open_array(file, _NAMES_KEY, path, variable_text=True)
+    if array.dtype.kind == "O" and not variable_text:  # or it had not been opened
         raise DataError(
-            f"{path}: {_NAMES_KEY} has shape {array.shape} and dtype {array.dtype}; it must hold "
-            "two names, of class 0 and class 1, in a megabyte at most"
+            f"{path}: {_NAMES_KEY} holds text of variable length, which is read with --isolate "
+            "only; 'portable-dnn data convert --isolate' writes it with a fixed length"
         )
+    if array.size != 2 or array.nbytes > MOST_ATTRIBUTE_BYTES:
+        raise DataError(
+            f"{path}: {_NAMES_KEY} has shape {array.shape} and dtype {array.dtype}; two names, of "
+            "class 0 and class 1, in a megabyte at most, would be right"
+        )
+    check_memory([array], path)
     try:
-        first, second = (bytes(name).decode() for name in read_array(array))
+        first, second = (_text(name) for name in read_array(array).ravel().tolist())
+        check_class_names((first, second))
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: {_NAMES_KEY} is not UTF-8 text") from error
-    try:
-        check_class_names((first, second))
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     return first, second
+
+
+def _text(name: bytes | float) -> str:
+    """Write a class's name, which may be its number."""
+    return name.decode() if isinstance(name, bytes) else f"{name:.15g}"
 
 
 def _listed(names: Iterable[str]) -> str:

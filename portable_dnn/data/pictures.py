@@ -1,4 +1,4 @@
-"""Reading picture files, one by one or listed from a folder.
+"""Reading picture files.
 
 Pillow is imported only when a picture is read: it is not needed to train.
 """
@@ -12,19 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from portable_dnn.errors import DataError
-from portable_dnn.files.paths import entries, existing_file, existing_folder, leads_out
+from portable_dnn.files.paths import existing_file
+from portable_dnn.files.signatures import kind_of, what_it_is
 from portable_dnn.machine.limits import MOST_PICTURE_BYTES, MOST_PIXELS
 from portable_dnn.machine.memory import check_fits, show_bytes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["other_files", "picture_files", "read_picture", "read_pictures"]
+__all__ = ["READABLE", "is_picture", "read_picture", "read_pictures"]
 
 # Only these decoders are ever run: the exotic ones are where Pillow's holes have been.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 _EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
-_READABLE = "JPEG, PNG, WebP or BMP"
+READABLE = "JPEG, PNG, WebP or BMP"
+"""The pictures that are read, for messages."""
 
 
 def read_picture(path: str | Path, size: int | tuple[int, int]) -> NDArray[np.uint8]:
@@ -64,7 +66,7 @@ def read_picture(path: str | Path, size: int | tuple[int, int]) -> NDArray[np.ui
 
     height, width = (size, size) if isinstance(size, int) else size
     _check_size(height, width)
-    path = existing_file(path, f"a {_READABLE} picture")
+    path = existing_file(path, f"a {READABLE} picture")
     content = _content(path)
     try:
         with Image.open(content, formats=_FORMATS) as picture:
@@ -72,7 +74,7 @@ def read_picture(path: str | Path, size: int | tuple[int, int]) -> NDArray[np.ui
             upright = _upright_rgb(picture)
             resized = upright.resize((width, height), Image.Resampling.LANCZOS)
     except UnidentifiedImageError as error:
-        raise DataError(f"{path} is not a {_READABLE} picture") from error
+        raise DataError(f"{path} is not a {READABLE} picture{what_it_is(path)}") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise DataError(f"{path} has {_too_many()}") from error
     except (DataError, MemoryError):
@@ -131,81 +133,30 @@ def read_pictures(
     return pictures
 
 
-def picture_files(path: str | Path, *, follow_links: bool = False) -> list[Path]:
-    """List the pictures in a folder, by their extensions, sorted by name.
-
-    Subfolders are not entered; hidden files and links that lead out of the folder are left out.
+def is_picture(path: Path) -> bool:
+    """Tell whether a file is, or at least says that it is, a picture of a kind that is read.
 
     Parameters
     ----------
-    path : str or Path
-        The folder.
-    follow_links : bool, default False
-        Take links that lead out of the folder as well.
+    path : Path
+        A plain file.
 
     Returns
     -------
-    list of Path
-        At least one file.
-
-    Raises
-    ------
-    DataError
-        If the folder is missing, is not a folder, cannot be listed or holds no picture.
+    bool
+        True for the content of such a picture, whatever its name, and for the name of one: where
+        the content is something else, `read_picture` says so.
 
     Examples
     --------
     >>> from pathlib import Path
-    >>> from portable_dnn.data import picture_files
-    >>> for name in ("b.png", "a.JPG", "notes.txt"):
-    ...     Path(name).touch()
-    >>> [file.name for file in picture_files(".")]
-    ['a.JPG', 'b.png']
+    >>> from PIL import Image
+    >>> from portable_dnn.data.pictures import is_picture
+    >>> Image.new("RGB", (640, 480)).save("scan.jfif", format="JPEG")
+    >>> is_picture(Path("scan.jfif"))
+    True
     """
-    path = existing_folder(path, "a folder of pictures")
-    files = [
-        entry
-        for entry in entries(path)
-        if entry.suffix.lower() in _EXTENSIONS
-        and entry.is_file()
-        and (follow_links or not leads_out(entry, path))
-    ]
-    if not files:
-        raise DataError(f"the folder {path} holds no {_READABLE} pictures")
-    return files
-
-
-def other_files(folder: Path, *, follow_links: bool = False) -> list[Path]:
-    """List the files that `picture_files` passes over.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder.
-    follow_links : bool, default False
-        As for `picture_files`.
-
-    Returns
-    -------
-    list of Path
-        Files without a picture's extension and links that lead out; hidden ones are not counted.
-
-    Raises
-    ------
-    DataError
-        If the folder cannot be listed.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> from portable_dnn.data import other_files
-    >>> for name in ("b.png", "a.JPG", "notes.txt"):
-    ...     Path(name).touch()
-    >>> [file.name for file in other_files(Path("."))]
-    ['notes.txt']
-    """
-    files = {entry for entry in entries(folder) if entry.is_file()}
-    return sorted(files - set(picture_files(folder, follow_links=follow_links)))
+    return path.suffix.lower() in _EXTENSIONS or kind_of(path) in _FORMATS
 
 
 def _check_size(height: int, width: int) -> None:

@@ -43,7 +43,7 @@ from portable_dnn.equivalence.stages.lockstep import compare_operation, referenc
 from portable_dnn.equivalence.stages.run_difference import compare_runs
 from portable_dnn.equivalence.stages.whole_step import compare_steps
 from portable_dnn.network.initializers import initialize_parameters_deep
-from portable_dnn.network.pixels import scale_pixels
+from portable_dnn.network.pixels import are_pixels, scale_pixels
 from portable_dnn.training.settings import Settings, check_settings
 
 __all__ = ["DEFAULTS", "Progress", "compare"]
@@ -150,7 +150,7 @@ def compare(
     tested, other = (d if isinstance(d, Device) else choose_device(d) for d in (backend, reference))
     check_data(X, Y, settings.dtype)
     sources = [accuracy_of(d, np.dtype(settings.dtype)).source for d in (tested, other)]
-    dims = settings.layer_dims(X.shape[0])
+    dims = settings.layer_dims(X.shape[0], pixels=are_pixels(X))
     start = initialize_parameters_deep(
         dims, method=settings.initialization, seed=settings.seed, dtype=settings.dtype
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from portable_dnn.errors import OutputError, UnsavedError
+from portable_dnn.files.paths import web_address
 
 __all__ = [
     "check_distinct",
@@ -51,6 +52,8 @@ def check_writable(path: str | Path) -> Path:
         something else than a plain file, or one that only another user may replace.
     """
     path = Path(path)
+    if address := web_address(path):
+        raise OutputError(f"cannot write {address}: it is a web address; name a file")
     try:
         target = Path(os.path.realpath(path))  # resolve() raises RuntimeError for a ring of links
         folder = target.parent

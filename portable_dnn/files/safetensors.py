@@ -15,6 +15,7 @@ from safetensors.numpy import save
 from portable_dnn.errors import DataError, OutputError
 from portable_dnn.files.atomic import write_atomically
 from portable_dnn.files.paths import existing_file
+from portable_dnn.files.signatures import what_it_is
 from portable_dnn.machine.limits import MOST_HEADER_BYTES
 from portable_dnn.machine.memory import check_fits, show_bytes
 
@@ -127,8 +128,9 @@ def _check_header(path: Path) -> None:
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(_PREFIX), "little")
-    if size < _PREFIX or length > size - _PREFIX:
-        raise DataError(f"{path} is not a safetensors file, or its end is missing")
+    if not 0 < length <= size - _PREFIX:
+        what = what_it_is(path) or ", or its end is missing"
+        raise DataError(f"{path} is not a safetensors file{what}")
     if length > MOST_HEADER_BYTES:
         raise DataError(
             f"{path} has a header of {show_bytes(length)}; at most "

@@ -40,6 +40,7 @@ __all__ = [
 
 _WHAT = "the result of another process"
 _NAMES = "class_names"
+_NOTES = "notes"
 _PICTURES = "pictures"
 
 
@@ -250,16 +251,23 @@ def _leave(result: Path, dataset: DataSet) -> None:
     for name, part in (("train", dataset.train), ("test", dataset.test)):
         if part is not None:
             arrays |= {f"{name}_set_x": part.images, f"{name}_set_y": part.labels}
-    write_tensors(result, arrays, {_NAMES: json.dumps({_NAMES: dataset.class_names})})
+    said = {_NAMES: dataset.class_names, _NOTES: dataset.notes}
+    write_tensors(result, arrays, {_NAMES: json.dumps(said)})
 
 
 def _dataset(result: Path, source: str) -> DataSet:
     """Read what `_leave` wrote, with the checks of a file from outside."""
     with opened_tensors(result, _WHAT) as file:
         train, test = (_image_set(file, name, result) for name in ("train", "test"))
-        found = read_object(file.metadata.get(_NAMES, ""), _WHAT).get(_NAMES)
-    names = found if isinstance(found, list) and all(isinstance(n, str) for n in found) else []
-    return DataSet(train, test, check_class_names(names), source)
+        said = read_object(file.metadata.get(_NAMES, ""), _WHAT)
+    names, notes = (_texts(said.get(name)) for name in (_NAMES, _NOTES))
+    return DataSet(train, test, check_class_names(names), source, notes)
+
+
+def _texts(found: Any) -> tuple[str, ...]:
+    """Read a list of texts; anything else is empty."""
+    texts = isinstance(found, list) and all(isinstance(text, str) for text in found)
+    return tuple(found) if texts else ()
 
 
 def _image_set(file: TensorFile, name: str, path: Path) -> ImageSet | None:

@@ -126,7 +126,7 @@ def draw_start(data: DataSet, settings: Settings) -> Start:
     DataError
         If there are no training pictures, or there is no memory for the parameters.
     """
-    dims = settings.layer_dims(_features(training_pictures(data)))
+    dims = settings.layer_dims(_features(training_pictures(data)), pixels=True)
     check_fits(_itemsize(settings) * _weights(dims), "the start parameters make")
     parameters = initialize_parameters_deep(
         dims,
@@ -232,7 +232,7 @@ def run(
     settings.check()
     pictures = training_pictures(data)
     images = pictures.images
-    dims = settings.layer_dims(_features(pictures))
+    dims = settings.layer_dims(_features(pictures), pixels=True)
     tested = 0 if data.test is None else len(data.test.labels)
     size = RunSize(dims, len(pictures.labels), settings.dtype, settings.compress == "on", tested)
     check_room(size, device)

@@ -1,7 +1,8 @@
 """Pictures of a run, as matplotlib figures: the cost, the mistakes, the first layer."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import cycle, product
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ from matplotlib.figure import Figure
 
 from portable_dnn.arrays.contract import HostArray
 
-__all__ = ["cost_curve", "first_layer", "mislabelled"]
+__all__ = ["cost_curve", "cost_curves", "first_layer", "mislabelled"]
 
+_HEIGHT = 4.2
+_LINES = ("-", "--", ":", "-.")
 _MOST_SHOWN = 24
 _COLUMNS = 6
 _UNIT_COLUMNS = 10
@@ -32,14 +35,56 @@ def cost_curve(iterations: Sequence[int], costs: Sequence[float], title: str) ->
     -------
     matplotlib.figure.Figure
     """
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = _cost_axes((7, _HEIGHT), title)
     axes.plot(iterations, costs, marker="o", markersize=3.5, linewidth=1.5)
-    axes.set(xlabel="iteration", ylabel="cost (cross-entropy, nats)", title=title)
     axes.set_ylim(bottom=0.0)
+    return figure
+
+
+def cost_curves(curves: Mapping[str, tuple[Sequence[int], Sequence[float]]], title: str) -> Figure:
+    """Draw the costs of several runs over the iterations, one over the other.
+
+    Parameters
+    ----------
+    curves : mapping of str to (sequence of int, sequence of float)
+        By what sets a run apart: numbers of updates made, and the cost at each, in nats. A curve
+        may be empty.
+    title : str
+        What the runs have in common.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        With costs up to one and a half times the highest at the start: where a run diverges, the
+        others are still to be seen.
+    """
+    height = max(_HEIGHT, 0.17 * len(curves) + 0.3)  # as the list of names needs
+    figure, axes = _cost_axes((9, height), title)
+    looks = product(_LINES, [f"C{n}" for n in range(10)])  # ten colours, then other lines
+    for (line, colour), (name, (iterations, costs)) in zip(cycle(looks), curves.items()):
+        axes.plot(
+            *(iterations, costs, line),
+            color=colour,
+            marker="o",
+            markersize=3,
+            linewidth=1.5,
+            label=name,
+        )
+    starts = [costs[0] for _, costs in curves.values() if len(costs)]
+    highest = max((max(costs) for _, costs in curves.values() if len(costs)), default=1.0)
+    axes.set_ylim(0.0, 1.05 * min(highest, 1.5 * max(starts, default=1.0)))
+    figure.legend(loc="outside right upper", fontsize=8, frameon=False)
+    return figure
+
+
+def _cost_axes(size: tuple[float, float], title: str) -> tuple[Figure, Any]:
+    """Make axes for costs over iterations, in a figure of so many inches."""
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots()
+    axes.set(xlabel="iteration", ylabel="cost (cross-entropy, nats)", title=title)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    return figure
+    return figure, axes
 
 
 def mislabelled(

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,19 @@ from portable_dnn.results.experiment import Experiment
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["PLOTS", "check_plot_folder", "draw_plots", "plot_files", "write_history"]
+__all__ = [
+    "PLOTS",
+    "check_plot_folder",
+    "describe_experiment",
+    "draw_costs",
+    "draw_plots",
+    "plot_files",
+    "write_histories",
+    "write_history",
+]
 
-PLOTS = ("cost", "mislabelled", "first_layer")
-"""The pictures of a run."""
+PLOTS = ("cost", "mislabelled", "first_layer", "costs")
+"""The pictures of a run, and of several."""
 
 
 def write_history(experiment: Experiment, command: str, path: str | Path) -> None:
@@ -40,9 +49,42 @@ def write_history(experiment: Experiment, command: str, path: str | Path) -> Non
     OutputError
         If the file cannot be written.
     """
+    _write_json({"command": command, **describe_experiment(experiment)}, path)
+
+
+def write_histories(runs: Sequence[Mapping[str, Any]], command: str, path: str | Path) -> None:
+    """Write what happened in several runs as JSON.
+
+    Parameters
+    ----------
+    runs : sequence of mapping of str to object
+        Of each run what `describe_experiment` gives, or what is known of one that diverged.
+    command, path
+        As for `write_history`.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    _write_json({"command": command, "runs": list(runs)}, path)
+
+
+def describe_experiment(experiment: Experiment) -> dict[str, Any]:
+    """Tell what happened in a run, as plain data.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        The run.
+
+    Returns
+    -------
+    dict of str to object
+        Its history, results, settings, data, device and versions.
+    """
     provenance = experiment.model.provenance
-    content = {
-        "command": command,
+    return {
         **experiment.history.as_dict(),
         "training": _numbers(experiment.training),
         "test": None if experiment.test is None else _numbers(experiment.test),
@@ -55,6 +97,10 @@ def write_history(experiment: Experiment, command: str, path: str | Path) -> Non
         "data": provenance["data"],
         "versions": provenance["versions"],
     }
+
+
+def _write_json(content: Mapping[str, Any], path: str | Path) -> None:
+    """Write plain data as strict JSON."""
     write_text(path, json.dumps(_finite(content), indent=1, allow_nan=False) + "\n")
 
 
@@ -143,15 +189,48 @@ def draw_plots(experiment: Experiment, data: DataSet, folder: str | Path) -> lis
     OutputError
         If a picture cannot be written.
     """
+    with own_settings():
+        return _draw(_figures(experiment, data), folder)
+
+
+def draw_costs(
+    curves: Mapping[str, tuple[Sequence[int], Sequence[float]]], title: str, folder: str | Path
+) -> list[Path]:
+    """Draw the costs of several runs in one picture.
+
+    Parameters
+    ----------
+    curves, title
+        As for `cost_curves`.
+    folder : str or Path
+        Where to; made if it does not exist.
+
+    Returns
+    -------
+    list of Path
+        The file, `costs.png`.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    from portable_dnn.results.plots import cost_curves
+
+    with own_settings():
+        return _draw([("costs", cost_curves(curves, title))], folder)
+
+
+def _draw(figures: Iterable[tuple[str, "Figure"]], folder: str | Path) -> list[Path]:
+    """Write figures, each under its name, and return the files."""
     folder = check_plot_folder(folder)
     folder.mkdir(exist_ok=True)
     paths = []
-    with own_settings():
-        for name, figure in _figures(experiment, data):
-            path = folder / f"{name}.png"
-            with write_atomically(path) as file:
-                figure.savefig(file, format="png", dpi=130)
-            paths.append(path)
+    for name, figure in figures:
+        path = folder / f"{name}.png"
+        with write_atomically(path) as file:
+            figure.savefig(file, format="png", dpi=130)
+        paths.append(path)
     return paths
 
 

@@ -14,6 +14,7 @@ from portable_dnn.training.optimizers import get_optimizer
 
 __all__ = ["COMPRESS", "Settings", "as_of_today", "check_settings", "without_later"]
 
+_OUTPUTS = 1
 COMPRESS = ("auto", "on", "off")
 """Whether to train layer 1 in the span of the samples."""
 
@@ -86,9 +87,32 @@ class Settings:
         """Name of each hidden layer's activation."""
         return tuple(g.name for g in self.hidden_activations)
 
-    def layer_dims(self, n_x: int) -> tuple[int, ...]:
-        """Return `n_0 … n_L` for `n_x` input features and one output."""
-        return check_layer_dims((n_x, *self.layers, 1))
+    def layer_dims(self, n_x: int, *, pixels: bool = False) -> tuple[int, ...]:
+        """Return `n_0 … n_L` for `n_x` input features and one output.
+
+        Parameters
+        ----------
+        n_x : int
+            Number of features.
+        pixels : bool, default False
+            Whether they are those of pictures: then nobody means a hidden layer as large as the
+            input. Of a few features, somebody may.
+
+        Returns
+        -------
+        tuple of int
+
+        Raises
+        ------
+        SettingError
+            If the hidden layers end with the size of the output, or begin with that of the input.
+        """
+        dims = check_layer_dims((n_x, *self.layers, _OUTPUTS))
+        begins = pixels and self.layers[:1] == (n_x,)
+        ends = self.layers[-1:] == (_OUTPUTS,)
+        if begins or ends:
+            raise SettingError(_whole_network(self.layers, begins=begins, ends=ends))
+        return dims
 
     def check(self) -> None:
         """Raise a SettingError for what is not allowed, before any data are read."""
@@ -96,7 +120,7 @@ class Settings:
             raise SettingError(
                 f"the hidden layers are {self.layers!r}; a tuple of sizes is right, such as (20, 7)"
             )
-        self.layer_dims(1)
+        check_layer_dims((1, *self.layers, _OUTPUTS))
         _ = self.activations
         check_choice(self.initialization, INITIALIZATIONS, "initialization")
         check_seed(self.seed)
@@ -108,6 +132,18 @@ class Settings:
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as plain data: every field, with each hidden layer's activation."""
         return {**asdict(self), "hidden": self.activations}
+
+
+def _whole_network(layers: tuple[int, ...], *, begins: bool, ends: bool) -> str:
+    """Say that layers are those of a whole network, and which are the hidden ones."""
+    found = ["begin with that of the input"] * begins + ["end with that of the output"] * ends
+    first, last = int(begins), len(layers) - int(ends)
+    rest = ",".join(map(str, layers[first:last]))
+    right = f"the hidden layers alone would be right: {rest}" if rest else "none would be right"
+    return (
+        f"the sizes of the hidden layers, {','.join(map(str, layers))}, {' and '.join(found)}, "
+        f"which the network has in any case; {right}"
+    )
 
 
 def check_settings(settings: object) -> Settings:

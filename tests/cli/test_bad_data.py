@@ -1,7 +1,9 @@
 """Data files that cannot be used, through every command that reads one."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -115,7 +117,6 @@ def test_half_a_set(refused_by, bad):
         ({"train_set_x": GOOD["train_set_x"] + np.int64(256)}, "must have values from 0 to 255"),
         ({"train_set_x": np.full((3, 4, 4, 3), b"x")}, "must hold numbers"),
         ({"train_set_y": np.array([b"a", b"b", b"c"])}, "must hold numbers"),
-        ({"list_classes": np.array([b"a", b"b", b"c"])}, "list_classes has shape (3,)"),
         ({"train_set_x": h5py.SoftLink("/test_set_x")}, "train_set_x is a link"),
         ({"train_set_x": h5py.ExternalLink("other.h5", "x")}, "train_set_x is a link"),
         ({"test_set_x": np.zeros((2, 5, 4, 3), np.uint8)}, "test pictures are 5 x 4"),
@@ -138,6 +139,42 @@ def test_more_than_the_memory(refused_by, bad, shape):
     said = refused_by(path)
     assert "memory" in said
     assert "GB" in said
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "bad.h5"),
+        ("sweep", "bad.h5"),
+        ("evaluate", "model.h5", "bad.h5"),
+        ("evaluate", "bad.h5"),
+        ("predict", "bad.h5", "bad.h5"),
+        ("predict", "model.h5", "bad.h5"),
+        ("summary", "bad.h5"),
+        ("compare", "--backend", "numpy", "--data", "bad.h5"),
+        ("data", "info", "bad.h5"),
+        ("data", "import", "bad.h5", "--out", "n.h5"),
+    ],
+)
+def test_a_file_that_may_not_be_read_is_refused_in_one_sentence(
+    portable_dnn_command, model, folder, monkeypatch, arguments
+):
+    # Simulated, because the superuser may read everything; asked beforehand, the system says no.
+    (folder / "bad.h5").write_bytes(b"x" * 100)
+    real = Path.open
+
+    def denied(path, *more, **options):
+        if path.name == "bad.h5":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *more, **options)
+
+    monkeypatch.setattr(Path, "open", denied)
+    monkeypatch.setattr(os, "access", lambda *_arguments, **_options: False)
+    outcome = portable_dnn_command(*arguments)
+    assert outcome.code == 2
+    (line,) = outcome.err.splitlines()
+    assert line.startswith("portable-dnn: error: ")
+    assert "bad.h5" in line
 
 
 def test_a_key_with_a_line_break(refused_by, folder):
@@ -208,9 +245,11 @@ def test_other_classes_than_the_models(portable_dnn_command, model, bad):
     "names",
     [[b"cat", b"cat"], [b"", b"cat"], [b"\x1b[2J", b"cat"], [b"a\nb", b"cat"], [b"\xff", b"c"]],
 )
-def test_class_names_that_cannot_be_shown(refused_by, bad, names):
-    said = refused_by(bad(list_classes=np.array(names)))
-    assert "class name" in said or "list_classes is not UTF-8 text" in said
+def test_class_names_that_cannot_be_shown_are_left_out_aloud(succeeds, bad, names):
+    outcome = succeeds("data", "info", bad(list_classes=np.array(names)))
+    assert "2 0, 1 1" in outcome.lines[1]
+    assert "\x1b" not in outcome.out
+    assert any(line.startswith("note     ") and "called 0 and 1" in line for line in outcome.lines)
 
 
 def test_damaged_text_of_variable_length(folder, bad):
@@ -226,5 +265,5 @@ def test_damaged_text_of_variable_length(folder, bad):
         check=False,
         timeout=30,
     )
-    assert run.returncode == 2
-    assert len(run.stderr.splitlines()) == 1
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "list_classes holds text of variable length" in run.stdout

@@ -75,6 +75,13 @@ def test_a_folder_is_in_the_place(refused, folder, option, path):
     assert "it is a folder" in refused(*TRAIN, option, path)
 
 
+@pytest.mark.parametrize("command", [TRAIN, ("sweep", *TRAIN[1:])])
+@pytest.mark.parametrize("option", ["--out", "--history"])
+def test_plots_and_a_file_in_one_place(refused, command, option):
+    said = refused(*command, option, "same", "--plots", "./same")
+    assert said == f"--plots same is also {option}; name another file"
+
+
 def test_plots_into_a_file(refused):
     assert refused(*TRAIN, "--plots", "data.h5").endswith("data.h5: it is not a folder")
 
@@ -248,10 +255,12 @@ main()
     ("arguments", "code"),
     [
         (("sweep", "data.h5", "--iterations", "1", "--device", "cpu"), 1),
+        (("convert", "model.h5"), 2),
         (("data", "make"), 2),
     ],
-    ids=["sweep", "data make"],
+    ids=["sweep", "convert", "data make"],
 )
+@pytest.mark.usefixtures("model")
 def test_the_disk_is_full_while_hdf5_is_written(folder, arguments, code):
     # Really, because the HDF5 library has its own ways to fail.
     pytest.importorskip("resource", reason="this system has no limits on the size of files")
@@ -276,10 +285,13 @@ def test_the_disk_is_full_while_a_picture_is_written(refused, monkeypatch, folde
     assert said.endswith("cost.png: No space left on device")
 
 
-def test_no_file_may_be_as_large_as_a_model(folder):
+@pytest.mark.parametrize(
+    "command", [TRAIN, ("sweep", "data.h5", "--iterations", 1)], ids=["train", "sweep"]
+)
+def test_no_file_may_be_as_large_as_a_model(folder, command):
     pytest.importorskip("resource", reason="this system has no limits on the size of files")
     before = sorted(folder.iterdir())
-    arguments = (*map(str, TRAIN), "--device", "cpu", "--out", "x.h5")
+    arguments = (*map(str, command), "--device", "cpu", "--out", "x.h5")
     run = subprocess.run(
         [sys.executable, "-c", LIMITED, *arguments], capture_output=True, text=True, check=False
     )

@@ -102,7 +102,7 @@ def test_a_huge_picture_of_another_format(refused_by):
 
 def test_missing(refused, model):
     said = refused("predict", model, "nowhere.png")
-    assert said == "nowhere.png does not exist; give the path of a JPEG, PNG, WebP or BMP picture"
+    assert said == "nowhere.png does not exist; give a picture or a folder of pictures"
 
 
 def test_a_folder_without_pictures(refused, model, folder):
@@ -114,11 +114,17 @@ def test_no_picture_named(misused, model):
     assert "PICTURE" in misused("predict", model)
 
 
-def test_links_out_of_a_folder_only_when_asked(succeeds, model, folder, picture):
+def test_links_out_of_a_folder_only_when_asked(
+    succeeds, portable_dnn_command, model, folder, picture
+):
     (folder / "in").mkdir()
     (folder / "in" / "own.png").write_bytes(picture.read_bytes())
     (folder / "in" / "link.png").symlink_to(picture)
-    assert len(succeeds("predict", model, "in").lines) == 2
+    without = portable_dnn_command("predict", model, "in")
+    assert (without.code, len(without.lines)) == (0, 2)
+    assert without.err == (
+        "portable-dnn: note: left out of in: links that lead out of the folder (1: link.png)\n"
+    )
     assert len(succeeds("predict", model, "in", "--follow-links").lines) == 3
     assert len(succeeds("predict", model, "in", "--follow-links", "--isolate").lines) == 3
     for part in ("cat", "non-cat"):

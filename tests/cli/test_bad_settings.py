@@ -38,6 +38,45 @@ def test_layers(refused_by_train, layers, said):
     assert "20,7,5" in found
 
 
+@pytest.mark.parametrize(
+    ("layers", "right"),
+    [("48,3,2,1", "right: 3,2"), ("3,1", "right: 3"), ("48,3", "right: 3"), ("1", "none would be")],
+)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("train", "data.h5", "--out", "m.h5"),
+        ("sweep", "data.h5", "--layers", "5"),
+        ("compare", "--backend", "numpy", "--data", "data.h5"),
+        ("summary", "--features", 48),
+    ],
+)
+def test_a_whole_network_in_place_of_the_hidden_layers(refused, data, command, layers, right):
+    assert data.name == "data.h5"
+    assert right in refused(*command, "--layers", layers)
+
+
+def test_a_sweep_checks_all_its_layers_first(portable_dnn_command, data):
+    outcome = portable_dnn_command("sweep", data, "--layers", 3, "--layers", "3,1")
+    assert (outcome.code, outcome.out) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ("train", "a.h5", "b.h5"),
+            "too many: b.h5; a file with the test set is given as --test b.h5",
+        ),
+        (("sweep", "a.h5", "b.h5", "c.h5"), "too many: b.h5 c.h5; a file with the test set is"),
+        (("evaluate", "m", "a", "b"), "evaluate takes MODEL.h5 [DATA.h5]; too many: b"),
+        (("doctor", "gpu"), "doctor takes options only; too many: gpu"),
+    ],
+)
+def test_arguments_that_are_too_many(refused, arguments, said):
+    assert said in refused(*arguments)
+
+
 @pytest.mark.parametrize("size", [10**9, 10**20, "9" * 5000])
 def test_layers_larger_than_the_memory(refused_by_train, size):
     refused_by_train("--layers", size)
@@ -143,7 +182,6 @@ def test_a_cost_that_becomes_nan_later(refused_by_train):
         ("train", "--learning-rate", "fast"),
         ("train", "--seed", "1.5"),
         ("train", "--no-such-option"),
-        ("train", "a.h5", "b.h5"),
         ("train", "--layers"),
         ("no-such-command",),
         ("data", "no-such-command"),

@@ -83,11 +83,54 @@ def test_import_train_and_predict(succeeds, album, folder):
     assert found == ["car"] * 5 + ["boat"] * 10
 
 
-def test_files_that_are_no_pictures_are_counted(succeeds, album):
-    (album / "car" / "notes.txt").touch()
-    imported = succeeds("data", "import", album, "--out", "album.h5", "--size", 8)
-    assert imported.lines[-2].startswith("1 file")
-    assert imported.lines[-1] == "written to album.h5"
+def test_what_is_odd_about_data_is_said_by_every_command_that_learns_or_measures(
+    succeeds, folder, model
+):
+    with h5py.File(folder / "odd.h5", "w") as file:
+        file["test_set_x"] = file["train_set_x"] = np.full((3, 4, 4, 3), 9, np.uint8)
+        file["test_set_y"] = file["train_set_y"] = [1, 1, 1]
+        file["list_classes"] = np.array([b"non-cat", b"cat"])
+    for command in (
+        ("train", "odd.h5", "--layers", 2, "--iterations", 1),
+        ("sweep", "odd.h5", "--layers", 2, "--iterations", 1),
+        ("evaluate", model, "odd.h5"),
+        ("data", "info", "odd.h5"),
+    ):
+        notes = [line for line in succeeds(*command).lines if line.startswith("note     ")]
+        assert notes[0].startswith("note     all 3 training pictures are of class 1 (cat)")
+        assert "every value in them is 9" in notes[1]
+        assert notes[2].startswith("note     all 3 test pictures are of class 1 (cat)")
+    described = json.loads(succeeds("data", "info", "odd.h5", "--json").out)
+    assert len(described["remarks"]) == 4
+
+
+@pytest.mark.parametrize("isolate", [(), ("--isolate",)])
+def test_what_is_left_out_of_an_import_is_counted_and_named(succeeds, album, isolate):
+    (album / "readme.md").touch()
+    (album / "boat" / "notes.txt").touch()
+    (album / "car" / "old" / "older").mkdir(parents=True)
+    for number in range(3):
+        (album / "car" / "old" / "older" / f"{number}.png").touch()
+    (album / "car" / "gone.png").symlink_to("nowhere.png")
+    imported = succeeds("data", "import", album, "--out", "a.h5", "--size", 8, *isolate)
+    assert imported.lines[-4:-1] == [
+        f"note     left out of {album}: files that are no JPEG, PNG, WebP or BMP pictures (1: "
+        "readme.md)",
+        f"note     left out of {album / 'boat'}: files that are no JPEG, PNG, WebP or BMP pictures "
+        "(1: notes.txt)",
+        f"note     left out of {album / 'car'}: links that lead nowhere (1: gone.png); subfolders "
+        "(1: old with 3 files)",
+    ]
+    assert imported.lines[-1] == "written to a.h5"
+
+
+def test_a_class_that_is_left_out_is_named_where_it_is_missed(refused, album, folder):
+    (album / "car").rename(folder / "elsewhere")
+    (album / "car").symlink_to(folder / "elsewhere")
+    said = refused("data", "import", album, "--out", "a.h5")
+    assert said.endswith(
+        f"found 1: boat; left out of {album}: links that lead out of the folder (1: car)"
+    )
 
 
 def test_the_share_and_the_seed_of_import(succeeds, album, folder):

@@ -24,6 +24,25 @@ def test_the_built_in_pictures_are_the_default(succeeds):
     assert rows(succeeds("evaluate", "m.h5")) == rows(trained)
 
 
+def test_pictures_that_nobody_named_are_not_taken_for_the_models(succeeds, make_data, folder):
+    own = make_data("own.h5", size=64)
+    succeeds("train", own, "--iterations", 2, "--layers", "2", "--out", "m.h5")
+    note = (
+        "note     no data file is named, so the pictures are those that the program draws itself; "
+        f"the model was trained on {own}"
+    )
+    outcome = succeeds("evaluate", "m.h5")
+    assert outcome.lines[:2] == [note, "m.h5 on built-in pictures"]
+    assert "note" not in succeeds("evaluate", "m.h5", own).out
+
+
+def test_a_model_that_does_not_fit_the_built_in_pictures(portable_dnn_command, model):
+    outcome = portable_dnn_command("evaluate", model)
+    assert outcome.code == 2
+    assert outcome.lines[0].startswith("note     no data file is named")
+    assert "64 x 64" in outcome.err
+
+
 def test_only_the_sets_that_are_there(succeeds, model, make_data):
     (row,) = rows(succeeds("evaluate", model, make_data("t.h5", train=0, test=6)))
     assert row.split()[:2] == ["test", "6"]

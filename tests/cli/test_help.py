@@ -21,7 +21,7 @@ CODES = {
     "doctor": {0, 1, 2, 70},
 }
 # How a command gives another exit code, or waits for a signal that becomes one.
-OTHER_CODES = re.compile(r"typer\.Exit\(|\bcaught\(")
+OTHER_CODES = re.compile(r"typer\.Exit\(|\bcaught\(|\bsave_model_somewhere\(")
 
 
 def walk(command, name=""):

@@ -57,10 +57,24 @@ def test_above_one_half_is_class_1(succeeds, sure, picture, logit, name, probabi
     assert predictions(outcome) == {str(picture): (name, probability)}
 
 
+@pytest.mark.parametrize("shape", [(), ("--json",)])
+def test_what_is_left_out_of_a_folder_is_said_beside_the_result(
+    portable_dnn_command, model, folder, shape
+):
+    save(folder / "b" / "1.png", 1)
+    (folder / "b" / "notes.txt").write_text("no picture", encoding="utf-8")
+    outcome = portable_dnn_command("predict", model, "b", *shape)
+    assert outcome.code == 0
+    assert outcome.err == (
+        "portable-dnn: note: left out of b: files that are no JPEG, PNG, WebP or BMP pictures (1: "
+        "notes.txt)\n"
+    )
+    assert "notes.txt" not in outcome.out
+
+
 def test_files_and_folders_in_the_order_given(succeeds, model, folder):
     for place, name in enumerate(["b/2.png", "b/1.jpg", "a.webp", "c.bmp"]):
         save(folder / name, place)
-    (folder / "b" / "notes.txt").write_text("no picture", encoding="utf-8")
     outcome = succeeds("predict", model, "c.bmp", "b", "a.webp", "c.bmp")
     assert [line.split()[0] for line in outcome.lines[1:]] == [
         *("c.bmp", "b/1.jpg", "b/2.png", "a.webp", "c.bmp")

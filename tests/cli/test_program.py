@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 COMMANDS = [
-    *("train", "evaluate", "predict", "sweep", "summary", "devices", "doctor"),
-    *("data", "data make", "data import", "data info"),
+    *("train", "evaluate", "predict", "sweep", "summary", "convert", "devices"),
+    *("doctor", "data", "data make", "data import", "data info", "data convert"),
 ]
 
 
@@ -59,7 +59,7 @@ def test_help(succeeds, command):
 
 def test_help_names_every_command_and_option(succeeds, portable_dnn_command):
     overview = succeeds("--help").out
-    for command in COMMANDS[:8]:
+    for command in COMMANDS[:9]:
         assert re.search(rf"^  {command} +\w", overview, re.MULTILINE), command
     train = succeeds("train", "-h").out
     for option in (

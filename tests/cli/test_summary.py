@@ -2,7 +2,11 @@
 
 import re
 
+import numpy as np
 import pytest
+
+from portable_dnn.models.model import Model
+from portable_dnn.models.store import load_model, save_model
 
 
 def cells(outcome):
@@ -30,12 +34,45 @@ def test_of_other_sizes(succeeds):
 
 def test_of_a_model(succeeds, model):
     outcome = succeeds("summary", model, "--samples", 7)
-    network, settings = outcome.lines[:2]
-    assert network == "network   hidden layers relu, relu"
-    assert settings.startswith("settings  optimizer gradient_descent, initialization lecun, seed ")
+    told = {line[:10].strip(): line[10:] for line in outcome.lines[:10]}
+    assert list(told) == [
+        *("network", "classes", "pictures", "settings", "data"),
+        *("start", "cost", "device", "time", "versions"),
+    ]
+    assert told["network"] == "hidden layers relu, relu; float64"
+    assert told["classes"] == "0 is non-cat, 1 is cat"
+    assert told["pictures"] == "4 x 4 of 3 colours, divided by 255"
+    assert told["settings"].startswith("optimizer gradient_descent, initialization lecun, seed 1")
+    assert "learning_rate 0.0075, iterations 3" in told["settings"]
+    provenance = load_model(model).provenance
+    assert told["data"] == "source test pictures, sha256 " + provenance["data"]["sha256"]
+    assert told["start"] == f"sha256 {provenance['start_sha256']}"
+    assert told["cost"] == f"{provenance['final_cost']:.6f}"
+    assert told["device"] == "numpy:cpu"
+    assert f"numpy {np.__version__}" in told["versions"]
     assert "(3, 48)" in outcome.out
     assert "(2, 7)" in outcome.out
     assert outcome.lines[-1].split() == ["total", str(3 * 48 + 3 + 2 * 3 + 2 + 2 + 1)]
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".safetensors"])
+@pytest.mark.parametrize(
+    "provenance",
+    [
+        {},
+        {"settings": 3, "data": [], "versions": None, "final_cost": "low", "seconds": {}},
+        {"settings": {"\x1b[2J": "\n" * 9}, "device": "x\x1b[2J" + "y" * 9999, "final_cost": 1e300},
+    ],
+)
+def test_of_a_model_whose_making_is_told_otherwise(succeeds, model, folder, provenance, suffix):
+    made = load_model(model)
+    odd = Model(made.parameters, made.hidden, ("a", "b"), made.image_shape, provenance)
+    save_model(odd, folder / f"odd{suffix}")
+    outcome = succeeds("summary", f"odd{suffix}")
+    assert outcome.lines[1] == "classes   0 is a, 1 is b"
+    assert len(outcome.lines) == 10 + 7
+    assert max(map(len, outcome.lines)) < 1000
+    assert "\x1b" not in outcome.out
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,17 @@
 """`portable-dnn sweep`."""
 
+import json
 import re
 import signal
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from portable_dnn.cli.commands import sweep as sweep_command
-from portable_dnn.errors import DataError
+from portable_dnn.errors import DataError, OutputError
 from portable_dnn.models.store import load_model
+from portable_dnn.results.plots import cost_curves
 
 BASE = ("--iterations", 20, "--layers", "3,2", "--device", "cpu")
 # With leaky_relu no unit can die, which would end the growth.
@@ -80,6 +84,93 @@ def test_a_run_that_diverged_is_marked_and_never_wins(succeeds, data):
     assert table(outcome)[0][3] == "diverged"
     assert outcome.lines[-1].startswith("lowest cost: learning rate 0.01,")
     assert re.search("run 1 of 2: .* the cost became nan at iteration 1:", outcome.out)
+
+
+def test_the_history_of_every_run(succeeds, data, folder):
+    rates = ("--learning-rate", 0.01, "--learning-rate", 0.2)
+    outcome = succeeds("sweep", data, *BASE, *rates, "--history", "h.json")
+    assert outcome.lines[-1] == "history  h.json"
+    content = json.loads((folder / "h.json").read_text("utf-8"))
+    assert content["command"].endswith("--learning-rate 0.01 --learning-rate 0.2 --history h.json")
+    assert [run["settings"]["learning_rate"] for run in content["runs"]] == [0.01, 0.2]
+    for run, row in zip(content["runs"], table(outcome), strict=True):
+        assert f"{run['final_cost']:.6f}" == row[3]
+    # The file of a run is that of train, but for its time.
+    succeeds("train", data, *BASE, "--learning-rate", 0.2, "--history", "t.json")
+    alone = json.loads((folder / "t.json").read_text("utf-8"))
+    assert {**content["runs"][1], "seconds": 0} == {
+        **{name: value for name, value in alone.items() if name != "command"},
+        "seconds": 0,
+    }
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The curves and the title that are drawn."""
+    seen = []
+
+    def curves(*arguments):
+        seen.append(arguments)
+        return cost_curves(*arguments)
+
+    monkeypatch.setattr("portable_dnn.results.plots.cost_curves", curves)
+    return seen
+
+
+def test_one_picture_of_all_learning_rates(succeeds, data, folder, drawn):
+    rates = ("--learning-rate", 0.01, "--learning-rate", 0.2)
+    long = ("--iterations", 150, *BASE[2:])
+    outcome = succeeds("sweep", data, *long, *rates, "--plots", "plots", "--history", "h.json")
+    assert outcome.lines[-1] == f"picture  {Path('plots', 'costs.png')}"
+    with Image.open(folder / "plots" / "costs.png") as picture:
+        assert picture.format == "PNG"
+        assert min(picture.size) > 300
+    ((curves, title),) = drawn
+    assert title == "layers 3,2, start lecun"
+    assert list(curves) == ["learning rate 0.01", "learning rate 0.2"]
+    runs = json.loads((folder / "h.json").read_text("utf-8"))["runs"]
+    for curve, run in zip(curves.values(), runs, strict=True):
+        assert curve == ([0, 100, 150], [*run["cost"], run["final_cost"]])
+
+
+def test_names_of_curves_say_what_differs(succeeds, data, drawn):
+    grid = ("--layers", "3", "--layers", "", "--init", "he", "--init", "lecun")
+    succeeds("sweep", data, "--iterations", 2, *grid, "--learning-rate", 0.1, "--plots", "plots")
+    succeeds("sweep", data, *BASE, "--learning-rate", 0.1, "--plots", "plots")
+    (curves, title), (one, rest) = drawn
+    assert title == "learning rate 0.1"
+    assert list(curves) == [
+        *("layers 3, start he", "layers 3, start lecun"),
+        *("layers none, start he", "layers none, start lecun"),
+    ]
+    assert (list(one), rest) == (["learning rate 0.1"], "layers 3,2, start lecun")
+
+
+def test_what_diverged_is_in_history_and_picture(portable_dnn_command, data, folder, drawn):
+    files = ("--history", "h.json", "--plots", "plots", "--out", "m.h5")
+    outcome = portable_dnn_command("sweep", data, *BASE, *DIVERGES, *files)
+    assert outcome.code == 2
+    (run,) = json.loads((folder / "h.json").read_text("utf-8"))["runs"]
+    assert run["iteration"] == [0]
+    assert "the cost became nan at iteration 1" in run["diverged"]
+    ((curves, _),) = drawn
+    assert list(curves) == ["learning rate 1e+300 (diverged)"]
+    assert (folder / "plots" / "costs.png").is_file()
+    assert not (folder / "m.h5").exists()
+
+
+def test_what_cannot_be_written_does_not_cost_the_rest(
+    portable_dnn_command, data, folder, monkeypatch
+):
+    def fails(*_arguments):
+        raise OutputError("cannot write h.json: no")
+
+    monkeypatch.setattr("portable_dnn.cli.commands.sweep.write_histories", fails)
+    files = ("--history", "h.json", "--plots", "plots", "--out", "m.h5")
+    outcome = portable_dnn_command("sweep", data, *BASE, *files)
+    assert (outcome.code, outcome.err) == (2, "portable-dnn: error: cannot write h.json: no\n")
+    assert (folder / "m.h5").is_file()
+    assert (folder / "plots" / "costs.png").is_file()
 
 
 def test_all_diverged(refused, data):

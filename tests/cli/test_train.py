@@ -206,5 +206,7 @@ def test_a_run_warns_of_nothing_else(succeeds, data):
 def test_logistic_regression(succeeds, data, folder):
     outcome = succeeds("train", data, "--iterations", 3, "--layers", "", "--out", "m.h5")
     (line,) = (line for line in outcome.lines if line.startswith("network "))
-    assert line.startswith("network  48-1, ")
+    assert line.startswith("network  48-1, no hidden layers, learning rate ")
+    compared = succeeds("compare", "--backend", "numpy", "--data", data, "--layers", "")
+    assert "network  48-1, no hidden layers, float32" in compared.lines
     assert load_model(folder / "m.h5").layer_dims == (48, 1)

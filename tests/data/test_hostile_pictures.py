@@ -167,14 +167,16 @@ def names(paths):
 
 def test_links_that_lead_out_are_passed_over(linked):
     assert names(picture_files(linked / "cat")) == ["inside.png", "own.png"]
-    assert names(other_files(linked / "cat")) == ["sideways.png", "up.png"]
+    assert names(other_files(linked / "cat")) == [
+        *("broken.png", "circle.png", "sideways.png", "up.png")
+    ]
     assert len(import_folder(linked, 4, 0).train.labels) == 3
 
 
 def test_links_are_followed_when_asked(linked):
     found = names(picture_files(linked / "cat", follow_links=True))
     assert found == ["inside.png", "own.png", "sideways.png", "up.png"]
-    assert other_files(linked / "cat", follow_links=True) == []
+    assert names(other_files(linked / "cat", follow_links=True)) == ["broken.png", "circle.png"]
     assert len(import_folder(linked, 4, 0, follow_links=True).train.labels) == 5
 
 

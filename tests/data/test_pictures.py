@@ -1,3 +1,4 @@
+import os
 import struct
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from portable_dnn.data import picture_files, read_picture
+from portable_dnn.data import left_out, other_files, picture_files, read_picture
 from portable_dnn.errors import DataError
 
 
@@ -120,16 +121,29 @@ def test_folder(tmp_path):
     refused(tmp_path, f"{tmp_path} is a folder, not a JPEG, PNG, WebP or BMP picture")
 
 
-@pytest.mark.parametrize("content", [b"", b"hello, I am a cat", bytes(1000)])
-def test_no_picture(path, content):
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", ": it is empty"),
+        (b"hello, I am a cat", ""),
+        (
+            bytes(1000),
+            ": it begins with zeros only, as an interrupted copy does: copy or download it again",
+        ),
+    ],
+)
+def test_no_picture(path, content, said):
     path.write_bytes(content)
-    refused(path, f"{path} is not a JPEG, PNG, WebP or BMP picture")
+    refused(path, f"{path} is not a JPEG, PNG, WebP or BMP picture{said}")
 
 
-@pytest.mark.parametrize("kind", ["GIF", "TIFF", "PPM"])
-def test_other_formats(path, kind):
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("GIF", ": it is a GIF picture"), ("TIFF", ": it is a TIFF picture"), ("PPM", "")],
+)
+def test_other_formats(path, kind, said):
     save(path, plain((1, 2, 3)), format=kind)
-    refused(path, f"{path} is not a JPEG, PNG, WebP or BMP picture")
+    refused(path, f"{path} is not a JPEG, PNG, WebP or BMP picture{said}")
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP"])
@@ -193,6 +207,70 @@ def test_files_of_a_folder(tmp_path):
     (tmp_path / "sub.png" / "deep.png").touch()
     found = [file.name for file in picture_files(tmp_path)]
     assert found == ["a.jpg", "b.PNG", "c.webp", "d.bmp", "e.jpeg"]
+
+
+def test_pictures_are_known_by_their_content(tmp_path):
+    for name, kind in [("a.jfif", "JPEG"), ("b", "PNG"), ("c.heic", "WEBP"), ("d.dib", "BMP")]:
+        save(tmp_path / name, plain((1, 2, 3)), format=kind)
+    for name, kind in [("e.jpg.gif", "GIF"), ("f", "TIFF"), ("g.jfi", "PPM")]:
+        save(tmp_path / name, plain((1, 2, 3)), format=kind)
+    (tmp_path / "BMW.txt").write_text("BMW makes cars, and says so in more than 20 letters")
+    found = [file.name for file in picture_files(tmp_path)]
+    assert found == ["a.jfif", "b", "c.heic", "d.dib"]
+    assert read_picture(tmp_path / "a.jfif", 4).shape == (4, 4, 3)
+    assert [file.name for file in other_files(tmp_path)] == ["BMW.txt", "e.jpg.gif", "f", "g.jfi"]
+
+
+def test_what_is_left_out_is_counted_and_named(tmp_path):
+    names = ["a.jpg", *(f"{i}.txt" for i in range(7)), ".DS_Store", "d1/e/1.png", "d1/2.png"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "circle.png").symlink_to("circle.png")
+    (tmp_path / "up").symlink_to("..")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+    (said,) = left_out(tmp_path)
+    assert said.startswith(f"left out of {tmp_path}: ")
+    found = said.removeprefix(f"left out of {tmp_path}: ").split("; ")
+    assert sorted(found) == sorted(
+        [
+            "hidden files or folders (1: .DS_Store)",
+            "files that are no JPEG, PNG, WebP or BMP pictures (7: 0.txt, 1.txt, 2.txt, 3.txt, "
+            "4.txt and 2 more)",
+            "subfolders (1: d1 with 2 files)",
+            "links that lead nowhere (1: circle.png)",
+            "links that lead out of the folder (1: up)",
+            *(["pipes, devices or the like (1: pipe)"] if hasattr(os, "mkfifo") else []),
+        ]
+    )
+
+
+def test_nothing_is_left_out(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    assert left_out(tmp_path) == []
+
+
+def test_a_folder_that_holds_something_else_says_what(tmp_path):
+    (tmp_path / "2024").mkdir()
+    (tmp_path / "2024" / "a.png").touch()
+    with pytest.raises(DataError, match=r"pictures; it has subfolders \(1: 2024 with 1 file\)"):
+        picture_files(tmp_path)
+
+
+def test_a_folder_that_may_be_listed_but_not_entered(tmp_path, monkeypatch):
+    # Simulated, because the superuser may enter everything.
+    (tmp_path / "a.jpg").touch()
+    look = Path.stat
+
+    def denied(path, **more):
+        if path.name == "a.jpg":
+            raise PermissionError(13, "Permission denied")
+        return look(path, **more)
+
+    monkeypatch.setattr(Path, "stat", denied)
+    with pytest.raises(DataError, match=r"a\.jpg cannot be looked at: Permission denied; to enter"):
+        picture_files(tmp_path)
 
 
 def test_links_out_of_the_folder_are_left_out(tmp_path):

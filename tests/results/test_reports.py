@@ -13,7 +13,7 @@ from portable_dnn.arrays.devices import choose_device
 from portable_dnn.data import DataSet, ImageSet
 from portable_dnn.errors import OutputError
 from portable_dnn.results.experiment import run
-from portable_dnn.results.plots import cost_curve, first_layer, mislabelled
+from portable_dnn.results.plots import cost_curve, cost_curves, first_layer, mislabelled
 from portable_dnn.results.reports import check_plot_folder, draw_plots, write_history
 from portable_dnn.training.history import Norms
 from portable_dnn.training.settings import Settings
@@ -125,6 +125,26 @@ def test_the_cost_curve_shows_the_costs():
     assert axes.get_xlabel() == "iteration"
     assert "cost" in axes.get_ylabel()
     assert axes.get_ylim()[0] == 0.0
+
+
+def test_curves_of_several_runs_are_told_apart_and_named():
+    curves = {f"run {n}": ([0, 100], [0.7, 0.1 + n / 100]) for n in range(37)}
+    figure = cost_curves({**curves, "none": ([], [])}, "3-2-1")
+    (axes,) = figure.axes
+    assert [line.get_ydata().tolist() for line in axes.lines[:-1]] == [
+        costs for _, costs in curves.values()
+    ]
+    looks = {(line.get_color(), line.get_linestyle()) for line in axes.lines}
+    assert len(looks) == len(axes.lines) == 38
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [*curves, "none"]
+    figure.draw_without_rendering()
+    assert legend.get_window_extent().y0 > 0  # all of them are on the page
+
+
+def test_a_run_that_blows_up_does_not_hide_the_others():
+    figure = cost_curves({"a": ([0, 1], [0.7, 1e9]), "b": ([0, 1], [0.8, 0.2])}, "")
+    assert figure.axes[0].get_ylim() == (0.0, pytest.approx(1.05 * 1.5 * 0.8))
 
 
 def test_the_last_cost_is_on_the_curve(experiment, tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import pytest
 
-from portable_dnn import initialize_parameters_deep, train
+from portable_dnn import initialize_parameters_deep, place, train
 from portable_dnn.equivalence import compare, judged
 from portable_dnn.equivalence.exact.functions import FUNCTIONS
 from portable_dnn.equivalence.judged import is_judged
@@ -134,6 +134,45 @@ def test_lists_and_single_names_will_do():
 def test_layers_that_are_none():
     with pytest.raises(SettingError, match="the hidden layers are 4; a tuple of sizes is right"):
         Settings(layers=4).check()
+
+
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [
+        ((75, 9, 1), "begin with that of the input and end with that of the output"),
+        ((9, 1), "end with that of the output"),
+        ((75, 9), "begin with that of the input"),
+        ((9, 75, 9, 1), "end with that of the output"),
+    ],
+)
+def test_a_whole_network_in_place_of_the_hidden_layers(layers, said):
+    settings = Settings(layers=layers)
+    with pytest.raises(SettingError) as refused:
+        settings.layer_dims(75, pixels=True)
+    right = ",".join(str(size) for size in layers if size == 9 or size != layers[0])
+    right = right.removesuffix(",1")
+    sizes = ",".join(map(str, layers))
+    assert str(refused.value) == (
+        f"the sizes of the hidden layers, {sizes}, {said}, which the network has in any case; the "
+        f"hidden layers alone would be right: {right}"
+    )
+
+
+@pytest.mark.parametrize("layers", [(1,), (75, 1), (75,)])
+def test_a_whole_network_without_hidden_layers(layers):
+    with pytest.raises(SettingError, match=r"in any case; none would be right$"):
+        Settings(layers=layers).layer_dims(75, pixels=True)
+
+
+def test_a_layer_as_large_as_a_few_features_is_meant():
+    assert Settings(layers=(2, 2)).layer_dims(2) == (2, 2, 2, 1)
+    assert Settings(layers=(9, 75)).layer_dims(75, pixels=True) == (75, 9, 75, 1)
+
+
+def test_parameters_decide_what_their_layers_are(default_device):
+    start = place(initialize_parameters_deep([2, 2, 1, 1]), default_device)
+    data = place({"X": np.eye(2), "Y": np.array([[0, 1]])}, default_device)
+    assert train(data["X"], data["Y"], start, num_iterations=1).history.iteration == [0]
 
 
 @pytest.mark.parametrize("settings", [0.01, {"learning_rate": 0.01}, "relu"])

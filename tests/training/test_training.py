@@ -253,9 +253,43 @@ def test_what_does_not_fit_is_refused(default_device, make_network):
     with pytest.raises(DTypeError, match="X has dtype float64 but W1 has float32"):
         train(net.X, net.Y, place(net.parameters, default_device, dtype="float32"))
     with pytest.raises(ShapeError, match=r"X has shape \(3, 5\), but W1 takes 6 features"):
-        L_layer_model(net.X, net.Y, [6, 2, 1])
+        train(net.X, net.Y, make_network((6, 2, 1), 5, default_device).parameters)
     with pytest.raises(SettingError, match=r"\[3, 1\]: \(n_x, n_h, n_y\) would be right"):
         two_layer_model(net.X, net.Y, [3, 1])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "right"),
+    [
+        ([7, 6], "[3, 7, 6, 1]"),
+        ((3, 7), "[3, 7, 1]"),
+        ([7, 6, 1], "[3, 7, 6, 1]"),
+        ([2, 3, 3, 2], "[3, 2, 3, 3, 2, 1]"),
+        (np.array([4, 1]), "[3, 4, 1]"),
+    ],
+)
+def test_hidden_layers_alone_are_refused_with_the_right_form(
+    default_device, make_network, sizes, right
+):
+    net = make_network((3, 4, 1), 5, default_device)
+    with pytest.raises(ShapeError) as refused:
+        L_layer_model(net.X, net.Y, sizes)
+    assert str(refused.value) == (
+        f"the layer sizes {list(map(int, sizes))} must begin with the 3 features of X and end with "
+        f"the 1 row of Y: {right} would be right"
+    )
+
+
+def test_other_sizes_for_two_layers_are_refused_with_the_right_form(default_device, make_network):
+    net = make_network((3, 4, 1), 5, default_device)
+    with pytest.raises(ShapeError, match=r"\[3, 7, 1\] would be right"):
+        two_layer_model(net.X, net.Y, (8, 7, 2))
+
+
+def test_samples_in_rows_are_refused_as_such(default_device, make_network):
+    net = make_network((3, 4, 1), 5, default_device)
+    with pytest.raises(ShapeError, match="samples are columns here: transpose it"):
+        L_layer_model(net.X.T, net.Y, [3, 4, 1], num_iterations=1)
 
 
 @pytest.mark.parametrize("model", [L_layer_model, two_layer_model])

@@ -1,6 +1,5 @@
 """`portable-dnn compare`: whether another backend computes the same numbers."""
 
-import math
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,14 +12,16 @@ from portable_dnn.arrays.registry import backend_names
 from portable_dnn.arrays.versions import backend_versions
 from portable_dnn.cli.console import Output
 from portable_dnn.cli.inputs import load_data
-from portable_dnn.cli.keeping import Keeper
 from portable_dnn.cli.messages import fail_to_write
 from portable_dnn.cli.options import (
+    PathOption,
     QuietOption,
     output_file,
     parse_layers,
     parse_names,
 )
+from portable_dnn.cli.results import network_of
+from portable_dnn.cli.saving import Keeper
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.errors import DeviceError, SettingError
 from portable_dnn.network.pixels import flatten_images
@@ -67,7 +68,7 @@ def compare(
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option(
+        PathOption(
             "--data",
             metavar="DATA.h5",
             help="HDF5 data file to train on (docs/data.md lists its keys). Without it, the "
@@ -108,7 +109,7 @@ def compare(
     ] = None,
     against: Annotated[
         Path | None,
-        typer.Option(
+        PathOption(
             "--against",
             metavar="REPORT.json",
             help="Report of another machine, saved there with --json: compare this machine's "
@@ -117,7 +118,7 @@ def compare(
     ] = None,
     json: Annotated[
         Path | None,
-        typer.Option(
+        PathOption(
             "--json",
             parser=output_file,
             metavar="REPORT.json",
@@ -126,7 +127,7 @@ def compare(
     ] = None,
     html: Annotated[
         Path | None,
-        typer.Option(
+        PathOption(
             "--html",
             parser=output_file,
             metavar="REPORT.html",
@@ -135,7 +136,7 @@ def compare(
     ] = None,
     plots: Annotated[
         Path | None,
-        typer.Option(
+        PathOption(
             "--plots",
             metavar="DIR",
             help="Folder to draw the report's charts in. It is made if it does not exist.",
@@ -275,9 +276,8 @@ def _code(reports: "list[Report]") -> int:
 def _show_start(output: Output, pictures: DataSet, settings: Settings) -> None:
     """Say what is about to happen."""
     part = training_pictures(pictures)
-    sizes = "-".join(map(str, settings.layer_dims(math.prod(part.images.shape[1:]))))
     output.detail(f"data     {pictures.source}: {len(part.labels)} pictures")
-    output.detail(f"network  {sizes}, {','.join(map(str, settings.hidden))}, {settings.dtype}")
+    output.detail(f"network  {network_of(settings, pictures)}, {settings.dtype}")
 
 
 def _with_version(device: Device) -> str:

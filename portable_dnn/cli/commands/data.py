@@ -16,7 +16,14 @@ from portable_dnn.cli.inputs import (
     load_data,
     load_folder,
 )
-from portable_dnn.cli.options import check_outputs, output_file
+from portable_dnn.cli.options import (
+    PathArgument,
+    PathOption,
+    TestOption,
+    check_outputs,
+    output_file,
+)
+from portable_dnn.cli.results import show_remarks
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.files.atomic import write_somewhere
 
@@ -28,7 +35,7 @@ data = typer.Typer(
 
 OutOption = Annotated[
     Path,
-    typer.Option("--out", parser=output_file, metavar="DATA.h5", help="HDF5 data file to write."),
+    PathOption("--out", parser=output_file, metavar="DATA.h5", help="HDF5 data file to write."),
 ]
 
 
@@ -36,7 +43,7 @@ OutOption = Annotated[
 def import_(
     folder: Annotated[
         Path,
-        typer.Argument(
+        PathArgument(
             metavar="DIR", help="Folder with two subfolders of pictures, one for each class."
         ),
     ],
@@ -64,26 +71,19 @@ def import_(
 
     The folder has two subfolders, one for each class, whose names become the names of the classes.
     """
-    from portable_dnn.data import other_files, write_dataset
+    from portable_dnn.data import write_dataset
 
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     check_outputs({"--out": out}, {})
     dataset = load_folder(folder, size, test_share, seed, follow_links=follow_links, limits=limits)
     write_somewhere(out, partial(write_dataset, dataset), "the data set")
     _describe(dataset)
-    others = sum(
-        len(other_files(part, follow_links=follow_links))
-        for part in folder.iterdir()
-        if part.name in dataset.class_names
-    )
-    if others:
-        Output().line(f"{others} files without the extension of a picture were skipped")
     Output().line(f"written to {out}")
 
 
 @data.command()
 def info(
-    file: Annotated[Path, typer.Argument(metavar="DATA.h5", help="HDF5 data file to describe.")],
+    file: Annotated[Path, PathArgument(metavar="DATA.h5", help="HDF5 data file to describe.")],
     isolate: IsolateOption = False,
     isolate_memory: IsolateMemoryOption = None,
     isolate_seconds: IsolateSecondsOption = None,
@@ -103,6 +103,30 @@ def info(
         Output().json(describe_dataset(dataset))
     else:
         _describe(dataset)
+
+
+@data.command("convert")
+def convert(
+    file: Annotated[Path, PathArgument(metavar="DATA.h5", help="HDF5 data file to read.")],
+    out: OutOption,
+    test: TestOption = None,
+    isolate: IsolateOption = False,
+    isolate_memory: IsolateMemoryOption = None,
+    isolate_seconds: IsolateSecondsOption = None,
+) -> None:
+    """Write a data file anew, with nothing in it but a data set.
+
+    With --isolate a stranger's file is read in a separate process, and names of classes in text of
+    variable length are read as well; the new file needs neither.
+    """
+    from portable_dnn.data import write_dataset
+
+    limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
+    check_outputs({"--out": out}, {"DATA": file, "--test": test})
+    dataset = load_data(file, test, limits)
+    write_dataset(dataset, out)
+    _describe(dataset)
+    Output().line(f"written to {out}")
 
 
 @data.command()
@@ -143,3 +167,4 @@ def _describe(dataset: DataSet) -> None:
             f"{classes}"
         )
     output.line(f"sha256   {dataset.fingerprint()}")
+    show_remarks(output, dataset)

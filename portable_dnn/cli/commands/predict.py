@@ -16,7 +16,8 @@ from portable_dnn.cli.inputs import (
     load_model_file,
     load_pictures,
 )
-from portable_dnn.cli.options import DeviceOption
+from portable_dnn.cli.options import DeviceOption, PathArgument
+from portable_dnn.files.paths import is_folder
 from portable_dnn.models.model import classify
 
 __all__ = ["predict"]
@@ -25,13 +26,11 @@ __all__ = ["predict"]
 def predict(
     model: Annotated[
         Path,
-        typer.Argument(
-            metavar="MODEL.h5", help="Model file that 'portable-dnn train --out' wrote."
-        ),
+        PathArgument(metavar="MODEL.h5", help="Model file that 'portable-dnn train --out' wrote."),
     ],
     pictures: Annotated[
         list[Path],
-        typer.Argument(
+        PathArgument(
             metavar="PICTURE",
             help="Picture to classify: a JPEG, PNG, WebP or BMP file, or a folder of such files; "
             "may be repeated.",
@@ -54,16 +53,19 @@ def predict(
     The probability is that of class 1; above 0.5 the picture is put in class 1. Pictures of any
     size are stretched to the size that the model was trained on.
     """
-    from portable_dnn.data import picture_files
+    from portable_dnn.data import left_out, picture_files
 
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     output = Output()
     loaded = load_model_file(model, choose_device(device), limits)
-    paths = [
-        path
-        for named in pictures
-        for path in (picture_files(named, follow_links=follow_links) if named.is_dir() else [named])
-    ]
+    paths: list[Path] = []
+    for named in pictures:
+        if is_folder(named, "a picture or a folder of pictures"):
+            paths += picture_files(named, follow_links=follow_links)
+            for remark in left_out(named, follow_links=follow_links):
+                output.aside(remark)
+        else:
+            paths.append(named)
     height, width, _ = loaded.image_shape
     images = load_pictures(paths, (height, width), limits)
     predictions = classify(images, loaded)

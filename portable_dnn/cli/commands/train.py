@@ -1,8 +1,6 @@
 """`portable-dnn train`: train a network on labelled pictures."""
 
-import math
-import shlex
-import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -19,14 +17,15 @@ from portable_dnn.cli.inputs import (
     isolation_limits,
     load_data,
 )
-from portable_dnn.cli.keeping import Keeper
 from portable_dnn.cli.options import (
     CompressOption,
     DataArgument,
     DeviceOption,
     DtypeOption,
     HiddenOption,
+    HistoryOption,
     IterationsOption,
+    PathOption,
     QuietOption,
     SeedOption,
     TestOption,
@@ -36,12 +35,12 @@ from portable_dnn.cli.options import (
     parse_layers,
     parse_names,
 )
-from portable_dnn.cli.results import show_cost, show_evaluations
+from portable_dnn.cli.results import network_of, show_cost, show_evaluations, show_remarks
+from portable_dnn.cli.saving import Keeper, this_command
 from portable_dnn.cli.signals import caught
 from portable_dnn.data.dataset import DataSet
-from portable_dnn.files.atomic import check_distinct, write_somewhere
+from portable_dnn.files.atomic import write_somewhere
 from portable_dnn.network.initializers import INITIALIZATIONS
-from portable_dnn.results.drawing import import_matplotlib
 from portable_dnn.results.experiment import (
     Experiment,
     Start,
@@ -66,7 +65,8 @@ def train(
         typer.Option(
             "--layers",
             metavar="SIZES",
-            help="Number of units in each hidden layer, separated by commas.",
+            help="Number of units in each hidden layer, separated by commas; input and output are "
+            "not among them.",
         ),
     ] = "20,7,5",
     hidden: HiddenOption = "relu",
@@ -92,7 +92,7 @@ def train(
     device: DeviceOption = None,
     out: Annotated[
         Path | None,
-        typer.Option(
+        PathOption(
             "--out",
             parser=output_file,
             metavar="MODEL.h5",
@@ -100,18 +100,10 @@ def train(
             ".safetensors. Without it the model is not saved.",
         ),
     ] = None,
-    history: Annotated[
-        Path | None,
-        typer.Option(
-            "--history",
-            parser=output_file,
-            metavar="HISTORY.json",
-            help="File to save the costs, gradient norms and settings of the run in, as JSON.",
-        ),
-    ] = None,
+    history: HistoryOption = None,
     plots: Annotated[
         Path | None,
-        typer.Option(
+        PathOption(
             "--plots",
             metavar="DIR",
             help="Folder to draw charts in: the cost, the misclassified pictures, the weights of "
@@ -146,8 +138,6 @@ def train(
     5 units, learning rate 0.0075, 2500 iterations, float64. Ctrl-C, SIGTERM or a closed terminal
     stops the training; with --out a checkpoint is then written, from which --resume continues.
     """
-    from portable_dnn.results.reports import PLOTS, check_plot_folder, plot_files
-
     settings = Settings(
         layers=parse_layers(layers),
         hidden=parse_names(hidden),
@@ -162,12 +152,7 @@ def train(
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     every = parse_every(checkpoint_every)
     check_needs_out(out, every, resume=resume)
-    outputs, inputs = {"--out": out, "--history": history}, {"DATA": data, "--test": test}
-    check_outputs(outputs, inputs)
-    if plots is not None:
-        import_matplotlib()
-        check_plot_folder(plots)
-        check_distinct({**outputs, **plot_files(plots, PLOTS)}, inputs)
+    check_outputs({"--out": out, "--history": history}, {"DATA": data, "--test": test}, plots)
     output = Output(quiet=quiet)
     with caught() as asked:
         pictures = load_data(data, test, limits)
@@ -200,26 +185,24 @@ def _save(
     history: Path | None,
     plots: Path | None,
 ) -> None:
-    """Write what was asked for; if one thing cannot be written, the others are."""
+    """Write what was asked for."""
     from portable_dnn.models.store import save_model_somewhere
     from portable_dnn.results.reports import draw_plots, write_history
 
-    def save_model(path: Path) -> None:
+    def save_model(path: Path) -> Iterator[str]:
         save_model_somewhere(experiment.model, path)
-        output.line(f"model    {path}")
+        yield f"model    {path}"
 
-    def save_history(path: Path) -> None:
-        command = shlex.join(["portable-dnn", *sys.argv[1:]])
-        write_somewhere(path, partial(write_history, experiment, command), "the history")
-        output.line(f"history  {path}")
+    def save_history(path: Path) -> Iterator[str]:
+        write_somewhere(path, partial(write_history, experiment, this_command()), "the history")
+        yield f"history  {path}"
 
-    def save_plots(path: Path) -> None:
-        for picture in draw_plots(experiment, pictures, path):
-            output.line(f"picture  {picture}")
+    def save_plots(path: Path) -> Iterator[str]:
+        return (f"picture  {p}" for p in draw_plots(experiment, pictures, path))
 
-    for path, save in ((out, save_model), (history, save_history), (plots, save_plots)):
-        if path is not None:
-            keeper.attempt(partial(save, path))
+    keeper.save(output, out, save_model)
+    keeper.save(output, history, save_history)
+    keeper.save(output, plots, save_plots)
 
 
 def _run(
@@ -268,10 +251,10 @@ def _show_start(output: Output, pictures: DataSet, settings: Settings, device: D
         f"data     {pictures.source}: {len(part.labels)} pictures to train on, {test}, classes "
         f"{' and '.join(pictures.class_names)}"
     )
+    show_remarks(output, pictures)
     output.detail(f"device   {device} ({device.why})")
-    sizes = "-".join(map(str, settings.layer_dims(math.prod(part.images.shape[1:]))))
     output.detail(
-        f"network  {sizes}, {','.join(map(str, settings.hidden))}, {_rule(settings)}learning rate "
+        f"network  {network_of(settings, pictures)}, {_rule(settings)}learning rate "
         f"{settings.learning_rate:g}, {settings.dtype}"
     )
 

@@ -12,6 +12,7 @@ from portable_dnn.equivalence.report.report import SCHEMA, Errors, Judgement, Re
 from portable_dnn.errors import DataError
 from portable_dnn.files.atomic import write_text
 from portable_dnn.files.paths import existing_file
+from portable_dnn.files.signatures import kind_of, what_it_is
 from portable_dnn.files.text import one_line
 from portable_dnn.machine.limits import MOST_REPORT_BYTES
 from portable_dnn.machine.memory import show_bytes
@@ -252,5 +253,7 @@ def read_report(path: str | Path) -> Report:
     except (ValueError, RecursionError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{path} is not a report: it is not JSON ({error})") from error
+        other = kind_of(path) not in (None, "JSON")
+        what = what_it_is(path) if other else f": it is not JSON ({error})"
+        raise DataError(f"{path} is not a report{what}") from error
     return from_dict(plain, str(path))

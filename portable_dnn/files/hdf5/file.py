@@ -5,6 +5,7 @@ passed the checks of `portable_dnn.files.hdf5.guards`; `check_memory` over all t
 `read_array` and `read_attribute`. Nothing else of h5py is used on a file from outside.
 """
 
+import errno
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from portable_dnn.files.hdf5.guards import (
 )
 from portable_dnn.files.hdf5.heaps import check_heaps
 from portable_dnn.files.paths import existing_file
+from portable_dnn.files.signatures import what_it_is
 
 __all__ = [
     "check_memory",
@@ -41,6 +43,9 @@ __all__ = [
     "write_attribute",
     "write_hdf5",
 ]
+
+# What says that another program has the lock; Windows says EACCES or EDEADLK.
+_LOCKED = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
 
 
 @contextmanager
@@ -185,7 +190,24 @@ def _unreadable(path: Path, error: Exception) -> str:
     if isinstance(error, PermissionError):
         return f"{path} may not be read: permission denied"
     if "signature not found" in text:
-        return f"{path} is not an HDF5 file"
+        return f"{path} is not an HDF5 file{what_it_is(path)}"
+    if "lock file" in text:
+        if isinstance(error, OSError) and error.errno in _LOCKED:
+            return (
+                f"{path} is open in another program, such as a notebook, which may be writing it: "
+                "close it there; if nothing writes it, HDF5_USE_FILE_LOCKING=FALSE in the "
+                "environment reads it all the same"
+            )
+        return (
+            f"{path} cannot be locked where it lies, as on some file systems of networks: set "
+            "HDF5_USE_FILE_LOCKING=FALSE in the environment, or copy it to a disk of this machine"
+        )
+    if "already open for" in text:
+        return (
+            f"{path} is marked as being written: a program has it open, or ended before it closed "
+            "it; close it there, or, if no program has it, take the mark away with "
+            f"'h5clear -s {path}', a tool that comes with HDF5"
+        )
     if "memory allocation failed" in text:
         return f"{path} needs more memory than there is: {text}"
     if "truncated" in text:
