@@ -340,7 +340,7 @@ def test_pictures_in_the_place_of_another_output(refused, arguments):
 
 @pytest.mark.parametrize("out", ["m.h5", "m.safetensors"])
 def test_more_layers_than_a_model_file_holds(refused, out):
-    layers = ("--layers", ",".join(["1"] * 12_000))
+    layers = ("--layers", ",".join(["2"] * 12_000))
     said = refused("train", "data.h5", *layers, "--iterations", 1, "--out", out)
     assert said.startswith(f"cannot write {out}: its ")
     assert refused("sweep", "data.h5", *layers, "--iterations", 1, "--out", out) == said
