@@ -6,6 +6,7 @@ process, as a debugger needs it.
 """
 
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -22,6 +23,14 @@ GPU = shutil.which("nvidia-smi") is not None and (
     subprocess.run(["nvidia-smi", "-L"], capture_output=True, check=False).returncode == 0
 )
 NO_GPU = "tests-cupy NOT RUN: nvidia-smi finds no NVIDIA GPU, so no driver or no card is here"
+DPNP_GIB = 5  # what dpnp takes, installed and on its way
+NO_DPNP = (
+    "tests-dpnp NOT RUN: dpnp's device for a processor is for Linux on x86-64"
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64")
+    else f"tests-dpnp NOT RUN: dpnp needs {DPNP_GIB} GiB, and so much is not free here"
+    if shutil.disk_usage(Path(__file__).parent).free < DPNP_GIB * 2**30
+    else ""
+)
 nox.options.sessions = [
     "lint",
     "types",
@@ -29,9 +38,11 @@ nox.options.sessions = [
     "tests-strict",
     "tests-torch",
     "tests-jax",
+    *(() if NO_DPNP else ("tests-dpnp",)),
     "cupy-wheel",
     "packaging",
-    "tests-cupy" if GPU else "not-run",
+    *(("tests-cupy",) if GPU else ()),
+    *(("not-run",) if NO_DPNP or not GPU else ()),
 ]
 
 SHARED = "environment"
@@ -40,6 +51,18 @@ SHARED = "environment"
 WORKERS = (
     *("-n", "logical", "--maxprocesses", "8"),
     *("--dist", "loadfile", "--no-loadscope-reorder"),
+)
+# A step on a queue takes a hundred times as long as NumPy's. Left out are trainings of thousands of
+# steps that show the network's behaviour (test_examples), which is no library's, and one of several
+# comparisons that another one contains.
+REPEATED = (
+    "--ignore=tests/test_examples.py",
+    "--deselect=tests/equivalence/test_clean.py::test_a_clean_backend_is_not_flagged",
+)
+ON_A_QUEUE = (
+    "tests/arrays/test_generic_on_a_device.py",
+    "tests/backends/test_dpnp_backend.py",
+    "tests/backends/test_cupy_on_a_queue.py",
 )
 # The workers share the cores: a library that starts a thread a core in each only makes them wait.
 ONE_THREAD = dict.fromkeys(("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
@@ -113,6 +136,16 @@ def tests_jax(session: nox.Session) -> None:
     session.run("pytest", "tests/backends/test_jax_backend.py")
 
 
+@nox.session(name="tests-dpnp")
+def tests_dpnp(session: nox.Session) -> None:
+    """The tests that compute, on dpnp's queue, and what only a queue can show."""
+    if NO_DPNP:
+        session.error(NO_DPNP)
+    install(session, "-e", ".[test,dpnp]")
+    run_tests(session, "--backend", "dpnp", *REPEATED)
+    session.run("pytest", *ON_A_QUEUE)
+
+
 @nox.session(name="tests-cupy")
 def tests_cupy(session: nox.Session) -> None:
     """The tests that compute, on CuPy; needs an NVIDIA GPU."""
@@ -142,7 +175,7 @@ def cupy_wheel(session: nox.Session) -> None:
 @nox.session(name="not-run")
 def not_run(session: nox.Session) -> None:
     """Say what plain nox left out, and why."""
-    session.skip(NO_GPU if not GPU else "nothing was left out")
+    session.skip("; ".join(filter(None, ("" if GPU else NO_GPU, NO_DPNP))) or "nothing")
 
 
 @nox.session

@@ -37,12 +37,11 @@ from portable_dnn.arrays.contract import (
     Step,
 )
 from portable_dnn.files.text import answers, words
+from portable_dnn.machine.installation import install_command
 from portable_dnn.machine.memory import free_host_memory
 
 name = "jax"
 contract = CONTRACT
-
-_REMEDY = 'python -m pip install "portable-dnn[jax]"'
 
 # Small whole numbers: their sums and products are exact in any order.
 _PROBE: HostArray = np.arange(1.0, 17.0, dtype=np.float32).reshape(4, 4)
@@ -57,10 +56,10 @@ def checks() -> Iterator[Check]:
     except Exception as error:  # ImportError, RuntimeError of an unfit jaxlib, and others
         absent = isinstance(error, ModuleNotFoundError) and error.name == "jax"
         reason = "is not installed" if absent else f"cannot be imported: {words(error)}"
-        yield Check("jax-import", "failed", f"JAX {reason}", _REMEDY)
+        yield Check("jax-import", "failed", f"JAX {reason}", install_command("jax"))
         return
     yield Check("jax-import", "ok", version)
-    remedy = _REMEDY
+    remedy = install_command("jax")
     if platforms := os.environ.get("JAX_PLATFORMS"):
         remedy = f"unset JAX_PLATFORMS, which is {platforms!r}"
     try:

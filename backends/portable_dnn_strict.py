@@ -19,6 +19,7 @@ from portable_dnn.arrays.contract import (
     Step,
 )
 from portable_dnn.arrays.repeat import OneByOne
+from portable_dnn.machine.installation import install_command
 from portable_dnn.machine.memory import free_host_memory
 
 name = "strict"
@@ -36,7 +37,7 @@ def checks() -> Iterator[Check]:
             "strict-import",
             "failed",
             f"array-api-strict cannot be imported ({error})",
-            'python -m pip install "portable-dnn[strict]"',
+            install_command("strict"),
         )
     else:
         yield Check("strict-import", "ok", f"array-api-strict {array_api_strict.__version__}")

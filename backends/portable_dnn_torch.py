@@ -22,12 +22,11 @@ from portable_dnn.arrays.contract import (
 )
 from portable_dnn.arrays.repeat import OneByOne
 from portable_dnn.files.text import answers, words
+from portable_dnn.machine.installation import install_command
 from portable_dnn.machine.memory import free_host_memory
 
 name = "torch"
 contract = CONTRACT
-
-_REMEDY = 'python -m pip install "portable-dnn[torch]"'
 
 # Small whole numbers: their sums and products are exact in any order.
 _PROBE: HostArray = np.arange(1.0, 17.0).reshape(4, 4)
@@ -42,7 +41,7 @@ def checks() -> Iterator[Check]:
     except Exception as error:  # a broken installation raises ImportError, OSError and others
         absent = isinstance(error, ModuleNotFoundError) and error.name == "torch"
         reason = "is not installed" if absent else f"cannot be imported: {words(error)}"
-        yield Check("torch-import", "failed", f"PyTorch {reason}", _REMEDY)
+        yield Check("torch-import", "failed", f"PyTorch {reason}", install_command("torch"))
         return
     yield Check("torch-import", "ok", version)
     try:
@@ -54,7 +53,9 @@ def checks() -> Iterator[Check]:
     if right:
         yield Check("torch-matmul", "ok", "a small matrix product came back right")
     else:
-        yield Check("torch-matmul", "failed", f"a small matrix product {reason}", _REMEDY)
+        yield Check(
+            "torch-matmul", "failed", f"a small matrix product {reason}", install_command("torch")
+        )
 
 
 def devices() -> tuple[str, ...]:

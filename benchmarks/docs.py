@@ -21,6 +21,7 @@ TABLES: dict[str, Callable[[Mapping[str, Any]], list[tuple[str, tables.Grid]]]] 
     "against_before": tables.against_tables,
     "gpu": tables.gpu_tables,
     "crossing": tables.crossing_tables,
+    "queue": tables.queue_tables,
 }
 """What makes the tables of each benchmark's section, by the benchmark's name."""
 

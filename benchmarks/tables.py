@@ -19,6 +19,7 @@ __all__ = [
     "markdown",
     "print_table",
     "published_tables",
+    "queue_tables",
     "startup_tables",
     "terminal",
 ]
@@ -289,3 +290,19 @@ def crossing_tables(result: Result) -> list[tuple[str, Grid]]:
     ]
     card = result["settings"]["card"]
     return [(f"a step by the kernel and by operations on {card}", Grid(head, rows))]
+
+
+def queue_tables(result: Result) -> list[tuple[str, Grid]]:
+    """Tabulate a step on a queue beside NumPy's."""
+    columns = ("step", "plain", "products", "rest")
+    head = ("network", "dtype", "library", *(f"{column}, ms" for column in columns))
+    rows = [
+        (
+            row["network"],
+            row["dtype"],
+            row["library"],
+            *(_spread(row[f"{column}_ms"], 1.0) for column in columns),
+        )
+        for row in result["rows"]
+    ]
+    return [("a step beside its products", Grid(head, rows))]

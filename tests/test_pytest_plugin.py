@@ -111,7 +111,8 @@ def example(pytester):
     """Write the page's example into a project; return its files' texts."""
     page = Path(__file__).parents[1] / "docs" / "pytest.md"
     shown = re.findall(r"<!-- (\S+) -->\n```python\n(.*?)```\n", page.read_text("utf-8"), re.DOTALL)
-    assert [name for name, _ in shown] == ["distances.py", "test_distances.py"]
+    names = ["distances.py", "test_distances.py", "softmax.py", "test_softmax.py"]
+    assert [name for name, _ in shown] == names
     for name, text in shown:
         (pytester.path / name).write_text(text, encoding="utf-8")
     return dict(shown)
@@ -119,14 +120,24 @@ def example(pytester):
 
 def test_the_example_of_the_page_runs(pytester, example):
     result = pytester.runpytest_subprocess("-v", "-W", "error")
-    result.assert_outcomes(passed=2 * len(DEVICES), skipped=2 * len(ABSENT))
+    result.assert_outcomes(passed=4 * len(DEVICES), skipped=4 * len(ABSENT))
+
+
+def test_the_example_without_its_conditioning_fails(pytester, example):
+    careless = re.sub(r" +magnitude=.*\n", "", example["test_softmax.py"])
+    assert careless != example["test_softmax.py"]
+    (pytester.path / "test_softmax.py").write_text(careless, encoding="utf-8")
+    result = pytester.runpytest_subprocess("--portable-dnn-backend", "numpy", "test_softmax.py")
+    assert result.parseoutcomes()["failed"] >= 1
 
 
 def test_the_example_finds_half_precision(pytester, example):
     broken = example["distances.py"].replace("(X @ C.T)", "(half(X) @ half(C).T)")
     broken += "\ndef half(x):\n    return x.astype('float16').astype(x.dtype)\n"
     (pytester.path / "distances.py").write_text(broken, encoding="utf-8")
-    result = pytester.runpytest_subprocess("--portable-dnn-backend", "numpy", "--tb=short")
+    result = pytester.runpytest_subprocess(
+        "--portable-dnn-backend", "numpy", "--tb=short", "test_distances.py"
+    )
     result.assert_outcomes(failed=2)
     sentences = [line for line in result.outlines if line.startswith("E   AssertionError: ")]
     assert len(sentences) == 2

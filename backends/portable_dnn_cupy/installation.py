@@ -4,6 +4,8 @@ import ctypes
 import sys
 from importlib import metadata
 
+from portable_dnn.machine.installation import install_command
+
 # CuPy's packages all install the same folder (cupy/_environment.py names them).
 _PACKAGES = (
     *("cupy", "cupy-cuda102", "cupy-cuda110", "cupy-cuda111"),
@@ -37,7 +39,7 @@ def uninstall(names: list[str]) -> str:
 
 def install(extra: str) -> str:
     """Return the command that brings an extra, in place of the CuPy packages of another CUDA."""
-    command = f'python -m pip install "portable-dnn[{extra}]"'
+    command = install_command(extra)
     found = packages()
     if set(found) <= {f"cupy-{extra}x"}:
         return command

@@ -4,13 +4,14 @@ Every failure becomes a `Reason`: one sentence that says what was found, and one
 instruction. Nothing here imports CuPy.
 """
 
+import errno
 import os
 import re
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from portable_dnn.files.text import words
+from portable_dnn.files.text import one_line, words
 from portable_dnn_cupy.installation import (
     dotted,
     driver_version,
@@ -40,6 +41,12 @@ _ARCHITECTURE = re.compile(r"no kernel image|NO_BINARY_FOR_GPU|invalid value for
 
 _NOUVEAU = Path("/sys/module/nouveau")
 _CONTAINER = (Path("/.dockerenv"), Path("/run/.containerenv"))
+_WSL = (Path("/dev/dxg"), Path("/usr/lib/wsl/lib"))  # the card's way in, and Windows' libraries
+_APPTAINER = Path("/.singularity.d")
+
+
+# Why a folder cannot be made or written to.
+_CLOSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDIR}
 
 
 class Reason(NamedTuple):
@@ -47,6 +54,36 @@ class Reason(NamedTuple):
 
     detail: str
     remedy: str
+
+
+_STATES = {
+    3: Reason(
+        "CUDA cannot be started in this process, which is a fork of one that uses it",
+        "start processes with the method spawn: multiprocessing.set_start_method('spawn')",
+    ),
+    34: Reason(
+        "the CUDA library that was found is a stub, which is for building programs only",
+        "take the folders named stubs out of LD_LIBRARY_PATH",
+    ),
+    802: Reason(
+        "the machine's cards are not yet connected with each other (NVSwitch)",
+        "start the service that does it: sudo systemctl start nvidia-fabricmanager",
+    ),
+    803: Reason(
+        "the NVIDIA driver that is running is not the one that is installed",
+        "restart the machine, as after every update of the driver",
+    ),
+    804: Reason(
+        "CUDA's forward compatibility, which this card has not, is switched on",
+        "take the folder of the package cuda-compat, /usr/local/cuda/compat, out of "
+        "LD_LIBRARY_PATH, or update the NVIDIA driver",
+    ),
+    999: Reason(
+        "the NVIDIA driver does not answer, as after the machine has slept",
+        "sudo modprobe --remove nvidia_uvm && sudo modprobe nvidia_uvm, or restart the machine",
+    ),
+}
+"""By CUDA's number of an error, those with one known cure (cudaError_t, CUDA Runtime API)."""
 
 
 def gibibytes(size: int) -> str:
@@ -90,6 +127,8 @@ def not_importable(error: Exception) -> Reason:
     library = _missing_library(error)
     if library is not None:
         return library
+    if closed := _closed_folder(error):
+        return closed
     detail = f"CuPy is installed but cannot be imported: {words(error)}"
     extra = extra_of_wheel()
     if extra is None:
@@ -106,10 +145,23 @@ def no_driver() -> Reason:
             "no NVIDIA driver was found: the nouveau driver, which has no CUDA, holds the card",
             f"install the NVIDIA driver in nouveau's place: {DRIVERS}",
         )
+    if any(path.exists() for path in _WSL) or "WSL_DISTRO_NAME" in os.environ:
+        return Reason(
+            "no NVIDIA driver was found in this WSL, which takes the driver of Windows",
+            "install the NVIDIA driver in Windows, none in here, and run wsl --shutdown in "
+            f"Windows: {DRIVERS}",
+        )
+    if _APPTAINER.exists() or {"APPTAINER_CONTAINER", "SINGULARITY_CONTAINER"} & set(os.environ):
+        return Reason(
+            "no NVIDIA driver was found in this Apptainer container",
+            "start the container with the card passed on: apptainer exec --nv (singularity exec "
+            "--nv)",
+        )
     if any(mark.exists() for mark in _CONTAINER):
         return Reason(
             "no NVIDIA driver was found in this container",
-            "start the container with the card passed on: docker run --gpus all",
+            "start the container with the card passed on (docker run --gpus all, podman run "
+            "--device nvidia.com/gpu=all), or use the CPU, which needs nothing more: --device cpu",
         )
     return Reason(
         "no NVIDIA driver was found", f"if there is an NVIDIA card, install its driver: {DRIVERS}"
@@ -187,6 +239,10 @@ def explain(error: Exception, cupy: Any, doing: str) -> Reason:
 def _known(error: Exception, cupy: Any) -> Reason | None:
     """Look an error up in the table of those that users have met."""
     status = getattr(error, "status", None)
+    if status in _STATES:
+        return _STATES[status]
+    if closed := _closed_folder(error):
+        return closed
     runtime = cupy.cuda.runtime
     if status == INSUFFICIENT_DRIVER:
         return insufficient_driver(runtime.driverGetVersion(), runtime.runtimeGetVersion())
@@ -204,6 +260,20 @@ def _known(error: Exception, cupy: Any) -> Reason | None:
     if status == _NO_KERNEL_IMAGE or _ARCHITECTURE.search(text):
         return _unsupported_card(cupy)
     return None
+
+
+def _closed_folder(error: BaseException) -> Reason | None:
+    """Name the folder that CuPy may not write its compiled kernels to, if an error is of one."""
+    cause: BaseException | None = error
+    while cause is not None and not (isinstance(cause, OSError) and cause.errno in _CLOSED):
+        cause = cause.__cause__
+    if not isinstance(cause, OSError) or cause.filename is None:
+        return None
+    folder = os.environ.get("CUPY_CACHE_DIR") or cause.filename or "~/.cupy/kernel_cache"
+    return Reason(
+        f"CuPy may not write its compiled kernels to {one_line(str(folder))}: {words(cause)}",
+        "export CUPY_CACHE_DIR=$(mktemp -d), or another folder that you may write to",
+    )
 
 
 def _missing_library(error: Exception) -> Reason | None:

@@ -186,15 +186,22 @@ def place(x: Any, device: str | Device | None = None, *, dtype: str | None = Non
 def _place_array(x: Array, target: Device, dtype: str | None, label: str) -> Array:
     """Move one array, through the host unless it is already there."""
     owner = backend_of(x, label)
-    if owner != target.backend or owner.device_of(x) != target.name:
-        x = target.backend.from_host(owner.to_host(x), target.name)
-    if dtype is None:
-        return x
     xp = target.backend.namespace()
     wanted = getattr(xp, dtype, None) if dtype in _DTYPES else None
-    if wanted is None:
+    if dtype is not None and wanted is None:
         raise DTypeError(f"unknown dtype {dtype!r}; use one of {', '.join(_DTYPES)}")
-    return xp.astype(x, wanted, copy=False)
+    if owner != target.backend or owner.device_of(x) != target.name:
+        x = target.backend.from_host(_narrowed(owner.to_host(x), dtype), target.name)
+    return x if wanted is None else xp.astype(x, wanted, copy=False)
+
+
+def _narrowed(host: Any, dtype: str | None) -> Any:
+    """Cast floats that become narrower before they travel: some devices have no float64."""
+    floating = dtype is not None and dtype.startswith("float") and host.dtype.kind == "f"
+    if not floating or np.dtype(dtype).itemsize >= host.dtype.itemsize:
+        return host
+    with np.errstate(over="ignore"):  # as a device casts
+        return host.astype(dtype)
 
 
 _DTYPES = (

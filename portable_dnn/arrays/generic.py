@@ -22,6 +22,9 @@ from portable_dnn.arrays.repeat import OneByOne
 
 __all__ = ["GenericBackend"]
 
+_HOST = 1
+"""kDLCPU, the number of the host's memory in DLPack."""
+
 
 class GenericBackend:
     """The contract of a backend, answered from an array alone; see `contract.Backend`.
@@ -80,8 +83,14 @@ class GenericBackend:
         return self._xp.asarray(array, device=self._devices[device], copy=True)
 
     def to_host(self, array: Array) -> HostArray:
-        """Copy an array to NumPy through DLPack, the standard's way between libraries."""
-        return np.from_dlpack(array)
+        """Copy an array to NumPy through DLPack, the standard's way between libraries.
+
+        Memory that is not the host's has to be asked for as the host's. Libraries whose memory is
+        need not know the question yet, which came with version 1.0 of DLPack.
+        """
+        if array.__dlpack_device__()[0] == _HOST:
+            return np.array(np.from_dlpack(array))
+        return np.from_dlpack(array, device="cpu")
 
     def repeat(self, step: Step) -> OneByOne:
         """Return a loop over the step."""

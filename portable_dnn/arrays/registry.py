@@ -21,7 +21,7 @@ RESERVED = ("auto", "cpu", "cuda")
 """What device strings mean by themselves."""
 
 # The reference comes first wherever backends are listed, and the pretend devices last.
-_ORDER = ("numpy", "cupy", "torch", "jax")
+_ORDER = ("numpy", "cupy", "torch", "jax", "dpnp")
 
 
 @cache

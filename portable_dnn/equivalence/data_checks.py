@@ -50,7 +50,7 @@ def _check_arrays(X: object, Y: object) -> None:
         if not isinstance(array, np.ndarray):
             raise DataError(
                 f"{name} is of {type(array).__qualname__}, not a NumPy array; make one with "
-                "numpy.asarray"
+                "numpy.asarray, or of another library's with portable_dnn.to_host"
             )
         if isinstance(array, np.ma.MaskedArray):
             raise DataError(

@@ -30,6 +30,14 @@ class CUDARuntimeError(RuntimeError):
         100: "cudaErrorNoDevice: no CUDA-capable device is detected",
         209: "cudaErrorNoKernelImageForDevice: no kernel image is available for execution on the "
         "device",
+        3: "cudaErrorInitializationError: initialization error",
+        34: "cudaErrorStubLibrary: CUDA driver is a stub library",
+        719: "cudaErrorLaunchFailure: unspecified launch failure",
+        802: "cudaErrorSystemNotReady: system not yet initialized",
+        803: "cudaErrorSystemDriverMismatch: system has unsupported display driver / cuda driver "
+        "combination",
+        804: "cudaErrorCompatNotSupportedOnDevice: forward compatibility was attempted on non "
+        "supported HW",
         999: "cudaErrorUnknown: unknown error",
     }
 
@@ -261,6 +269,14 @@ class World:
 
         self.monkeypatch.setattr(ctypes, "CDLL", load)
 
+    def wsl(self) -> None:
+        """Be in the Linux of a Windows."""
+        self.monkeypatch.setattr(portable_dnn_cupy.remedies, "_WSL", (self.path,))
+
+    def apptainer(self) -> None:
+        """Be in Apptainer, which marks its containers with a folder."""
+        self.monkeypatch.setattr(portable_dnn_cupy.remedies, "_APPTAINER", self.path)
+
     def container(self) -> None:
         """Be in a container."""
         self.monkeypatch.setattr(portable_dnn_cupy.remedies, "_CONTAINER", (self.path,))
@@ -277,7 +293,11 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.delenv("PORTABLE_DNN_DEVICE", raising=False)
     monkeypatch.setattr(portable_dnn_cupy.remedies, "_NOUVEAU", world.path / "absent")
+    for name in ("WSL_DISTRO_NAME", "APPTAINER_CONTAINER", "SINGULARITY_CONTAINER"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(portable_dnn_cupy.remedies, "_CONTAINER", ())
+    monkeypatch.setattr(portable_dnn_cupy.remedies, "_WSL", ())
+    monkeypatch.setattr(portable_dnn_cupy.remedies, "_APPTAINER", world.path / "absent")
     world.no_cupy()
     world.driver(0)
     return world

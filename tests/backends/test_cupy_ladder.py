@@ -272,8 +272,38 @@ def test_there_is_no_driver_in_a_container(world):
     assert_fails(
         "cuda-driver",
         "no NVIDIA driver was found in this container",
-        "start the container with the card passed on: docker run --gpus all",
+        "start the container with the card passed on (docker run --gpus all, podman run --device "
+        "nvidia.com/gpu=all), or use the CPU, which needs nothing more: --device cpu",
     )
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_the_driver_of_wsl_belongs_to_windows(world, installed):
+    world.wsl()
+    world.container()  # Docker in WSL gets its driver from there too
+    if installed:
+        world.cupy(world.Machine(driver=0))
+    *_, last = climb()
+    assert last.detail.endswith(
+        "no NVIDIA driver was found in this WSL, which takes the driver of Windows"
+    )
+    assert last.remedy.startswith("install the NVIDIA driver in Windows, none in here")
+
+
+def test_wsl_is_known_by_its_environment_too(world, monkeypatch):
+    monkeypatch.setenv("WSL_DISTRO_NAME", "Debian")
+    assert "of Windows" in climb()[-1].detail
+
+
+@pytest.mark.parametrize("mark", ["folder", "APPTAINER_CONTAINER", "SINGULARITY_CONTAINER"])
+def test_apptainer_passes_the_card_on_with_a_switch(world, monkeypatch, mark):
+    if mark == "folder":
+        world.apptainer()
+    else:
+        monkeypatch.setenv(mark, "/images/job.sif")
+    last = climb()[-1]
+    assert last.detail.endswith("no NVIDIA driver was found in this Apptainer container")
+    assert "apptainer exec --nv" in last.remedy
 
 
 def test_there_is_no_driver(world):
@@ -412,7 +442,7 @@ def missing_at_import(library):
     return make
 
 
-UNKNOWN = "cudaErrorUnknown: unknown error"
+UNKNOWN = "cudaErrorLaunchFailure: unspecified launch failure"
 BUSY = "cudaErrorDevicesUnavailable: CUDA-capable device(s) is/are busy or unavailable"
 NOT_OPENED = "cannot open shared object file: No such file or directory"
 FULL = {"free": 20 * MIB, "total": 24 * 2**30}
@@ -432,12 +462,52 @@ NO_KERNELS = (
 NEW_CARD = ", but perhaps not cards as new as this"
 DRIVER_13 = {"driver": 13000, "runtime": 13000, "nvrtc": (13, 0)}
 
+# What NVIDIA's states of a machine are cured by.
+CURES = {
+    3: "spawn",
+    34: "LD_LIBRARY_PATH",
+    802: "systemctl start nvidia-fabricmanager",
+    803: "restart the machine",
+    804: "cuda-compat",
+    999: "modprobe nvidia_uvm",
+}
+
+
+@pytest.mark.parametrize("number", CURES)
+@pytest.mark.parametrize("operation", ["count", "use"])
+def test_states_with_one_cure(world, number, operation):
+    machine = world.cupy(world.Machine())
+    machine.failures[operation] = lambda: world.errors.CUDARuntimeError(number)
+    last = climb()[-1]
+    assert last.status == "failed"
+    assert CURES[number] in last.remedy
+    assert "cudaError" not in last.detail
+
+
+@pytest.mark.parametrize("named", [None, "/var/cache/kernels"])
+def test_kernels_that_cannot_be_kept(world, monkeypatch, named):
+    """CuPy makes its folder when it is imported, or fills it at the first kernel."""
+    monkeypatch.delenv("CUPY_CACHE_DIR", raising=False)
+    if named:
+        monkeypatch.setenv("CUPY_CACHE_DIR", named)
+    machine = world.cupy(world.Machine())
+    machine.failures["kernel"] = lambda: OSError(30, "Read-only file system", "/root/.cupy/x")
+    last = climb()[-1]
+    assert last.name == "cuda-kernel"
+    assert f"may not write its compiled kernels to {named or '/root/.cupy/x'}" in last.detail
+    assert last.remedy.startswith("export CUPY_CACHE_DIR=")
+    world.broken_cupy("raise PermissionError(13, 'Permission denied', '/nonexistent/.cupy')")
+    last = climb()[-1]
+    assert last.name == "cupy-import"
+    assert "CUPY_CACHE_DIR" in last.remedy
+
+
 CASES = {
     "unknown at the count": Case(
-        "cuda-device", "count", status(999), f"counting the cards failed: {UNKNOWN}", LOOK
+        "cuda-device", "count", status(719), f"counting the cards failed: {UNKNOWN}", LOOK
     ),
     "unknown at the name": Case(
-        "cuda-device", "properties", status(999), f"counting the cards failed: {UNKNOWN}", LOOK
+        "cuda-device", "properties", status(719), f"counting the cards failed: {UNKNOWN}", LOOK
     ),
     "in exclusive use": Case(
         "cuda-allocation",
@@ -573,7 +643,7 @@ CASES = {
         LOOK,
     ),
     "unknown at the memory": Case(
-        "cuda-memory", "memory", status(999), f"asking for the free memory failed: {UNKNOWN}", LOOK
+        "cuda-memory", "memory", status(719), f"asking for the free memory failed: {UNKNOWN}", LOOK
     ),
 }
 

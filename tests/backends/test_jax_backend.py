@@ -11,8 +11,9 @@ import pytest
 from portable_dnn.arrays.devices import choose_device
 from portable_dnn.arrays.registry import first_failure, get_backend
 from portable_dnn.errors import DeviceError
+from portable_dnn.machine.installation import install_command
 
-REMEDY = 'python -m pip install "portable-dnn[jax]"'
+REMEDY = install_command("jax")
 
 
 @pytest.fixture

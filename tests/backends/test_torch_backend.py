@@ -10,8 +10,9 @@ from portable_dnn import initialize_parameters_deep, place, to_host, train
 from portable_dnn.arrays.devices import choose_device
 from portable_dnn.arrays.registry import first_failure, get_backend
 from portable_dnn.errors import DeviceError
+from portable_dnn.machine.installation import install_command
 
-REMEDY = 'python -m pip install "portable-dnn[torch]"'
+REMEDY = install_command("torch")
 
 
 @pytest.fixture
