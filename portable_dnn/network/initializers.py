@@ -108,7 +108,7 @@ def initialize_parameters_deep(
 
     Warns
     -----
-    UserWarning
+    PortableDnnWarning
         For "zeros": all units of a layer stay copies of each other.
 
     Examples

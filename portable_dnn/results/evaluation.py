@@ -77,7 +77,7 @@ def check_same_classes(model: Model, data: DataSet) -> None:
 
     Warns
     -----
-    UserWarning
+    PortableDnnWarning
         If the names differ otherwise.
     """
     if data.class_names == model.class_names:
