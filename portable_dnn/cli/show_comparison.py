@@ -122,11 +122,15 @@ def show_report(output: Output, report: Report, *, table: bool) -> None:
     if rows and not output.quiet:
         output.table(COLUMNS, [cells(row) for row in rows])
     if table:
-        output.detail("ulp: unit in the last place; bound: what rounding explains there")
+        output.detail(
+            "worst: of the element nearest to its bound, or farthest beyond; ulp: unit in the last "
+            "place; bound: what rounding explains there"
+        )
     if report.free_run is not None:
         output.detail(f"free run {report.free_run.sentence}")
     for note in report.notes:
         output.detail(f"note     {note}")
+    output.detail(f"took     {report.seconds:.1f} s")
     output.line(f"verdict  {report.headline}")
     if table or report.wrong:
         for sentence in meaning(report):

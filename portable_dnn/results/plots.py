@@ -17,9 +17,12 @@ _LINES = ("-", "--", ":", "-.")
 _MOST_SHOWN = 24
 _COLUMNS = 6
 _UNIT_COLUMNS = 10
+_FLAT = 0.05  # of the scale: less is not seen
 
 
-def cost_curve(iterations: Sequence[int], costs: Sequence[float], title: str) -> Figure:
+def cost_curve(
+    iterations: Sequence[int], costs: Sequence[float], title: str, test_cost: float | None = None
+) -> Figure:
     """Draw the cost over the iterations.
 
     Parameters
@@ -30,14 +33,21 @@ def cost_curve(iterations: Sequence[int], costs: Sequence[float], title: str) ->
         The cost at each, in nats.
     title : str
         What was trained.
+    test_cost : float, optional
+        The cost of the test pictures after the last update: a run is not followed on them.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
     figure, axes = _cost_axes((7, _HEIGHT), title)
-    axes.plot(iterations, costs, marker="o", markersize=3.5, linewidth=1.5)
+    label = "training pictures"
+    axes.plot(iterations, costs, marker="o", markersize=3.5, linewidth=1.5, label=label)
+    if test_cost is not None:
+        label = f"test pictures, at the end: {test_cost:.4f}"
+        axes.plot(iterations[-1], test_cost, "D", color="C1", markersize=7, label=label)
     axes.set_ylim(bottom=0.0)
+    axes.legend(frameon=False)
     return figure
 
 
@@ -151,20 +161,25 @@ def first_layer(W1: HostArray, start: HostArray, image_shape: tuple[int, int, in
     rows = -(-len(shown) // columns)
     height = min(max(1.25 * image_shape[0] / image_shape[1], 0.3), 4.0)
     figure = Figure(
-        figsize=(max(1.25 * columns, 4.5), (2 * height + 0.2) * rows + 0.4), layout="constrained"
+        figsize=(max(1.25 * columns, 4.5), (2 * height + 0.2) * rows + 0.75), layout="constrained"
     )
-    figure.suptitle("rows of W1 (above) and their change in training (below)", fontsize=10)
     grid = figure.subplots(2 * rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
-    for kind, values in enumerate((shown, change)):
-        scale = float(np.quantile(np.abs(values), 0.999)) or 1.0
+    scales = [float(np.quantile(np.abs(values), 0.999)) or 1.0 for values in (shown, change)]
+    flat = np.max(np.abs(change), axis=1) < _FLAT * scales[1]
+    title = "rows of W1 (above) and their change in training (below)"
+    title += f"\ngrey: 0; full colour: ±{scales[0]:.2g} above, ±{scales[1]:.2g} below"
+    if flat.any():
+        title += "\nflat: changed by less than a twentieth of that, as where a ReLU is always off"
+    figure.suptitle(title, fontsize=9)
+    for kind, (values, scale) in enumerate(zip((shown, change), scales, strict=True)):
         for unit, row in enumerate(values):
             axes = grid[2 * (unit // columns) + kind, unit % columns]
             picture = np.clip(0.5 + 0.5 * row.reshape(image_shape) / scale, 0.0, 1.0)
             axes.imshow(picture.astype(np.float64), interpolation="nearest")
             if kind == 0:
-                axes.set_title(f"unit {unit + 1}", fontsize=8)
+                axes.set_title(f"unit {unit + 1}{' (flat)' if flat[unit] else ''}", fontsize=8)
     return figure
 
 

@@ -242,7 +242,9 @@ def _figures(experiment: Experiment, data: DataSet) -> Iterator[tuple[str, "Figu
     settings = model.provenance["settings"]
     title = f"{'-'.join(map(str, model.layer_dims))}, learning rate {settings['learning_rate']:g}"
     last = settings["iterations"]
-    yield "cost", cost_curve([*history.iteration, last], [*history.cost, history.final_cost], title)
+    iterations, costs = [*history.iteration, last], [*history.cost, history.final_cost]
+    test_cost = None if experiment.test is None else experiment.test.cost
+    yield "cost", cost_curve(iterations, costs, title, test_cost)
     if data.test is not None and experiment.test is not None:
         yield (
             "mislabelled",

@@ -150,13 +150,24 @@ def test_a_run_that_blows_up_does_not_hide_the_others():
 def test_the_last_cost_is_on_the_curve(experiment, tmp_path, monkeypatch):
     seen = []
 
-    def curve(iterations, costs, title):
-        seen.append((iterations, costs))
-        return cost_curve(iterations, costs, title)
+    def curve(iterations, costs, title, test_cost):
+        seen.append((iterations, costs, test_cost))
+        return cost_curve(iterations, costs, title, test_cost)
 
     monkeypatch.setattr("portable_dnn.results.plots.cost_curve", curve)
     draw_plots(experiment, dataset(), tmp_path)
-    assert seen == [([0, 5], [experiment.history.cost[0], experiment.history.final_cost])]
+    costs = [experiment.history.cost[0], experiment.history.final_cost]
+    assert seen == [([0, 5], costs, experiment.test.cost)]
+
+
+def test_the_scale_and_what_is_flat_are_told():
+    start = np.random.RandomState(0).normal(size=(3, 12))
+    after = start + np.array([[1.0], [0.01], [0.5]])
+    figure = first_layer(after, start, (2, 2, 3))
+    assert "full colour: ±3.2 above, ±1 below" in figure.get_suptitle()
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles[:3] == ["unit 1", "unit 2 (flat)", "unit 3"]
+    assert "flat" not in first_layer(start + 1.0, start, (2, 2, 3)).get_suptitle()
 
 
 def test_the_first_layer_is_drawn_after_and_before_training(experiment, tmp_path, monkeypatch):

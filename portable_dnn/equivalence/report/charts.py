@@ -17,8 +17,8 @@ from portable_dnn.equivalence.report.table import name_of
 __all__ = ["error_by_iteration", "error_by_operation"]
 
 _BLUE, _GREEN, _GREY, _RED, _PURPLE = "#0072B2", "#009E73", "#8C8C8C", "#D55E00", "#CC79A7"
-_ROW = 0.2  # inches
-_FARTHEST = 1e12  # what lies beyond stands on the edge
+_ROW = 0.22  # inches
+_NEAREST, _FARTHEST = 1e-6, 1e12  # what lies beyond stands on the edge
 
 _RIGHT = ("identical", "rounding")
 _Measure: TypeAlias = Callable[[Judgement], float | None]
@@ -37,8 +37,10 @@ def error_by_operation(report: Report, rows: Sequence[Judgement]) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+        The operations from the one farthest beyond, or nearest to, its limit on.
     """
-    figure = Figure(figsize=(8, _ROW * max(len(rows), 4) + 1.6), layout="constrained")
+    rows = sorted(rows, key=_order)
+    figure = Figure(figsize=(10.5, _ROW * max(len(rows), 4) + 2.0), layout="constrained")
     axes = figure.subplots()
     low, high = _limits(
         share
@@ -56,7 +58,8 @@ def error_by_operation(report: Report, rows: Sequence[Judgement]) -> Figure:
             axes.plot(x, y, style, label=label, linestyle="none", clip_on=False, **look)
 
     here = report.tested.device
-    axes.axvline(1.0, color="black", linestyle="--", linewidth=1.0, label="limit of rounding")
+    label = "limit: a single, correct rounding may reach 1"
+    axes.axvline(1.0, color="black", linestyle="--", linewidth=1.0, label=label)
     label = f"{report.reference.device}, worst element"
     draw((), lambda j: _share(j.reference), "s", label, color=_GREY, fillstyle="none")
     label = f"{here}, worst element"
@@ -67,7 +70,7 @@ def error_by_operation(report: Report, rows: Sequence[Judgement]) -> Figure:
     draw(("wrong",), _worst, "X", "WRONG", color=_RED, markersize=9, zorder=4)
     wrong = [i for i, row in enumerate(rows) if row.verdict == "wrong"]
     names = [f"{name_of(row)}: {row.output}" for row in rows]
-    axes.set_yticks(range(len(rows)), names, fontsize=7, parse_math=False)
+    axes.set_yticks(range(len(rows)), names, fontsize=8.5, parse_math=False)
     for i in wrong:
         axes.get_yticklabels()[i].set(color=_RED, fontweight="bold")
     axes.set(
@@ -213,10 +216,19 @@ def _worst(judgement: Judgement) -> float | None:
     return _largest((_share(judgement.tested), _spread(judgement))) or math.inf
 
 
+def _order(judgement: Judgement) -> tuple[bool, float]:
+    """Sort what is wrong before the rest, and what is nearest to its limit before what is far."""
+    wrong = judgement.verdict == "wrong"
+    largest = _largest((_share(judgement.tested), _spread(judgement)))
+    if not largest or math.isnan(largest):
+        largest = math.inf if wrong else 0.0
+    return not wrong, -min(largest, _FARTHEST)
+
+
 def _limits(values: Iterable[float | None]) -> tuple[float, float]:
     """Choose an axis around all values that a logarithm has, and around 1."""
     usable = [x for x in values if x is not None and 0 < x < _FARTHEST]
-    low, high = min([*usable, 0.1]), max([*usable, 1.0])
+    low, high = max(min([*usable, 0.1]), _NEAREST), max([*usable, 1.0])
     return 10.0 ** math.floor(math.log10(low) - 0.3), 10.0 ** (math.log10(high) + 0.5)
 
 

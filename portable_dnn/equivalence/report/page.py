@@ -59,7 +59,7 @@ def report_page(
         failure = report.failure
         parts.append(f"<p>Died in {escape(failure.operation)}: {escape(failure.error)}</p>")
     if report.free_run is not None:
-        parts += ["<h2>Trained apart</h2>", f"<p>{escape(report.free_run.sentence)}</p>"]
+        parts += ["<h2>Each trained on its own</h2>", f"<p>{escape(report.free_run.sentence)}</p>"]
     for heading, (png, words) in pictures.items():
         data = base64.b64encode(png).decode("ascii")
         parts.append(f"<h2>{escape(heading)}</h2>")
@@ -100,7 +100,8 @@ def _setup(report: Report) -> str:
     """Write what was computed, and with what."""
     setup = report.setup
     facts = {
-        "data": f"{setup.data_source}, {setup.samples} samples, sha256 {setup.data_sha256}",
+        "data": f"{setup.data_source}, {setup.samples} samples",
+        "X and Y": f"sha256 {setup.data_sha256}, of these two arrays, not of the file or the set",
         "network": "-".join(map(str, setup.layer_dims)),
         "start": f"sha256 {setup.start_sha256}",
         **{name: str(value) for name, value in setup.settings.items()},

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable
 
+from portable_dnn.equivalence.operations.operation import STRETCH
 from portable_dnn.equivalence.report.report import TRAINING_DATA, Judgement
 from portable_dnn.equivalence.report.verdict import worst_by
 from portable_dnn.equivalence.report.wording import number
 
 __all__ = ["COLUMNS", "cells", "name_of", "table_rows"]
 
-COLUMNS = ("operation", "result", "max ulp", "typical ulp", "bound ulp", "spread", "verdict")
-"""Headings. An ulp is a unit in the last place; the maximum is at the element nearest to its bound,
-or farthest beyond it; the spread is shown with its limit."""
+COLUMNS = ("operation", "result", "worst ulp", "typical ulp", "bound ulp", "spread", "verdict")
+"""Headings. An ulp is a unit in the last place; the worst element is the one nearest to its bound,
+or farthest beyond it, and need not be the one with the largest error; the spread is shown with its
+limit."""
 
 
 def table_rows(judgements: Iterable[Judgement]) -> tuple[Judgement, ...]:
@@ -73,5 +75,13 @@ def cells(row: Judgement) -> tuple[str, ...]:
         "-" if errors is None else number(errors.typical_ulps),
         number(worst.bound_ulps if worst else None),
         spread,
-        row.verdict.upper() if row.verdict == "wrong" else row.verdict,
+        _verdict(row),
     )
+
+
+def _verdict(row: Judgement) -> str:
+    """Write a verdict; a stretch of steps is held against the same steps, not the reference."""
+    exact = row.tested is not None and row.tested.max_bounds == 0
+    if row.operation.startswith(STRETCH) and row.verdict == "rounding" and exact:
+        return "as step by step"
+    return row.verdict.upper() if row.verdict == "wrong" else row.verdict

@@ -86,8 +86,11 @@ def worst_by(
 
 
 def _severity(j: Judgement) -> tuple[int, float]:
-    """How bad a judgement is: its verdict, then its error."""
-    return _SEVERITY.index(j.verdict), j.tested.max_bounds if j.tested else 0.0
+    """How bad a judgement is: its verdict, then its error or spread, as a share of its limit."""
+    if j.tested is None:
+        return _SEVERITY.index(j.verdict), 0.0
+    spread = j.tested.spread / j.spread_limit if j.tested.spread and j.spread_limit else 0.0
+    return _SEVERITY.index(j.verdict), max(j.tested.max_bounds, spread)
 
 
 def worst_rows(judgements: Iterable[Judgement]) -> tuple[Judgement, ...]:
@@ -219,8 +222,9 @@ def _failed(tested: Side, reference: Side, failure: Failure) -> str:
 
 
 def _wrong(wrong: Sequence[Judgement]) -> str:
-    """Name the first wrong operation, and count the others."""
-    first = wrong[0]
+    """Name the first wrong operation, with the numbers of its worst result; count the others."""
+    named = wrong[0].case == TRAINING_DATA, wrong[0].name
+    first = max((j for j in wrong if (j.case == TRAINING_DATA, j.name) == named), key=_severity)
     single = [j for j in wrong if j.layer is not None] or wrong
     others = len({(j.layer, j.operation) for j in single} - {(first.layer, first.operation)})
     where = first.name if first.case == TRAINING_DATA else f"{first.name} of {first.case}"

@@ -16,7 +16,7 @@ from portable_dnn.equivalence.report.meaning import meaning
 from portable_dnn.equivalence.report.page import report_page
 from portable_dnn.equivalence.report.report import SCHEMA, TRAINING_DATA, Setup, Side
 from portable_dnn.equivalence.report.save import draw_pictures, write_page
-from portable_dnn.equivalence.report.table import COLUMNS, cells, table_rows
+from portable_dnn.equivalence.report.table import COLUMNS, cells, name_of, table_rows
 
 HOSTILE = '<img src="http://x.example/"><script>alert("$x^$")</script>'
 
@@ -153,8 +153,10 @@ def test_the_picture_by_operation():
     rows = table_rows(BAD.judgements)
     (axes,) = error_by_operation(BAD, rows).axes
     labels = axes.get_yticklabels()
-    assert [label.get_text() for label in labels][2] == "layer 1, backward product dW: dW1"
-    assert labels[2].get_fontweight() == "bold"
+    names = [label.get_text() for label in labels]
+    assert names[0] == "layer 1, backward product dW: dW1"  # the worst first
+    assert sorted(names) == sorted(f"{name_of(row)}: {row.output}" for row in rows)
+    assert labels[0].get_fontweight() == "bold"
     assert labels[1].get_fontweight() != "bold"
     assert axes.get_xscale() == "log"
     assert "what rounding explains" in axes.get_xlabel()
@@ -164,10 +166,12 @@ def test_the_picture_by_operation():
     assert high > 1250  # the spread of the wrong one, as a share of its limit
     lines = {line.get_label(): line for line in axes.get_lines()}
     assert lines["WRONG"].get_xdata() == [5000 / 4]
-    assert lines["WRONG"].get_ydata() == [2]
-    exact = lines["toy:cuda:0, worst element"].get_xdata()[1]
+    assert lines["WRONG"].get_ydata() == [0]
+    exact = lines["toy:cuda:0, worst element"].get_xdata()[-1]
     assert exact == low  # no error stands at the edge
-    assert {"limit of rounding", "numpy:cpu, worst element"} <= set(lines)
+    assert {"limit: a single, correct rounding may reach 1", "numpy:cpu, worst element"} <= set(
+        lines
+    )
 
 
 @pytest.mark.parametrize("bounds", [math.inf, math.nan, 1e300])
@@ -264,4 +268,4 @@ def test_what_a_report_says_is_no_markup(tmp_path):
 def test_a_page_of_a_comparison_that_died():
     text = report_page(DIED, table_rows(DIED.judgements), {})
     assert "Died in layer 1, forward product: out of memory" in text
-    assert "Trained apart" not in text
+    assert "Each trained on its own" not in text
