@@ -13,6 +13,7 @@ __all__ = [
     "DivergenceError",
     "OutputError",
     "PortableDnnError",
+    "PortableDnnWarning",
     "SettingError",
     "ShapeError",
     "UnsavedError",
@@ -30,6 +31,20 @@ class PortableDnnError(Exception):
     ... except PortableDnnError as error:
     ...     print(error)
     0 units in layer 1: a whole number of at least 1 is right
+    """
+
+
+class PortableDnnWarning(UserWarning):
+    """Something about a run that its user should know though it is no error.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from portable_dnn import initialize_parameters_deep
+    >>> from portable_dnn.errors import PortableDnnWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", PortableDnnWarning)
+    ...     parameters = initialize_parameters_deep([4, 3, 1], method="zeros")
     """
 
 

@@ -196,7 +196,8 @@ ROOMS = tuple(
         ),
         (
             "equivalence",
-            "errors setting_checks machine files arrays network training results.reports",
+            "errors setting_checks machine files arrays network training results.reports "
+            "results.drawing",
             "two backends against each other; it draws its pictures as the results do",
         ),
         (

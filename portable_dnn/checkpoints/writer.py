@@ -83,7 +83,7 @@ class CheckpointWriter:
         self._last = time.monotonic()
         self._put = -1
         self._background = Background(self._write, waiting=KEPT, spacing=SPACING)
-        self._temporary = temporary_beside(out).with_suffix(".checkpoint")
+        self._temporary = self._new_temporary()
 
     def look(self, progress: Progress) -> None:
         """Write a checkpoint if it is time for one.
@@ -193,6 +193,7 @@ class CheckpointWriter:
     def _write(self, snapshot: Snapshot) -> None:
         """Write one, then remove what is too old; runs in the background."""
         path = checkpoint_path(self._out, snapshot.iteration, self._mark)
+        self._temporary = self._new_temporary()
         try:
             replace_bytes(path, self._format.to_bytes(snapshot), self._temporary)
         except (OSError, MemoryError) as error:
@@ -209,6 +210,10 @@ class CheckpointWriter:
             if file != path:  # a damaged one may just have been replaced
                 self._remove(file)
         self._damaged, self._files = [], self._files[-KEPT:]
+
+    def _new_temporary(self) -> Path:
+        """Name the next temporary file: another each time, so that nobody knows it before."""
+        return temporary_beside(self._out).with_suffix(".checkpoint")
 
     def _fail(self, reason: str) -> None:
         """Remember why a checkpoint was not written."""

@@ -1,11 +1,10 @@
 """The program made of its commands; errors become one line and exit code 2."""
 
-import contextlib
 import io
 import sys
 import warnings
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,10 +20,18 @@ from portable_dnn.cli.commands.sweep import sweep
 from portable_dnn.cli.commands.train import train
 from portable_dnn.cli.exit_codes import EVERY_COMMAND, EXIT_CODES, shown_exit_codes
 from portable_dnn.cli.extra_arguments import StrictCommand
-from portable_dnn.errors import PortableDnnError, UnsavedError
-from portable_dnn.files.text import one_line
+from portable_dnn.cli.messages import fail, fail_to_write, report_bug, warn
+from portable_dnn.errors import PortableDnnError, PortableDnnWarning, UnsavedError
+from portable_dnn.files.text import printable
 
 __all__ = ["app", "main"]
+
+# The base of what is raised where arguments cannot be parsed; typer has no name for it.
+_MISUSE: type[Exception] = next(
+    kind
+    for kind in typer.BadParameter.__mro__
+    if issubclass(kind, Exception) and kind.__name__ == "ClickException"
+)
 
 
 def _show_version(asked: bool) -> None:
@@ -79,51 +86,49 @@ def main() -> None:
         Always, in Python's way of ending a program, with a code of
         `portable_dnn.cli.exit_codes`. Bad input is one sentence on the standard error.
     """
-    warnings.showwarning = _show_warning
+    _take_warnings()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A class name or a path may contain characters that the terminal cannot show.
             stream.reconfigure(errors="backslashreplace")
     try:
-        app(prog_name="portable-dnn")
+        raise SystemExit(app(prog_name="portable-dnn", standalone_mode=False))
+    except (KeyboardInterrupt, typer.Abort):
+        raise SystemExit(130) from None
+    except _MISUSE as error:
+        _show_misuse(error)
     except UnsavedError as error:
         fail(str(error), 1)
     except PortableDnnError as error:
         fail(str(error))
-    except (MemoryError, RuntimeError) as error:
+    except OSError as error:
+        fail_to_write(error)
+    except Exception as error:
         from portable_dnn.training.run_memory import is_shortage, shortage
 
-        if not is_shortage(error):
-            raise
-        fail(shortage(error))
-    except OSError as error:
-        # The standard output has no name here; a file that was read or written has.
-        trouble = "cannot write the output"
-        if error.filename is not None:
-            trouble = f"{error.filename} cannot be used"
-        fail(f"{trouble}: {error.strerror or error}")
+        if is_shortage(error):
+            fail(shortage(error))
+        report_bug()
 
 
-def fail(sentence: str, code: int = 2) -> None:
-    """End the program because of bad input.
+def _show_misuse(error: Any) -> None:
+    """Say what cannot be parsed; what the shell put in for a `*` may be any file's name."""
+    for argument in sys.argv:
+        error.message = error.message.replace(argument, printable(argument))
+    error.message = "\n".join(map(printable, error.message.split("\n")))
+    error.show()
+    raise SystemExit(error.exit_code)
 
-    Parameters
-    ----------
-    sentence : str
-        What was wrong, where, and what would be right.
-    code : int
-        The exit code.
 
-    Raises
-    ------
-    SystemExit
-        With that code.
-    """
-    typer.echo(f"portable-dnn: error: {one_line(sentence)}", err=True)
-    raise SystemExit(code)
+def _take_warnings() -> None:
+    """Show warnings in one line, those of this library whatever Python was told of warnings."""
+    warnings.showwarning = _show_warning
+    warnings.simplefilter("default", PortableDnnWarning)
+    # Oddities in a picture's metadata, and letters that matplotlib's font lacks, do no harm.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Show a warning as one line, without the source line that raised it."""
-    with contextlib.suppress(OSError):  # where the terminal is gone, nobody reads it
-        typer.echo(f"portable-dnn: warning: {one_line(str(message))}", err=True)
+    warn(str(message))

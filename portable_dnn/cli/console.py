@@ -1,9 +1,11 @@
 """What a person sees: a live bar and drawn tables in a terminal, plain lines anywhere else."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import (
@@ -18,7 +20,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from portable_dnn.files.text import one_line
+from portable_dnn.files.text import one_line, printable
 
 __all__ = ["LOOK_SECONDS", "Bar", "Output"]
 
@@ -37,6 +39,9 @@ class _Console(Console):
 class Output:
     """The standard output, as a terminal or as plain lines.
 
+    Whatever is printed goes through here, and is text: names of files and what libraries say cannot
+    steer the terminal or begin a line of their own.
+
     Parameters
     ----------
     quiet : bool
@@ -45,6 +50,8 @@ class Output:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._console = _Console(highlight=False, soft_wrap=True)
+        if self._console.width < 1:
+            self._console.width = 1  # into 0 columns nothing is printed
         self.quiet = quiet
         self.live = self._console.is_terminal and not quiet
 
@@ -54,9 +61,19 @@ class Output:
         Parameters
         ----------
         text : str
-            As it is; nothing in it is markup.
+            As it is; nothing in it is markup. What cannot be shown is escaped, line breaks too.
         """
-        self._console.print(Text(text))
+        self._console.print(Text(self._shown(text)))
+
+    def json(self, content: object) -> None:
+        """Print a result as JSON.
+
+        Parameters
+        ----------
+        content : object
+            Plain data. In JSON, whatever is not ASCII is escaped.
+        """
+        self._console.print(Text(json.dumps(content, indent=1)))
 
     def detail(self, text: str) -> None:
         """Print a line about the way to the result, unless quiet.
@@ -82,6 +99,8 @@ class Output:
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table; columns are right-aligned but the first.
 
+        A terminal that is too narrow for it gets lines, so that nothing of a result is cut off.
+
         Parameters
         ----------
         columns : sequence of str
@@ -89,16 +108,30 @@ class Output:
         rows : sequence of sequence of str
             As many cells as columns.
         """
-        if self.live:
-            self._console.print(_drawn(columns, rows))
+        heading, *shown = ([self._shown(cell) for cell in row] for row in (columns, *rows))
+        drawn = self._drawn(heading, shown) if self.live else None
+        if drawn is not None:
+            self._console.print(drawn)
             return
-        widths = [max(len(row[i]) for row in (columns, *rows)) for i in range(len(columns))]
-        for row in (columns, *rows):
-            cells = [
-                cell.rjust(width) if i else cell.ljust(width)
-                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ]
-            self.line("  ".join(cells).rstrip())
+        widths = _widths([heading, *shown])
+        for row in (heading, *shown):
+            cells = []
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True)):
+                space = " " * (width - cell_len(cell))
+                cells.append(space + cell if i else cell + space)
+            self._console.print(Text("  ".join(cells).rstrip()))
+
+    def _shown(self, text: str) -> str:
+        """Escape what must not be printed, and what the terminal's encoding does not have."""
+        encoding = self._console.encoding
+        return printable(text).encode(encoding, "backslashreplace").decode(encoding)
+
+    def _drawn(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table | None:
+        """Draw a table, if the terminal is as wide; its headings may take several lines."""
+        for heading in (columns, [column.replace(" ", "\n") for column in columns]):
+            if sum(width + 3 for width in _widths([heading, *rows])) < self._console.width:
+                return _drawn(heading, rows)
+        return None
 
     @contextmanager
     def growing(
@@ -128,7 +161,9 @@ class Output:
 
         def draw() -> Group:
             last = list(rows())[-max(self._console.height - 7, 1) :]
-            return Group(_drawn(columns, last), Text(state()))
+            shown = [[self._shown(cell) for cell in row] for row in last]
+            drawn, below = self._drawn(columns, shown), Text(self._shown(state()))
+            return Group(below) if drawn is None else Group(drawn, below)
 
         with Live(get_renderable=draw, console=self._console, transient=True):
             yield
@@ -164,6 +199,14 @@ class Output:
             transient=True,
         ) as progress:
             yield Bar(progress, progress.add_task("", total=total, cost="cost -"))
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    """Measure the columns of a table, in a terminal's cells: some letters take two."""
+    return [
+        max(cell_len(line) for cell in column for line in cell.split("\n"))
+        for column in zip(*rows, strict=True)
+    ]
 
 
 def _drawn(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

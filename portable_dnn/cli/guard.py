@@ -3,7 +3,6 @@
 import contextlib
 import shlex
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ import typer
 from portable_dnn.arrays.devices import Device
 from portable_dnn.checkpoints.intervals import Every
 from portable_dnn.cli.console import LOOK_SECONDS, Output
+from portable_dnn.cli.messages import warn
 from portable_dnn.cli.signals import Asked, Interrupted
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.errors import DataError, DivergenceError, OutputError, SettingError
@@ -144,7 +144,7 @@ class Guard:
             every=self._every,
             iterations=settings.iterations,
             found=found,
-            warn=_warn,
+            warn=warn,
         )
         self._writer.sweep()
         if found is None:
@@ -166,7 +166,7 @@ class Guard:
     def _tell(self, found: "Found") -> None:
         """Say where the run continues, and which checkpoints could not be used."""
         for sentence in found.passed_over:
-            _warn(f"{sentence}; skipped")
+            warn(f"{sentence}; skipped")
         if found.checkpoint is None:
             self._output.detail(
                 f"resume   no checkpoint next to {self._out}: starting from the beginning"
@@ -178,7 +178,7 @@ class Guard:
             "done"
         )
         if found.differences:
-            _warn(
+            warn(
                 f"{found.checkpoint.path} was made under other conditions "
                 f"({'; '.join(found.differences)}): the numbers are equal up to "
                 "rounding from here on"
@@ -314,12 +314,7 @@ def _tell_of_unfinished(out: Path, run_mark: str, iterations: int) -> None:
     except DataError:  # a folder may be written to that cannot be listed
         return
     if listed and listed[0][0] < iterations:
-        _warn(
+        warn(
             f"{listed[0][1]} is of this run, which now starts from the beginning: it is kept until "
             "the run has come as far; to continue from it instead, stop and add --resume"
         )
-
-
-def _warn(sentence: str) -> None:
-    """Warn in one line."""
-    warnings.warn(sentence, UserWarning, stacklevel=3)

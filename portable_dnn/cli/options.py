@@ -1,5 +1,6 @@
 """The options that several commands share, and how their text becomes settings."""
 
+import os
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 
 from portable_dnn.checkpoints.intervals import Every
-from portable_dnn.errors import SettingError
+from portable_dnn.errors import OutputError, SettingError
 from portable_dnn.files.atomic import check_distinct, check_writable
 from portable_dnn.network.activations import ACTIVATIONS
 
@@ -27,6 +28,7 @@ __all__ = [
     "SeedOption",
     "TestOption",
     "check_outputs",
+    "output_file",
     "parse_every",
     "parse_layers",
     "parse_names",
@@ -38,6 +40,29 @@ PathArgument = partial(typer.Argument, readable=False)
 """`typer.Argument` for a path."""
 PathOption = partial(typer.Option, readable=False)
 """`typer.Option` for a path."""
+
+
+def output_file(text: str) -> Path:
+    """Read the path of a file to write; a path that can only be a folder's is refused.
+
+    Parameters
+    ----------
+    text : str
+        As it was given: of "x/", a Path would keep only "x".
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    OutputError
+        If it ends as a folder's does.
+    """
+    if text and os.path.basename(text) in ("", "."):  # noqa: PTH119 - Path forgets the end
+        raise OutputError(f"cannot write {text}: it is a folder; name a file in it")
+    return Path(text)
+
 
 DataArgument = Annotated[
     Path | None,
@@ -69,6 +94,7 @@ HistoryOption = Annotated[
     Path | None,
     PathOption(
         "--history",
+        parser=output_file,
         metavar="HISTORY.json",
         help="File to save the costs, gradient norms and settings of each run in, as JSON.",
     ),
@@ -217,8 +243,12 @@ def check_outputs(
     for path in outputs.values():
         if path is not None:
             check_writable(path)
+    pictures: Mapping[str, Path | None] = {}
     if plots is not None:
-        from portable_dnn.results.reports import check_plot_folder
+        from portable_dnn.results.drawing import import_matplotlib
+        from portable_dnn.results.reports import PLOTS, check_plot_folder, plot_files
 
+        import_matplotlib()
         check_plot_folder(plots)
-    check_distinct({**outputs, "--plots": plots}, inputs)
+        pictures = plot_files(plots, PLOTS)
+    check_distinct({**outputs, **pictures}, inputs)

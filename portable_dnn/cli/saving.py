@@ -1,14 +1,14 @@
-"""Writing several results of a run, so that one that cannot be written does not cost the others."""
+"""Finished work is kept: each thing that is left to be done with it is done, even if one fails."""
 
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from portable_dnn.cli.console import Output
-from portable_dnn.errors import OutputError
+from portable_dnn.errors import OutputError, UnsavedError
 
-__all__ = ["save_each", "this_command"]
+__all__ = ["Keeper", "this_command"]
 
 
 def this_command() -> str:
@@ -21,39 +21,61 @@ def this_command() -> str:
     return shlex.join(["portable-dnn", *sys.argv[1:]])
 
 
-def save_each(
-    output: Output, results: Sequence[tuple[Path | None, Callable[[Path], Iterable[str]]]]
-) -> None:
-    """Write what was asked for; if one thing cannot be written, or said, the others still are.
+class Keeper:
+    """Shows and saves what is finished, and tells at the end what could not be."""
 
-    Parameters
-    ----------
-    output : Output
-        Where to say what was written.
-    results : sequence of (Path or None, callable)
-        Where to write each, None for nowhere, and what writes it there and gives lines about it.
+    def __init__(self) -> None:
+        self._failures: list[OSError] = []
 
-    Raises
-    ------
-    OutputError
-        If some could not be written, with a sentence about each.
-    OSError
-        If all was written, and something could not be said.
-    """
-    failures: list[OutputError] = []
-    unsaid: list[OSError] = []
-    for path, write in results:
-        if path is None:
-            continue
+    def attempt(self, step: Callable[[], object]) -> None:
+        """Show or save one thing.
+
+        Parameters
+        ----------
+        step : callable
+            Does it. An OSError is kept until `check`.
+        """
         try:
-            for line in write(path):
-                try:
-                    output.line(line)
-                except OSError as error:
-                    unsaid.append(error)
-        except OutputError as error:
-            failures.append(error)
-    if failures:
-        raise type(failures[0])("; ".join(map(str, failures)))
-    if unsaid:
-        raise unsaid[0]
+            step()
+        except OSError as error:
+            self._failures.append(error)
+
+    def save(
+        self, output: Output, path: Path | None, write: Callable[[Path], Iterable[str]]
+    ) -> None:
+        """Save one thing, and say where it is.
+
+        Parameters
+        ----------
+        output : Output
+            Where to say it.
+        path : Path or None
+            Where to save it; None for nowhere.
+        write : callable
+            Writes it there, and gives lines about it.
+        """
+
+        def step() -> None:
+            for line in () if path is None else write(path):
+                output.line(line)
+
+        self.attempt(step)
+
+    def check(self) -> None:
+        """Raise what went wrong, as one error.
+
+        Raises
+        ------
+        UnsavedError
+            If something had to be saved elsewhere, or is lost.
+        OutputError
+            If something could not be saved.
+        OSError
+            If nothing but the printed lines is missing.
+        """
+        unsaved = [error for error in self._failures if isinstance(error, OutputError)]
+        if unsaved:
+            lost = any(isinstance(error, UnsavedError) for error in unsaved)
+            raise (UnsavedError if lost else OutputError)("; ".join(map(str, unsaved)))
+        if self._failures:
+            raise self._failures[0]

@@ -2,18 +2,20 @@
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from functools import partial
 
 from portable_dnn.arrays.contract import HostArray
 from portable_dnn.arrays.devices import Device
 from portable_dnn.cli.console import Output
+from portable_dnn.cli.saving import Keeper
 from portable_dnn.equivalence import Judgement, Progress, Report, compare
 from portable_dnn.equivalence.report.meaning import meaning
 from portable_dnn.equivalence.report.save import ReportFiles
 from portable_dnn.equivalence.report.table import COLUMNS, cells, table_rows
+from portable_dnn.errors import OutputError
 from portable_dnn.training.settings import Settings
 
-__all__ = ["run_comparison", "show_report", "show_summary"]
+__all__ = ["keep_report", "run_comparison", "show_report", "show_summary"]
 
 
 def run_comparison(
@@ -48,8 +50,7 @@ def run_comparison(
         The whole one, finished.
     """
     judgements: list[Judgement] = []
-    state = [""]
-    so_far, kept = replace(files, html=None, plots=None), list[str]()
+    state, kept = [""], [""]
 
     def show(progress: Progress) -> None:
         if progress.judgement is not None:
@@ -57,7 +58,8 @@ def run_comparison(
         state[0] = f"{progress.stage}: {len(judgements)} results judged"
 
     def keep(report: Report) -> None:
-        kept[:] = so_far.write(finish(report))
+        with contextlib.suppress(OutputError):  # the whole one is tried as well, and told of
+            kept[0] = files.write_so_far(finish(report))
 
     def rows() -> Sequence[Sequence[str]]:
         return [cells(row) for row in table_rows(tuple(judgements))]
@@ -71,14 +73,37 @@ def run_comparison(
                 settings=settings,
                 source=source,
                 progress=show,
-                on_stage=None if so_far.json is None else keep,
+                on_stage=None if files.json is None else keep,
             )
     except KeyboardInterrupt:
         with contextlib.suppress(OSError):  # where the terminal is gone, nobody reads it
-            for line in kept:
-                output.line(f"{line} (so far: stopped by Ctrl-C)")
+            if kept[0]:
+                output.line(f"{kept[0]} (so far: stopped by Ctrl-C)")
         raise
     return finish(report)
+
+
+def keep_report(output: Output, keeper: Keeper, files: ReportFiles, report: Report) -> None:
+    """Write the files of a report; what cannot be written is kept for the end.
+
+    Parameters
+    ----------
+    output : Output
+        Where to say which there are.
+    keeper : Keeper
+        What tells of the others.
+    files : ReportFiles
+        The files.
+    report : Report
+        What to keep.
+    """
+
+    def say(write: Callable[[], Sequence[str]]) -> None:
+        for line in write():
+            output.line(line)
+
+    for write in files.writers(report):
+        keeper.attempt(partial(say, write))
 
 
 def show_report(output: Output, report: Report, *, table: bool) -> None:

@@ -1,5 +1,6 @@
 """Making a data set from a folder of pictures, with one subfolder for each class."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ def import_folder(
     seed: int = 1,
     *,
     follow_links: bool = False,
+    done: Callable[[], object] | None = None,
 ) -> DataSet:
     """Read two subfolders of pictures as the two classes of a data set.
 
@@ -46,6 +48,8 @@ def import_folder(
         Seed of the shuffle, from 0 to 2**32 - 1.
     follow_links : bool, default False
         Take subfolders and pictures that are links to somewhere outside the folder.
+    done : callable, optional
+        Called after each picture.
 
     Returns
     -------
@@ -86,8 +90,8 @@ def import_folder(
     pictures = sum(len(files) for split in splits for files in split)
     check_fits(3 * size * size * pictures, f"{pictures} pictures of {size} x {size} make")
     return DataSet(
-        train=_read_set(train, size),
-        test=_read_set(test, size) if any(test) else None,
+        train=_read_set(train, size, done),
+        test=_read_set(test, size, done) if any(test) else None,
         class_names=check_class_names([part.name for part in classes]),
         source=str(folder),
         notes=(
@@ -133,9 +137,9 @@ def _split(
     return shuffled[tests:], shuffled[:tests]
 
 
-def _read_set(classes: list[list[Path]], size: int) -> ImageSet:
+def _read_set(classes: list[list[Path]], size: int, done: Callable[[], object] | None) -> ImageSet:
     """Read the files of class 0, then those of class 1."""
     files = [file for part in classes for file in part]
-    images = read_pictures(files, size)
+    images = read_pictures(files, size, done=done)
     labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(part) for part in classes])
     return ImageSet(images, labels)

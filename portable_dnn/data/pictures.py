@@ -4,8 +4,7 @@ Pillow is imported only when a picture is read: it is not needed to train.
 """
 
 import io
-import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,13 +69,10 @@ def read_picture(path: str | Path, size: int | tuple[int, int]) -> NDArray[np.ui
     path = existing_file(path, f"a {READABLE} picture")
     content = _content(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # oddities in the file's metadata do no harm
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(content, formats=_FORMATS) as picture:
-                _check_pixels(picture, path)
-                upright = _upright_rgb(picture)
-                resized = upright.resize((width, height), Image.Resampling.LANCZOS)
+        with Image.open(content, formats=_FORMATS) as picture:
+            _check_pixels(picture, path)
+            upright = _upright_rgb(picture)
+            resized = upright.resize((width, height), Image.Resampling.LANCZOS)
     except UnidentifiedImageError as error:
         raise DataError(f"{path} is not a {READABLE} picture{what_it_is(path)}") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
@@ -90,7 +86,12 @@ def read_picture(path: str | Path, size: int | tuple[int, int]) -> NDArray[np.ui
     return np.asarray(resized, dtype=np.uint8)
 
 
-def read_pictures(paths: Sequence[Path], size: int | tuple[int, int]) -> NDArray[np.uint8]:
+def read_pictures(
+    paths: Sequence[Path],
+    size: int | tuple[int, int],
+    *,
+    done: Callable[[], object] | None = None,
+) -> NDArray[np.uint8]:
     """Read pictures and bring them to one size, as `read_picture` does.
 
     Parameters
@@ -99,6 +100,8 @@ def read_pictures(paths: Sequence[Path], size: int | tuple[int, int]) -> NDArray
         At least one file.
     size : int or (int, int)
         Height and width, or one number for both.
+    done : callable, optional
+        Called after each picture.
 
     Returns
     -------
@@ -125,6 +128,8 @@ def read_pictures(paths: Sequence[Path], size: int | tuple[int, int]) -> NDArray
     pictures = np.empty((len(paths), height, width, 3), np.uint8)
     for place, path in enumerate(paths):
         pictures[place] = read_picture(path, (height, width))
+        if done is not None:
+            done()
     return pictures
 
 

@@ -2,13 +2,16 @@
 
 import contextlib
 import os
+import stat
+import tempfile
 import time
 import uuid
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
-from portable_dnn.errors import OutputError
+from portable_dnn.errors import OutputError, UnsavedError
 from portable_dnn.files.paths import web_address
 
 __all__ = [
@@ -18,11 +21,15 @@ __all__ = [
     "replace_bytes",
     "temporary_beside",
     "write_atomically",
+    "write_somewhere",
+    "write_text",
 ]
 
 
 _ABANDONED = 60.0  # seconds after the last byte
-_BINARY = getattr(os, "O_BINARY", 0)  # else Windows would change line ends
+# A new file, and never one that somebody has put in its place or that a link there leads to; and
+# with O_BINARY, else Windows would change line ends.
+_NEW = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
 
 
 def check_writable(path: str | Path) -> Path:
@@ -42,7 +49,7 @@ def check_writable(path: str | Path) -> Path:
     ------
     OutputError
         If the folder does not exist, is not a folder or cannot be written to, or if `path` is
-        something else than a plain file.
+        something else than a plain file, or one that only another user may replace.
     """
     path = Path(path)
     if address := web_address(path):
@@ -59,6 +66,11 @@ def check_writable(path: str | Path) -> Path:
             raise OutputError(f"cannot write {path}: it is a folder; name a file in it")
         if target.exists() and not target.is_file():
             raise OutputError(f"cannot write {path}: it is not a plain file; name another")
+        if _kept_by_others(target):
+            raise OutputError(
+                f"cannot write {path}: it is another user's, and in the folder {folder} only he "
+                "can replace it; name another file"
+            )
         # The real operation, because permission bits do not tell (root, read-only mounts, ACLs).
         _create(target).unlink()
     except OSError as error:
@@ -66,6 +78,14 @@ def check_writable(path: str | Path) -> Path:
             raise
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
     return target
+
+
+def _kept_by_others(target: Path) -> bool:
+    """Whether a file is another user's in a folder, such as /tmp, where only owners replace."""
+    user = getattr(os, "geteuid", lambda: 0)()  # Windows has no such folders
+    folder = target.parent.stat()
+    sticky = bool(folder.st_mode & stat.S_ISVTX) and target.exists()
+    return sticky and user not in (0, folder.st_uid, target.stat().st_uid)
 
 
 def check_distinct(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
@@ -93,8 +113,8 @@ def check_distinct(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path
 
 
 @contextlib.contextmanager
-def write_atomically(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path to write to, and put it in the place of `path` if all went well.
+def write_atomically(path: str | Path) -> Iterator[BinaryIO]:
+    """Give a new file to write to, and put it in the place of `path` if all went well.
 
     The data are on the disk before the name changes, so that at every instant `path` is either the
     old file or the new one, whole. Then the folder is flushed too, where the file system can.
@@ -106,8 +126,9 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
 
     Yields
     ------
-    Path
-        A temporary file in the same folder; removed if the block raises.
+    file
+        A temporary file in the same folder, open for writing, for nobody can swap it then; removed
+        if the block raises.
 
     Raises
     ------
@@ -117,10 +138,13 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
     target = check_writable(path)
     remove_leftovers(target)
     try:
-        temporary = _create(target)
+        temporary = temporary_beside(target)
+        file = os.fdopen(os.open(temporary, _NEW, 0o666), "wb")
         try:
-            yield temporary
-            _flush(temporary)
+            with file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
             temporary.replace(target)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -130,6 +154,68 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
             raise
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
     _flush_folder(target.parent)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text as `write_atomically` does, in UTF-8.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to replace or create.
+    text : str
+        All of it. A name of a file may have bytes that are no text; they are written as escapes,
+        which JSON has as well.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    with write_atomically(path) as file:
+        file.write(text.encode(errors="backslashreplace"))
+
+
+def write_somewhere(path: str | Path, write: Callable[[Path], object], what: str) -> None:
+    """Write a file or, so that finished work is not lost, one in a new folder for temporary files.
+
+    Nobody else may look into that folder, whoever may look into the one of `path`.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where it should be.
+    write : callable
+        Writes it to a path; raises an OutputError if it cannot.
+    what : str
+        What it is, for the message: "the model".
+
+    Raises
+    ------
+    UnsavedError
+        If it could not be written to `path`; the message says where it is.
+    """
+    path = Path(path)
+    try:
+        write(path)
+    except OutputError as error:
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="portable_dnn-"))
+        except OSError as second:
+            raise UnsavedError(_nowhere(error, what, second)) from second
+        fallback = folder / f"{path.stem[:100]}{path.suffix[:20]}"
+        try:
+            write(fallback)
+        except OutputError as second:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+            raise UnsavedError(_nowhere(error, what, second)) from second
+        raise UnsavedError(f"{error}; {what} was saved to {fallback} instead") from error
+
+
+def _nowhere(error: OutputError, what: str, second: OSError) -> str:
+    """Say that something is lost."""
+    return f"{error}; {what} could not be saved elsewhere either: {second}"
 
 
 def replace_bytes(path: Path, content: bytes | bytearray, temporary: Path) -> None:
@@ -144,15 +230,16 @@ def replace_bytes(path: Path, content: bytes | bytearray, temporary: Path) -> No
     content : bytes or bytearray
         All of it.
     temporary : Path
-        What to call it until it is on the disk; in the same folder. Gone afterwards.
+        What to call it until it is on the disk; in the same folder. Must not exist yet, and is
+        gone afterwards.
 
     Raises
     ------
     OSError
         If it cannot be written; `path` is as it was.
     """
+    descriptor = os.open(temporary, _NEW, 0o666)  # what has that name already stays as it is
     try:
-        descriptor = os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | _BINARY, 0o666)
         try:
             rest = memoryview(content)
             while rest:
@@ -209,17 +296,8 @@ def _temporary_start(path: Path) -> str:
 def _create(target: Path) -> Path:
     """Create an empty file of a new name, with the permissions that a file of the user's gets."""
     temporary = temporary_beside(target)
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    os.close(os.open(temporary, _NEW, 0o666))
     return temporary
-
-
-def _flush(path: Path) -> None:
-    """Force a file, or a folder's list of names, to the disk."""
-    descriptor = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _flush_folder(folder: Path) -> None:
@@ -232,4 +310,8 @@ def _flush_folder(folder: Path) -> None:
     if os.name == "nt":  # Windows cannot open folders; its rename is journalled
         return
     with contextlib.suppress(OSError):
-        _flush(folder)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,5 +1,6 @@
 """Safetensors files: a header of JSON and plain bytes, checked before any array is read."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from portable_dnn.files.signatures import what_it_is
 from portable_dnn.machine.limits import MOST_HEADER_BYTES
 from portable_dnn.machine.memory import check_fits, show_bytes
 
-__all__ = ["DeclaredTensor", "TensorFile", "opened_tensors", "write_tensors"]
+__all__ = ["DeclaredTensor", "TensorFile", "check_tensors", "opened_tensors", "write_tensors"]
 
 _DTYPES = {"F64": "float64", "F32": "float32", "I64": "int64", "U8": "uint8"}
 # The length of the header, in 8 bytes, lies before it.
@@ -169,11 +170,40 @@ def write_tensors(
     # The library takes an array's address, and knows nothing of strides.
     packed = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     content = save(packed, dict(metadata))
-    length = int.from_bytes(content[:_PREFIX], "little")
+    _check_length(path, int.from_bytes(content[:_PREFIX], "little"))
+    with write_atomically(path) as file:
+        file.write(content)
+
+
+def check_tensors(
+    path: str | Path, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]
+) -> None:
+    """Say what `write_tensors` would refuse, without writing or copying anything.
+
+    Parameters
+    ----------
+    path, arrays, metadata
+        As for `write_tensors`; the arrays' values play no part.
+
+    Raises
+    ------
+    OutputError
+        If the header would be larger than is read.
+    """
+    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    end = 0
+    for name, array in arrays.items():
+        offsets = [end, end + array.nbytes]
+        header[name] = {"dtype": "F64", "shape": list(array.shape), "data_offsets": offsets}
+        end = offsets[1]
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False)
+    _check_length(path, len(text.encode(errors="replace")) + _PREFIX)  # it is filled up to 8 bytes
+
+
+def _check_length(path: str | Path, length: int) -> None:
+    """Refuse a header that would not be read again."""
     if length > MOST_HEADER_BYTES:
         raise OutputError(
             f"cannot write {path}: its names and description take {show_bytes(length)}, and "
             f"{show_bytes(MOST_HEADER_BYTES)} are read again; keep them shorter"
         )
-    with write_atomically(path) as temporary:
-        temporary.write_bytes(content)

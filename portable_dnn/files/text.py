@@ -2,10 +2,34 @@
 
 from collections.abc import Callable, Mapping
 
-__all__ = ["answers", "one_line", "shortened", "words"]
+__all__ = ["answers", "one_line", "printable", "shortened", "words"]
 
 _MOST_SHOWN = 2_000  # characters of a line
 _MOST_OF_A_VALUE = 200
+
+
+def printable(text: str) -> str:
+    r"""Escape whatever steers a terminal or is no text: a name may hold anything.
+
+    Parameters
+    ----------
+    text : str
+        Anything.
+
+    Returns
+    -------
+    str
+        With line breaks, control characters, marks that turn the direction of writing and bytes
+        that are no text as escapes.
+
+    Examples
+    --------
+    >>> print(printable("cat\n\x1b[31m.png"))
+    cat\n\x1b[31m.png
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def one_line(text: str) -> str:
@@ -25,7 +49,7 @@ def one_line(text: str) -> str:
     folded = " ".join(text.split())
     if len(folded) > _MOST_SHOWN:
         folded = f"{folded[:_MOST_SHOWN]} …"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in folded)
+    return printable(folded)
 
 
 def shortened(value: object) -> str:

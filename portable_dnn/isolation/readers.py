@@ -172,7 +172,7 @@ def read_pictures_isolated(
     size : (int, int)
         Height and width to bring them to.
     limits : Limits
-        When to give up, for all together.
+        When to give up; the time is that for one picture.
 
     Returns
     -------
@@ -196,9 +196,11 @@ def read_pictures_isolated(
         return file.read(_PICTURES)
 
 
-def _leave_dataset(result: Path, *, paths: Sequence[str]) -> None:
+def _leave_dataset(result: Path, *, paths: Sequence[str], done: Callable[[], object]) -> None:
     """Read one data file or two, in the other process."""
-    _leave(result, read_dataset(*paths, variable_text=True))
+    dataset = read_dataset(*paths, variable_text=True)
+    done()
+    _leave(result, dataset)
 
 
 def _leave_folder(result: Path, **arguments: Any) -> None:
@@ -206,21 +208,26 @@ def _leave_folder(result: Path, **arguments: Any) -> None:
     _leave(result, import_folder(**arguments))
 
 
-def _leave_model(result: Path, *, path: str) -> None:
+def _leave_model(result: Path, *, path: str, done: Callable[[], object]) -> None:
     """Read a model, in the other process."""
-    save_model(load_model(path), result)
+    model = load_model(path)
+    done()
+    save_model(model, result)
 
 
-def _leave_checkpoint(result: Path, *, path: str) -> None:
+def _leave_checkpoint(result: Path, *, path: str, done: Callable[[], object]) -> None:
     """Read a checkpoint, in the other process; the lists of names and checksums have served."""
     arrays = read_arrays(Path(path))
+    done()
     write_tensors(result, {k: a for k, a in arrays.items() if a.dtype.kind != "S"}, {})
 
 
-def _leave_pictures(result: Path, *, paths: Sequence[str], size: tuple[int, int]) -> None:
+def _leave_pictures(
+    result: Path, *, paths: Sequence[str], size: tuple[int, int], done: Callable[[], object]
+) -> None:
     """Read pictures, in the other process."""
     height, width = size
-    pictures = read_pictures([Path(path) for path in paths], (height, width))
+    pictures = read_pictures([Path(path) for path in paths], (height, width), done=done)
     write_tensors(result, {_PICTURES: pictures}, {})
 
 
@@ -233,7 +240,9 @@ READERS: Mapping[str, Callable[..., None]] = MappingProxyType(
         "pictures": _leave_pictures,
     }
 )
-"""What the other process runs, by name: a path for the result, and the request's entries."""
+"""What the other process runs, by name: a path for the result, and the request's entries.
+
+Each calls `done` when a file is read, after which it has the time for another."""
 
 
 def _leave(result: Path, dataset: DataSet) -> None:

@@ -21,20 +21,31 @@ from typing import Any
 
 import psutil
 
-from portable_dnn.errors import DamagedError, DataError, SettingError
+from portable_dnn.errors import DamagedError, DataError, OutputError, SettingError
 from portable_dnn.files.json_objects import read_object
 from portable_dnn.machine.limits import MOST_HEADER_BYTES
 from portable_dnn.machine.memory import show_bytes
 
-__all__ = ["ERROR_FILE", "REQUEST_FILE", "RESULT_FILE", "Limits", "isolated", "worker_command"]
+__all__ = [
+    "ERROR_FILE",
+    "NO_ROOM",
+    "REQUEST_FILE",
+    "RESULT_FILE",
+    "Limits",
+    "isolated",
+    "worker_command",
+]
 
 REQUEST_FILE = "request.json"
-"""What the process is asked for: the arguments of its reader, and its `limits`."""
+"""What the process is asked for: the arguments of its reader, and its `limits`. It touches this
+file when it has read one of several, after which it has the time for another."""
 RESULT_FILE = "result.safetensors"
 """What the process leaves if all went well."""
 ERROR_FILE = "error.json"
 """What it leaves if it refused the file: its `message`, and whether it was for want of `memory` or
 because the file is `damaged`."""
+NO_ROOM = 3
+"""Its exit code if the folder for temporary files has no room for what it has to say."""
 # How often memory and time are looked at, in seconds.
 _PERIOD = 0.05
 # What Python and the libraries take themselves, at most.
@@ -45,6 +56,7 @@ _MOST_SAID = 1_000
 _ENVIRONMENT = {
     **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
     "HDF5_PLUGIN_PRELOAD": "::",
+    "PYTHONWARNINGS": "ignore",  # a picture's oddities do no harm
 }
 _MORE = "the limits of --isolate are {limits}; --isolate-memory and --isolate-seconds raise them"
 _MEMORY = "{subject} was not read: reading it takes too much memory; " + _MORE
@@ -60,7 +72,7 @@ class Limits:
     memory : int, default 2 GB
         Bytes beyond those of the process before it reads.
     seconds : float, default 60
-        Wall-clock time, from the start of the process.
+        Wall-clock time for a file.
     """
 
     memory: int = 2_000_000_000
@@ -112,29 +124,52 @@ def isolated(
         If the reader refuses the file.
     DataError
         If the file is refused, a limit is reached or the process crashes.
+    OutputError
+        If the folder for temporary files cannot be used.
     """
     limits.check()
-    with tempfile.TemporaryDirectory("", "portable_dnn-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        content = json.dumps({**request, "limits": asdict(limits)})
-        (folder / REQUEST_FILE).write_text(content, encoding="utf-8")
+    content = json.dumps({**request, "limits": asdict(limits)})
+    with _private_folder(content) as folder:
         said = folder / "stderr"
         with said.open("wb") as stderr:
             process = subprocess.Popen(
-                [*worker_command(), reader, name],
+                [*worker_command(), reader, str(folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
                 env={**os.environ, **_ENVIRONMENT},
             )
         try:
-            trouble = _watch(process, limits) or _refusal(folder, process.returncode, said)
+            trouble = _watch(process, limits, folder / REQUEST_FILE)
+            trouble = trouble or _refusal(folder, process.returncode, said)
         finally:
             process.kill()
             process.wait()
         if trouble:
             raise DataError(trouble.format(subject=subject, limits=limits))
         yield folder / RESULT_FILE
+
+
+@contextlib.contextmanager
+def _private_folder(request: str) -> Iterator[Path]:
+    """Make a folder that nobody else may look into, with a request in it."""
+    with contextlib.ExitStack() as stack:
+        try:
+            name = stack.enter_context(
+                tempfile.TemporaryDirectory("", "portable_dnn-", ignore_cleanup_errors=True)
+            )
+            (Path(name) / REQUEST_FILE).write_text(request, encoding="utf-8")
+        except OSError as error:
+            raise _no_room(error.strerror or str(error)) from error
+        yield Path(name)
+
+
+def _no_room(reason: str) -> OutputError:
+    """Say that the folder for temporary files cannot be used."""
+    return OutputError(
+        f"--isolate cannot write to the folder for temporary files ({reason}); make room there, or "
+        "name another folder in the environment variable TMPDIR"
+    )
 
 
 def worker_command() -> list[str]:
@@ -148,10 +183,13 @@ def worker_command() -> list[str]:
     return [sys.executable, "-P", "-m", "portable_dnn.isolation.worker"]
 
 
-def _watch(process: subprocess.Popen[bytes], limits: Limits) -> str:
+def _watch(process: subprocess.Popen[bytes], limits: Limits, touched: Path) -> str:
     """Wait for the end of a process, or end it at its limits and say which it was."""
-    deadline = time.monotonic() + limits.seconds
+    deadline, seen = time.monotonic() + limits.seconds, _changed(touched)
     while process.poll() is None:
+        now = _changed(touched)
+        if now != seen:
+            deadline, seen = time.monotonic() + limits.seconds, now
         if time.monotonic() > deadline:
             return _TIME
         with contextlib.suppress(psutil.Error):  # it may be gone before it is looked at
@@ -162,10 +200,20 @@ def _watch(process: subprocess.Popen[bytes], limits: Limits) -> str:
     return ""
 
 
+def _changed(path: Path) -> int:
+    """Return when a file was changed; 0 if the process has removed it."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def _refusal(folder: Path, code: int, said: Path) -> str:
     """Say why a process that has ended left nothing; empty if it did its work."""
     if code == 0:
         return ""
+    if code == NO_ROOM:
+        raise _no_room("no space left")
     refused = folder / ERROR_FILE
     if refused.is_file():
         with refused.open(encoding="utf-8", errors="replace") as file:

@@ -1,11 +1,12 @@
 """Limits that the operating system enforces for a process; not every system has them."""
 
+import contextlib
 import sys
 from types import ModuleType
 
 import psutil
 
-__all__ = ["address_space_left", "limit_this_process"]
+__all__ = ["address_space_left", "limit_this_process", "limit_time"]
 
 
 def address_space_left() -> int:
@@ -38,11 +39,9 @@ def limit_this_process(memory: int, seconds: float) -> None:
     resource = _resource()
     if resource is None:
         return
-    process = psutil.Process()
-    times = process.cpu_times()
+    limit_time(seconds)
     wanted = {
-        resource.RLIMIT_AS: int(process.memory_info().vms) + memory,
-        resource.RLIMIT_CPU: int(times.user + times.system + seconds) + 1,
+        resource.RLIMIT_AS: int(psutil.Process().memory_info().vms) + memory,
         resource.RLIMIT_FSIZE: memory,
         resource.RLIMIT_CORE: 0,  # a core file would hold what was read
     }
@@ -54,6 +53,26 @@ def limit_this_process(memory: int, seconds: float) -> None:
             resource.setrlimit(name, (value, value))
         except (OSError, ValueError):
             continue  # macOS refuses some; the waiting process enforces the same limits
+
+
+def limit_time(seconds: float) -> None:
+    """Let the operating system end this process when it has computed for some time.
+
+    Parameters
+    ----------
+    seconds : float
+        Processor time from now on. A later call gives the process new time.
+    """
+    resource = _resource()
+    if resource is None:
+        return
+    times = psutil.Process().cpu_times()
+    value = int(times.user + times.system + seconds) + 1
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    if most != resource.RLIM_INFINITY:
+        value = min(value, most)
+    with contextlib.suppress(OSError, ValueError):  # the waiting process enforces it as well
+        resource.setrlimit(resource.RLIMIT_CPU, (value, most))
 
 
 def _resource() -> ModuleType | None:

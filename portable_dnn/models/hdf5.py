@@ -4,6 +4,7 @@ Root attributes: `format`, `format_version`, `layer_dims`, `hidden`, `dtype`, `c
 `image_shape`, `pixel_scale` and `provenance` (JSON). Group `parameters`: `W1, b1 … WL, bL`.
 """
 
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,7 +36,7 @@ from portable_dnn.models.checks import (
     check_values,
 )
 
-__all__ = ["read", "write"]
+__all__ = ["check", "read", "write"]
 
 _GROUP = "parameters"
 _MOST_LISTED = 8
@@ -62,14 +63,27 @@ def write(
     """
 
     def fill(file: h5py.File) -> None:
-        for name, value in described.items():
-            plain = json.dumps(value) if isinstance(value, dict) else value
-            write_attribute(file, name, plain, path)
+        _describe(file, described, path)
         group = file.create_group(_GROUP)
         for name, array in parameters.items():
             group.create_dataset(name, data=array, track_times=False)
 
     write_hdf5(path, fill)
+
+
+def check(
+    path: str | Path, described: Mapping[str, Any], parameters: Mapping[str, HostArray]
+) -> None:
+    """Say what `write` would refuse, without writing; parameters and errors as for `write`."""
+    with h5py.File(io.BytesIO(), "w") as file:
+        _describe(file, described, path)
+
+
+def _describe(file: h5py.File, described: Mapping[str, Any], path: str | Path) -> None:
+    """Write the attributes."""
+    for name, value in described.items():
+        plain = json.dumps(value) if isinstance(value, dict) else value
+        write_attribute(file, name, plain, path)
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, HostArray]]:

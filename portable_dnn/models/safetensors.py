@@ -14,7 +14,12 @@ from portable_dnn.arrays.contract import HostArray
 from portable_dnn.errors import DataError
 from portable_dnn.files.format_version import check_format_version
 from portable_dnn.files.json_objects import read_object
-from portable_dnn.files.safetensors import TensorFile, opened_tensors, write_tensors
+from portable_dnn.files.safetensors import (
+    TensorFile,
+    check_tensors,
+    opened_tensors,
+    write_tensors,
+)
 from portable_dnn.models.checks import (
     DESCRIPTION,
     FORMAT,
@@ -24,7 +29,7 @@ from portable_dnn.models.checks import (
     check_values,
 )
 
-__all__ = ["SUFFIX", "read", "write"]
+__all__ = ["SUFFIX", "check", "read", "write"]
 
 SUFFIX = ".safetensors"
 _ENTRY = "portable_dnn"
@@ -36,6 +41,13 @@ def write(
 ) -> None:
     """Write a description and parameters; parameters and errors as for `store_hdf5.write`."""
     write_tensors(path, parameters, {_ENTRY: json.dumps(described)})
+
+
+def check(
+    path: str | Path, described: Mapping[str, Any], parameters: Mapping[str, HostArray]
+) -> None:
+    """Say what `write` would refuse, without writing; parameters and errors as for `write`."""
+    check_tensors(path, parameters, {_ENTRY: json.dumps(described)})
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, HostArray]]:

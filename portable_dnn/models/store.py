@@ -4,19 +4,19 @@ A file written on a GPU has nothing of the GPU in it, so it can be loaded withou
 hold the same, and one place checks what a model must be, `portable_dnn.models.checks`.
 """
 
-import tempfile
-import uuid
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 from portable_dnn.arrays.devices import Device, place, to_host
-from portable_dnn.errors import OutputError, UnsavedError
+from portable_dnn.files.atomic import write_somewhere
 from portable_dnn.files.paths import existing_file
 from portable_dnn.models import hdf5 as store_hdf5
 from portable_dnn.models import safetensors as store_safetensors
 from portable_dnn.models.checks import FORMAT_VERSION, describe, put_together
 from portable_dnn.models.model import Model
 
-__all__ = ["FORMAT_VERSION", "load_model", "save_model", "save_model_somewhere"]
+__all__ = ["FORMAT_VERSION", "check_savable", "load_model", "save_model", "save_model_somewhere"]
 
 
 def save_model(model: Model, path: str | Path) -> None:
@@ -42,12 +42,29 @@ def save_model(model: Model, path: str | Path) -> None:
     >>> model = Model(parameters, ("relu",), ("non-cat", "cat"), image_shape=(2, 2, 3))
     >>> save_model(model, "model.safetensors")
     """
-    kind = store_safetensors if _has_suffix(Path(path)) else store_hdf5
-    kind.write(path, describe(model, path), to_host(model.parameters))
+    _kind_for(path).write(path, describe(model, path), to_host(model.parameters))
+
+
+def check_savable(model: Model, path: str | Path) -> None:
+    """Say before training that a model of this form cannot be saved.
+
+    Parameters
+    ----------
+    model : Model
+        With parameters of the right shapes and dtype on the host; their values play no part.
+    path : str or Path
+        Where it is to be saved.
+
+    Raises
+    ------
+    OutputError
+        If its description, or the list of its arrays, is too long for the file.
+    """
+    _kind_for(path).check(path, describe(model, path), model.parameters)
 
 
 def save_model_somewhere(model: Model, path: str | Path) -> None:
-    """Write a model to a file, or, so that it is not lost, into the folder for temporary files.
+    """Write a model to a file or, lest it be lost, into a private folder for temporary files.
 
     Parameters
     ----------
@@ -61,18 +78,7 @@ def save_model_somewhere(model: Model, path: str | Path) -> None:
     UnsavedError
         If it could not be written to `path`; the message says where it is.
     """
-    try:
-        save_model(model, path)
-    except OutputError as error:
-        folder = Path(tempfile.gettempdir())
-        fallback = folder / f"{Path(path).stem[:100]}-{uuid.uuid4().hex[:8]}.h5"
-        try:
-            save_model(model, fallback)
-        except OutputError as second:
-            raise UnsavedError(
-                f"{error}; the model could not be saved elsewhere either: {second}"
-            ) from second
-        raise UnsavedError(f"{error}; the model was saved to {fallback} instead") from error
+    write_somewhere(path, partial(save_model, model), "the model")
 
 
 def load_model(path: str | Path, device: Device | str = "cpu") -> Model:
@@ -113,6 +119,11 @@ def load_model(path: str | Path, device: Device | str = "cpu") -> Model:
     kind = store_safetensors if _has_suffix(path) or _has_header(path) else store_hdf5
     described, parameters = kind.read(path)
     return put_together(described, place(parameters, device))
+
+
+def _kind_for(path: str | Path) -> ModuleType:
+    """Choose the kind of file by its name."""
+    return store_safetensors if _has_suffix(Path(path)) else store_hdf5
 
 
 def _has_suffix(path: Path) -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 from portable_dnn.arrays.contract import HostArray
 from portable_dnn.arrays.devices import to_host
 from portable_dnn.arrays.shapes import check_layer_dims
+from portable_dnn.errors import PortableDnnWarning
 from portable_dnn.network.randomness import random_stream
 from portable_dnn.setting_checks import FLOATS, check_choice
 
@@ -107,7 +108,7 @@ def initialize_parameters_deep(
 
     Warns
     -----
-    UserWarning
+    PortableDnnWarning
         For "zeros": all units of a layer stay copies of each other.
 
     Examples
@@ -124,7 +125,7 @@ def initialize_parameters_deep(
         warnings.warn(
             "with zeros, all units of a layer compute the same and get the same gradient: they "
             "stay copies of each other however long you train; use lecun, xavier or he",
-            UserWarning,
+            PortableDnnWarning,
             stacklevel=2,
         )
     target = np.dtype(check_choice(dtype, FLOATS, "dtype"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from portable_dnn.arrays.contract import Array, HostArray
 from portable_dnn.arrays.devices import Device, location_of, place, to_host
 from portable_dnn.data.dataset import DataSet, ImageSet
-from portable_dnn.errors import DataError
+from portable_dnn.errors import DataError, PortableDnnWarning
 from portable_dnn.models.model import Model, model_input
 from portable_dnn.network.losses import compute_cost_from_logits
 from portable_dnn.network.passes import L_model_forward
@@ -77,7 +77,7 @@ def check_same_classes(model: Model, data: DataSet) -> None:
 
     Warns
     -----
-    UserWarning
+    PortableDnnWarning
         If the names differ otherwise.
     """
     if data.class_names == model.class_names:
@@ -90,7 +90,7 @@ def check_same_classes(model: Model, data: DataSet) -> None:
         )
     warnings.warn(
         f"class 0 and class 1 are {ours} for the model, but {theirs} in {data.source}",
-        UserWarning,
+        PortableDnnWarning,
         stacklevel=2,
     )
 

@@ -6,13 +6,16 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from portable_dnn.arrays.contract import HostArray
 from portable_dnn.arrays.devices import Device, place
 from portable_dnn.arrays.versions import versions
 from portable_dnn.data.dataset import DataSet, ImageSet
-from portable_dnn.errors import DataError
+from portable_dnn.errors import DataError, PortableDnnWarning
 from portable_dnn.machine.memory import check_fits
 from portable_dnn.models.model import Model
 from portable_dnn.network.initializers import initialize_parameters_deep, parameters_hash
@@ -25,7 +28,18 @@ from portable_dnn.training.settings import Settings
 from portable_dnn.training.state import Snapshot
 from portable_dnn.training.train import Progress, train_checked
 
-__all__ = ["Experiment", "Start", "describe_run", "draw_start", "run", "training_pictures"]
+__all__ = [
+    "Experiment",
+    "Start",
+    "check_out",
+    "describe_run",
+    "draw_start",
+    "run",
+    "training_pictures",
+]
+
+
+_ROOM = 1000  # characters of versions, checksums and the final cost in a model's provenance
 
 
 @dataclass(frozen=True)
@@ -138,6 +152,42 @@ def _itemsize(settings: Settings) -> int:
     return 8 if settings.dtype == "float64" else 4
 
 
+def check_out(data: DataSet, settings: Settings, out: Path) -> None:
+    """Say before training that the model could not be saved.
+
+    Parameters
+    ----------
+    data, settings
+        As for `run`.
+    out : Path
+        Where the model is to be saved.
+
+    Raises
+    ------
+    DataError
+        If there are no training pictures.
+    OutputError
+        If a network of so many layers has no room in such a file.
+    """
+    from portable_dnn.models.store import check_savable  # it brings h5py
+
+    pictures = training_pictures(data)
+    zero = np.zeros((), settings.dtype)
+    dims = settings.layer_dims(_features(pictures))
+    parameters: dict[str, HostArray] = {}
+    for layer, (n_in, n_out) in enumerate(pairwise(dims), start=1):  # shapes, and no memory
+        parameters[f"W{layer}"] = np.broadcast_to(zero, (n_out, n_in))
+        parameters[f"b{layer}"] = np.broadcast_to(zero, (n_out, 1))
+    height, width, channels = pictures.images.shape[1:]
+    provenance = {
+        "settings": settings.as_dict(),
+        "data": {"source": data.source},
+        "rest": " " * _ROOM,
+    }
+    shape = height, width, channels
+    check_savable(Model(parameters, settings.activations, data.class_names, shape, provenance), out)
+
+
 def run(
     data: DataSet,
     settings: Settings,
@@ -234,7 +284,7 @@ def _from_this_start(begin: Snapshot, drawn: str) -> Snapshot:
     warnings.warn(
         "the start parameters are drawn with other last bits here than where the run began: the "
         "numbers are equal up to rounding from here on",
-        UserWarning,
+        PortableDnnWarning,
         stacklevel=3,
     )
     return replace(begin, history=replace(begin.history, start_hash=drawn))

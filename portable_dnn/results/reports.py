@@ -2,7 +2,6 @@
 
 import json
 import math
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from portable_dnn.arrays.devices import to_host
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.errors import OutputError
-from portable_dnn.files.atomic import check_writable, write_atomically
+from portable_dnn.files.atomic import check_writable, write_atomically, write_text
+from portable_dnn.results.drawing import own_settings
 from portable_dnn.results.evaluation import Evaluation
 from portable_dnn.results.experiment import Experiment
 
@@ -18,13 +18,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "PLOTS",
     "check_plot_folder",
     "describe_experiment",
     "draw_costs",
     "draw_plots",
+    "plot_files",
     "write_histories",
     "write_history",
 ]
+
+PLOTS = ("cost", "mislabelled", "first_layer", "costs")
+"""The pictures of a run, and of several."""
 
 
 def write_history(experiment: Experiment, command: str, path: str | Path) -> None:
@@ -96,9 +101,7 @@ def describe_experiment(experiment: Experiment) -> dict[str, Any]:
 
 def _write_json(content: Mapping[str, Any], path: str | Path) -> None:
     """Write plain data as strict JSON."""
-    with write_atomically(path) as temporary:
-        text = json.dumps(_finite(content), indent=1, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_text(path, json.dumps(_finite(content), indent=1, allow_nan=False) + "\n")
 
 
 def _finite(value: Any) -> Any:
@@ -145,6 +148,25 @@ def check_plot_folder(folder: str | Path) -> Path:
     return folder
 
 
+def plot_files(folder: Path, names: Iterable[str]) -> dict[str, Path]:
+    """Name what --plots makes, so that it is held against the other files of a command.
+
+    Parameters
+    ----------
+    folder : Path
+        That of --plots.
+    names : iterable of str
+        The pictures' names, without what follows the point.
+
+    Returns
+    -------
+    dict of str to Path
+        By what the user may call it.
+    """
+    pictures = {f"{name}.png of --plots": folder / f"{name}.png" for name in names}
+    return {"--plots": folder, **pictures}
+
+
 def draw_plots(experiment: Experiment, data: DataSet, folder: str | Path) -> list[Path]:
     """Draw the pictures of a run.
 
@@ -167,7 +189,8 @@ def draw_plots(experiment: Experiment, data: DataSet, folder: str | Path) -> lis
     OutputError
         If a picture cannot be written.
     """
-    return _draw(_figures(experiment, data), folder)
+    with own_settings():
+        return _draw(_figures(experiment, data), folder)
 
 
 def draw_costs(
@@ -194,7 +217,8 @@ def draw_costs(
     """
     from portable_dnn.results.plots import cost_curves
 
-    return _draw([("costs", cost_curves(curves, title))], folder)
+    with own_settings():
+        return _draw([("costs", cost_curves(curves, title))], folder)
 
 
 def _draw(figures: Iterable[tuple[str, "Figure"]], folder: str | Path) -> list[Path]:
@@ -204,10 +228,8 @@ def _draw(figures: Iterable[tuple[str, "Figure"]], folder: str | Path) -> list[P
     paths = []
     for name, figure in figures:
         path = folder / f"{name}.png"
-        with write_atomically(path) as temporary, warnings.catch_warnings():
-            # A class name may be in a script that matplotlib's font does not have.
-            warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
-            figure.savefig(temporary, format="png", dpi=130)
+        with write_atomically(path) as file:
+            figure.savefig(file, format="png", dpi=130)
         paths.append(path)
     return paths
 

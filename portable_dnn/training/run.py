@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from portable_dnn.arrays.contract import Array, Arrays, Namespace, Parameters
 from portable_dnn.arrays.devices import Device
+from portable_dnn.errors import PortableDnnWarning
 from portable_dnn.network.pixels import scale_pixels
 from portable_dnn.training.batches import Batch, FullBatch
 from portable_dnn.training.compression import check_allowed, choose
@@ -164,6 +165,6 @@ def _warn_of_other_products(begin: Snapshot, run: Run) -> None:
             "the products of the pictures with each other are rounded otherwise here than where "
             "the run began (another machine, library or number of threads): the numbers are equal "
             "up to rounding from here on",
-            UserWarning,
+            PortableDnnWarning,
             stacklevel=4,
         )

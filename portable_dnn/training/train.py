@@ -159,7 +159,7 @@ def train(
 
     Warns
     -----
-    UserWarning
+    PortableDnnWarning
         If the products of the samples are rounded otherwise than where `begin` was made.
 
     Examples

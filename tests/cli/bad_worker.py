@@ -1,6 +1,7 @@
 """The process of --isolate with a reader that misbehaves: `bad_worker.py HOW READER FOLDER`."""
 
 import ctypes
+import errno
 import os
 import signal
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from portable_dnn.errors import DamagedError, OutputError
 from portable_dnn.files.safetensors import write_tensors
 from portable_dnn.isolation import worker as isolation_worker
 from portable_dnn.machine import process_limits
@@ -52,6 +54,23 @@ def flood(result, **_request):
 
 class PanicException(BaseException):
     """By this name, libraries written in Rust raise what is no Exception."""
+
+
+def patient(_result, done, **_request):
+    for _ in range(4):
+        time.sleep(0.8)
+        done()
+    raise DamagedError("it was read to the end")
+
+
+def no_room(_result, **_request):
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    raise OutputError("cannot write the result") from full
+
+
+def hide(_result, done, **_request):
+    Path(sys.argv[2], "request.json").unlink()
+    raise DamagedError("it was read to the end")
 
 
 def panic(_result, **_request):

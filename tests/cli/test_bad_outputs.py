@@ -7,11 +7,17 @@ import stat
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
+from portable_dnn.cli.commands import data as data_command
+from portable_dnn.cli.commands import sweep as sweep_command
+from portable_dnn.cli.commands import train as train_command
+from portable_dnn.cli.options import check_outputs
 from portable_dnn.models.store import load_model
 
 TRAIN = ("train", "data.h5", "--layers", "2", "--iterations", 1)
@@ -43,6 +49,23 @@ def test_the_folder_is_missing(refused, option, path):
     said = refused(*TRAIN, option, path)
     assert path in said
     assert "does not exist" in said or "is not a folder" in said
+
+
+@pytest.mark.parametrize("path", ["new/", "new/.", "./", "data.h5/"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        (*TRAIN, "--out"),
+        (*TRAIN, "--history"),
+        ("sweep", "data.h5", "--out"),
+        ("data", "make", "--out"),
+        ("compare", "--backend", "numpy", "--json"),
+        ("compare", "--backend", "numpy", "--html"),
+    ],
+    ids=lambda command: " ".join(map(str, command)),
+)
+def test_the_path_of_a_folder(refused, command, path):
+    assert f"cannot write {path}: it is a folder" in refused(*command, path)
 
 
 @pytest.mark.parametrize("option", ["--out", "--history"])
@@ -103,18 +126,6 @@ def full(*_arguments, **_options):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_the_disk_is_full_when_the_history_is_to_be_made(refused, monkeypatch):
-    no_new_file(monkeypatch, errno.ENOSPC, after=1)
-    said = refused(*TRAIN, "--history", "x")
-    assert said == "cannot write x: No space left on device"
-
-
-def test_the_disk_is_full_when_the_history_is_flushed(refused, monkeypatch, folder):
-    (folder / "x").write_bytes(b"old")  # must stay
-    monkeypatch.setattr(os, "fsync", full)
-    assert refused(*TRAIN, "--history", "x") == "cannot write x: No space left on device"
-
-
 @pytest.fixture
 def elsewhere(tmp_path_factory, monkeypatch):
     """The folder for temporary files, an empty one."""
@@ -145,7 +156,11 @@ def test_a_model_that_has_no_room_is_saved_elsewhere(
         patch.setattr(os, "fsync", full_at_first)
         outcome = portable_dnn_command(*TRAIN, "--out", "x.h5")
     assert outcome.code == 1
-    (model,) = elsewhere.iterdir()
+    (private,) = elsewhere.iterdir()
+    assert (
+        stat.S_IMODE(private.stat().st_mode) == 0o700
+    )  # whoever may look into the folder of --out
+    (model,) = private.iterdir()
     assert outcome.err == (
         "portable-dnn: error: cannot write x.h5: No space left on device; the model was saved to "
         f"{model} instead\n"
@@ -170,6 +185,63 @@ def test_a_model_that_has_no_room_anywhere(portable_dnn_command, monkeypatch, fo
     assert not any(elsewhere.iterdir())
 
 
+@pytest.mark.parametrize("how", ["made", "flushed"])
+def test_a_history_that_has_no_room_anywhere(
+    portable_dnn_command, monkeypatch, folder, elsewhere, how
+):
+    (folder / "x.json").write_bytes(b"old")  # must stay
+    if how == "made":
+        no_new_file(monkeypatch, errno.ENOSPC, after=1)
+    else:
+        monkeypatch.setattr(os, "fsync", full)
+    outcome = portable_dnn_command(*TRAIN, "--history", "x.json")
+    assert outcome.code == 1
+    assert outcome.err.startswith(
+        "portable-dnn: error: cannot write x.json: No space left on device; the history could not "
+        "be saved elsewhere either: "
+    )
+    assert (folder / "x.json").read_bytes() == b"old"
+    assert not any(elsewhere.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        ((*TRAIN, "--history", "x.json"), "the history"),
+        (("sweep", "data.h5", "--layers", "2", "--iterations", 1, "--out", "x.h5"), "the model"),
+        (("data", "import", "photos", "--out", "x.h5"), "the data set"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else None,
+)
+def test_no_command_loses_what_is_finished(
+    portable_dnn_command, monkeypatch, folder, elsewhere, arguments, what
+):
+    for name in ("a", "b"):
+        (folder / "photos" / name).mkdir(parents=True)
+        Image.new("RGB", (3, 3)).save(folder / "photos" / name / "1.png")
+    real = os.open
+
+    def here_full(path, flags, *rest, **options):
+        if flags & os.O_CREAT and working and elsewhere not in Path(path).parents:
+            full()
+        return real(path, flags, *rest, **options)
+
+    working = []
+
+    def check_then_fill(*files):
+        check_outputs(*files)
+        working.append(True)
+
+    for command in (train_command, sweep_command, data_command):
+        monkeypatch.setattr(command, "check_outputs", check_then_fill)
+    monkeypatch.setattr(os, "open", here_full)
+    outcome = portable_dnn_command(*arguments)
+    assert outcome.code == 1
+    (saved,) = elsewhere.glob("*/*")
+    assert f"{what} was saved to {saved} instead" in outcome.err
+    assert saved.stat().st_size > 500
+
+
 LIMITED = """
 import resource, sys
 from portable_dnn.cli import main
@@ -180,11 +252,16 @@ main()
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [("convert", "model.h5"), ("data", "make")],
-    ids=["convert", "data make"],
+    ("arguments", "code"),
+    [
+        (("sweep", "data.h5", "--iterations", "1", "--device", "cpu"), 1),
+        (("convert", "model.h5"), 2),
+        (("data", "make"), 2),
+    ],
+    ids=["sweep", "convert", "data make"],
 )
-def test_the_disk_is_full_while_hdf5_is_written(folder, model, arguments):
+@pytest.mark.usefixtures("model")
+def test_the_disk_is_full_while_hdf5_is_written(folder, arguments, code):
     # Really, because the HDF5 library has its own ways to fail.
     pytest.importorskip("resource", reason="this system has no limits on the size of files")
     before = sorted(folder.iterdir())
@@ -194,8 +271,9 @@ def test_the_disk_is_full_while_hdf5_is_written(folder, model, arguments):
         text=True,
         check=False,
     )
-    assert run.stderr == "portable-dnn: error: cannot write x.h5: File too large\n"
-    assert run.returncode == 2
+    assert run.stderr.startswith("portable-dnn: error: cannot write x.h5: File too large")
+    assert len(run.stderr.splitlines()) == 1
+    assert run.returncode == code
     assert sorted(folder.iterdir()) == before
 
 
@@ -241,6 +319,31 @@ def test_nor_through_a_link(refused, folder):
 
 def test_two_outputs_in_one_file(refused):
     assert "--out" in refused(*TRAIN, "--out", "x", "--history", "./x")
+
+
+COMPARE = ("compare", "--backend", "numpy", "--data", "data.h5", "--plots")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (*TRAIN, "--plots", "x", "--out", "x"),
+        (*TRAIN, "--plots", "./x", "--history", "x"),
+        (*TRAIN, "--plots", ".", "--history", "first_layer.png"),
+        (*COMPARE, "x", "--json", "x"),
+        (*COMPARE, ".", "--html", "error_by_iteration.png"),
+    ],
+)
+def test_pictures_in_the_place_of_another_output(refused, arguments):
+    assert re.search("--plots .*is also --|is also --plots", refused(*arguments))
+
+
+@pytest.mark.parametrize("out", ["m.h5", "m.safetensors"])
+def test_more_layers_than_a_model_file_holds(refused, out):
+    layers = ("--layers", ",".join(["2"] * 12_000))
+    said = refused("train", "data.h5", *layers, "--iterations", 1, "--out", out)
+    assert said.startswith(f"cannot write {out}: its ")
+    assert refused("sweep", "data.h5", *layers, "--iterations", 1, "--out", out) == said
 
 
 def test_a_link_keeps_leading_to_the_file(succeeds, folder):

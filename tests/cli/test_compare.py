@@ -4,8 +4,12 @@ What it finds is tested where it is computed (tests/equivalence); here a small n
 pictures is compared, on NumPy and on toyarray, a library that can be broken.
 """
 
+import errno
 import json
+import os
 import re
+import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +17,11 @@ import numpy as np
 import pytest
 
 from portable_dnn.arrays import registry
+from portable_dnn.cli.console import Output
 from portable_dnn.equivalence import read_report
+from portable_dnn.equivalence.report import file as report_file
+from portable_dnn.equivalence.report import save as save_report
+from portable_dnn.errors import OutputError
 
 SMALL = ("--data", "data.h5", "--layers", "3", "--iterations", 4)
 PICTURES = ("error_by_iteration.png", "error_by_operation.png")
@@ -230,3 +238,127 @@ def test_the_pages_commands_are_there(succeeds):
     offered = succeeds("compare", "--help").out
     for option in set(re.findall(r"--[a-z]+", page)):
         assert option in offered, option
+
+
+# The exit code is the verdict's
+
+
+def unwritable(monkeypatch, *names):
+    """Let the system refuse to make files of a comparison, when it is over."""
+    real = save_report.write_atomically, save_report.write_text, report_file.write_text
+
+    def refuse(write):
+        def pretend(path, *rest):
+            if Path(path).name in names and not Path(path).is_absolute():
+                raise OutputError(f"cannot write {Path(path).name}: no space")
+            return write(path, *rest)
+
+        return pretend
+
+    monkeypatch.setattr(save_report, "write_atomically", refuse(real[0]))
+    monkeypatch.setattr(save_report, "write_text", refuse(real[1]))
+    monkeypatch.setattr(report_file, "write_text", refuse(real[2]))
+
+
+@pytest.fixture
+def elsewhere(tmp_path_factory, monkeypatch):
+    folder = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+KEPT = ("--json", "r.json", "--html", "r.html", "--plots", "p")
+
+
+@pytest.mark.parametrize(
+    "refused_names", [["r.json"], ["r.html"], ["error_by_operation.png"], ["r.json", "r.html"]]
+)
+def test_what_cannot_be_written_comes_after_the_verdict(
+    portable_dnn_command, monkeypatch, folder, elsewhere, refused_names
+):
+    unwritable(monkeypatch, *refused_names)
+    outcome = portable_dnn_command("compare", "--backend", "numpy", *SMALL, *KEPT, "--quiet")
+    assert outcome.code == 2
+    assert verdict(outcome).startswith("The same numbers")
+    for name in refused_names:
+        assert f"cannot write {name}: no space" in outcome.err
+    for name in {"r.json", "r.html"} - set(refused_names):  # the others are there
+        assert (folder / name).stat().st_size > 1000
+    saved = [path.name for path in elsewhere.glob("*/*")]
+    assert sorted(saved) == [name for name in sorted(refused_names) if name.startswith("r.")]
+
+
+def test_no_report_so_far_passes_for_the_whole_one(
+    portable_dnn_command, monkeypatch, folder, elsewhere
+):
+    whole = save_report.ReportFiles.writers
+
+    def full_at_the_end(files, report):
+        unwritable(monkeypatch, "r.json")
+        return whole(files, report)
+
+    monkeypatch.setattr(save_report.ReportFiles, "writers", full_at_the_end)
+    outcome = portable_dnn_command("compare", "--backend", "numpy", *SMALL, "--json", "r.json")
+    assert outcome.code == 2
+    assert not (folder / "r.json").exists()
+    (saved,) = elsewhere.glob("*/r.json")
+    assert read_report(saved).outcome == "same numbers"
+
+
+def test_a_disk_that_is_full_while_it_runs_does_not_end_it(
+    portable_dnn_command, monkeypatch, elsewhere
+):
+    unwritable(monkeypatch, "r.json")
+    outcome = portable_dnn_command("compare", "--backend", "numpy", *SMALL, "--json", "r.json")
+    assert verdict(outcome).startswith("The same numbers")
+    assert len(list(elsewhere.glob("*/r.json"))) == 1
+
+
+def test_wrong_stays_wrong_where_nothing_can_be_written(
+    portable_dnn_command, toy, monkeypatch, elsewhere
+):
+    in_tf32(toy, monkeypatch)
+    unwritable(monkeypatch, "r.json")
+    outcome = portable_dnn_command("compare", "--backend", "toy", *SMALL, "--json", "r.json")
+    assert outcome.code == 1
+    assert "cannot write r.json" in outcome.err
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+@pytest.mark.parametrize("said", ["data     ", "verdict  "])
+def test_an_output_that_is_closed(portable_dnn_command, toy, monkeypatch, wrong, said):
+    if wrong:
+        in_tf32(toy, monkeypatch)
+    line = Output.line
+
+    def closed(output, text=""):
+        if text.startswith(said):
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+        line(output, text)
+
+    monkeypatch.setattr(Output, "line", closed)
+    monkeypatch.setattr(os, "dup2", lambda *_: None)  # the output of the tests stays open
+    outcome = portable_dnn_command("compare", "--backend", "toy", *SMALL)
+    assert outcome.code == (1 if wrong and said == "verdict  " else 2)
+    assert outcome.err == ""
+
+
+def test_a_fault_of_the_program_is_no_verdict(portable_dnn_command, monkeypatch):
+    def fail(*_arguments):
+        raise AssertionError("not what it should be")
+
+    monkeypatch.setattr(save_report, "report_page", fail)
+    outcome = portable_dnn_command("compare", "--backend", "numpy", *SMALL, "--html", "r.html")
+    assert verdict(outcome).startswith("The same numbers")
+    assert outcome.code == 70
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are text here")
+def test_a_name_that_is_no_text(succeeds, folder):
+    odd = os.fsdecode(b"d\xe9\xff.h5")
+    (folder / "data.h5").rename(odd)
+    small = ("--layers", "3", "--iterations", 2, "--quiet")
+    succeeds("compare", "--backend", "numpy", "--data", odd, *small, *KEPT)
+    assert read_report(folder / "r.json").outcome == "same numbers"
+    for name in ("r.json", "r.html"):
+        assert r"d\udce9\udcff.h5" in (folder / name).read_text("utf-8")

@@ -14,11 +14,11 @@ COMMANDS = Path(portable_dnn.cli.commands.__file__).parent
 BUILT_IN = {"help", "install_completion", "show_completion"}
 # The commands that end with something other than 0 and 2, by `portable-dnn NAME`.
 CODES = {
-    "": {0, 1, 2, 130},
-    "train": {0, 1, 2, 129, 130, 143},
-    "sweep": {0, 1, 2, 130},
-    "compare": {0, 1, 2, 130},
-    "doctor": {0, 1, 2},
+    "": {0, 1, 2, 70, 130},
+    "train": {0, 1, 2, 70, 129, 130, 143},
+    "sweep": {0, 1, 2, 70, 129, 130, 143},
+    "compare": {0, 1, 2, 70, 130},
+    "doctor": {0, 1, 2, 70},
 }
 # How a command gives another exit code, or waits for a signal that becomes one.
 OTHER_CODES = re.compile(r"typer\.Exit\(|\bcaught\(|\bsave_model_somewhere\(")

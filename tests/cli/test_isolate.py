@@ -1,5 +1,7 @@
 """--isolate: what a file does to the process that reads it is one sentence, and exit code 2."""
 
+import errno
+import os
 import signal
 import sys
 import tempfile
@@ -167,6 +169,34 @@ def test_no_end(refused, data, misbehaves):
         f"{data} was not read: reading it takes too long; the limits of --isolate are 2.0 GB of "
         "memory and 1 s; --isolate-memory and --isolate-seconds raise them"
     )
+
+
+def test_the_time_is_that_for_one_picture(refused, model, picture, misbehaves):
+    misbehaves("patient")
+    said = refused("predict", model, *[picture] * 4, "--isolate", "--isolate-seconds", 3)
+    assert said == "it was read to the end"
+
+
+@pytest.mark.parametrize("how", ["a result", "a request", "a folder"])
+def test_no_room_for_temporary_files(refused, data, misbehaves, monkeypatch, how):
+    def full(*_arguments, **_options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    if how == "a result":
+        misbehaves("no_room")
+    with monkeypatch.context() as patch:
+        if how == "a request":
+            patch.setattr(Path, "write_text", full)
+        elif how == "a folder":
+            patch.setattr(tempfile, "mkdtemp", full)
+        said = refused("data", "info", data, "--isolate")
+    assert said.startswith("--isolate cannot write to the folder for temporary files (")
+    assert said.endswith("name another folder in the environment variable TMPDIR")
+
+
+def test_a_process_that_removes_its_request(refused, data, misbehaves):
+    misbehaves("hide")
+    assert refused("data", "info", data, "--isolate") == "it was read to the end"
 
 
 @pytest.mark.parametrize("how", ["fill", "ask"])

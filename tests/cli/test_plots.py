@@ -1,5 +1,10 @@
 """`portable-dnn train --plots`: real pictures of the run."""
 
+import os
+import subprocess
+import sys
+
+import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
@@ -70,3 +75,36 @@ def test_a_class_name_is_not_a_formula(succeeds, make_data):
         del file["list_classes"]
         file["list_classes"] = np.array([rb"$\no$", rb"$\yes$"])
     succeeds("train", data, "--iterations", 1, "--plots", "plots")
+
+
+def test_the_users_own_settings_change_nothing(draw, monkeypatch):
+    plain = draw("plain")
+    for name, value in {
+        "text.usetex": True,  # without LaTeX this would end in a traceback
+        "axes.facecolor": "black",
+        "savefig.bbox": "tight",
+        "font.size": 30.0,
+        "savefig.transparent": True,
+    }.items():
+        monkeypatch.setitem(matplotlib.rcParams, name, value)
+    again = draw("again")
+    assert matplotlib.rcParams["text.usetex"] is True  # and stay as they were
+    for name in NAMES:
+        assert np.array_equal(plain[name], again[name]), name
+
+
+@pytest.mark.parametrize("command", ["train", "compare"])
+def test_no_settings_that_lie_around_are_read(data, folder, command):
+    (folder / "matplotlibrc").write_bytes(b"backend: \xff\xfe\n")  # reading it would be an error
+    train = ("train", "data.h5", "--layers", "2")
+    compare = ("compare", "--backend", "numpy", "--data", "data.h5", "--layers", "2")
+    arguments = train if command == "train" else compare
+    run = subprocess.run(
+        [sys.executable, "-m", "portable_dnn", *arguments, "--iterations", "2", "--plots", "p"],
+        env={**os.environ, "MPLBACKEND": "of another library"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert len(list((folder / "p").iterdir())) >= 2

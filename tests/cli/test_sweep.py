@@ -2,12 +2,14 @@
 
 import json
 import re
+import signal
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from portable_dnn.errors import OutputError
+from portable_dnn.cli.commands import sweep as sweep_command
+from portable_dnn.errors import DataError, OutputError
 from portable_dnn.models.store import load_model
 from portable_dnn.results.plots import cost_curves
 
@@ -166,7 +168,8 @@ def test_what_cannot_be_written_does_not_cost_the_rest(
     monkeypatch.setattr("portable_dnn.cli.commands.sweep.write_histories", fails)
     files = ("--history", "h.json", "--plots", "plots", "--out", "m.h5")
     outcome = portable_dnn_command("sweep", data, *BASE, *files)
-    assert (outcome.code, outcome.err) == (2, "portable-dnn: error: cannot write h.json: no\n")
+    assert outcome.code == 1
+    assert outcome.err.startswith("portable-dnn: error: cannot write h.json: no; the history could")
     assert (folder / "m.h5").is_file()
     assert (folder / "plots" / "costs.png").is_file()
 
@@ -204,3 +207,70 @@ def test_bad_settings(refused, data, arguments, said):
 )
 def test_no_run_before_all_settings_are_checked(portable_dnn_command, data, bad):
     assert portable_dnn_command("sweep", data, "--layers", "2", *bad).out == ""
+
+
+# ---- nothing that is finished is lost -----------------------------------------------------------
+
+RATES = ("--learning-rate", 0.001, "--learning-rate", 0.2, "--learning-rate", 0.01)
+
+
+@pytest.mark.usefixtures("heard")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_keeps_the_runs_that_are_finished(
+    portable_dnn_command, signals_at, data, folder, name
+):
+    number = getattr(signal, name, None)
+    if number is None:
+        pytest.skip("this system has no such signal")
+    signals_at(41, number)  # in the third run
+    outcome = portable_dnn_command("sweep", data, *BASE, *RATES, "--out", "best.h5")
+    assert outcome.code == 128 + number
+    assert [row[0] for row in table(outcome)] == ["0.001", "0.2"]
+    shown = "Ctrl-C" if name == "SIGINT" else name
+    assert f"stopped  by {shown} after 2 of 3 runs" in outcome.lines
+    assert outcome.lines[-2:] == [
+        "lowest cost: learning rate 0.2, layers 3,2, start lecun",
+        "model    best.h5",
+    ]
+    assert load_model(folder / "best.h5").provenance["settings"]["learning_rate"] == 0.2
+
+
+@pytest.mark.usefixtures("heard")
+def test_a_signal_in_the_first_run_leaves_nothing(portable_dnn_command, signals_at, data, folder):
+    signals_at(1, signal.SIGINT)
+    outcome = portable_dnn_command("sweep", data, *BASE, *RATES, "--out", "best.h5")
+    assert outcome.code == 130
+    assert outcome.lines[-1] == "stopped  by Ctrl-C after 0 of 3 runs"
+    assert not (folder / "best.h5").exists()
+
+
+def after_two(monkeypatch, error):
+    """Have the third run end with an error."""
+    real, calls = sweep_command._try, []
+
+    def third(*arguments):
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise error
+        return real(*arguments)
+
+    monkeypatch.setattr(sweep_command, "_try", third)
+
+
+def test_an_error_keeps_the_runs_before_it(portable_dnn_command, monkeypatch, data, folder):
+    after_two(monkeypatch, DataError("the memory has run out, which is what this is about"))
+    outcome = portable_dnn_command("sweep", data, *BASE, *RATES, "--out", "best.h5")
+    assert outcome.code == 2
+    assert "the memory has run out" in outcome.err
+    assert [row[0] for row in table(outcome)] == ["0.001", "0.2"]
+    assert outcome.lines[-1] == "model    best.h5"
+    assert load_model(folder / "best.h5").provenance["settings"]["learning_rate"] == 0.2
+
+
+def test_the_best_is_on_the_disk_as_soon_as_there_is_one(
+    portable_dnn_command, monkeypatch, data, folder
+):
+    after_two(monkeypatch, SystemExit(9))  # as near to a kill as it gets in this process
+    outcome = portable_dnn_command("sweep", data, *BASE, *RATES, "--out", "best.h5")
+    assert outcome.code == 9
+    assert load_model(folder / "best.h5").provenance["settings"]["learning_rate"] == 0.2

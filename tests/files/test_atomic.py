@@ -2,12 +2,15 @@
 
 import errno
 import os
+import re
 import stat
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
-from portable_dnn.errors import OutputError
+from portable_dnn.errors import OutputError, UnsavedError
 from portable_dnn.files.atomic import (
     check_distinct,
     check_writable,
@@ -15,6 +18,7 @@ from portable_dnn.files.atomic import (
     replace_bytes,
     temporary_beside,
     write_atomically,
+    write_somewhere,
 )
 
 
@@ -26,8 +30,8 @@ def path(tmp_path):
 
 
 def write(path, text="new"):
-    with write_atomically(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    with write_atomically(path) as file:
+        file.write(text.encode())
 
 
 def test_replaces(path):
@@ -42,17 +46,19 @@ def test_creates(tmp_path):
 
 
 def test_nobody_sees_half_a_file(path):
-    with write_atomically(path) as temporary:
-        assert temporary.parent == path.parent  # a rename between file systems is a copy
-        temporary.write_text("half", encoding="utf-8")
+    with write_atomically(path) as file:
+        file.write(b"half")
+        file.flush()
+        (other,) = set(path.parent.iterdir()) - {path}  # a rename between file systems is a copy
+        assert other.read_bytes() == b"half"
         assert path.read_text("utf-8") == "old"
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ZeroDivisionError])
 def test_whatever_is_raised_is_passed_on(path, error):
     def crash():
-        with write_atomically(path) as temporary:
-            temporary.write_text("half", encoding="utf-8")
+        with write_atomically(path) as file:
+            file.write(b"half")
             raise error
 
     with pytest.raises(error):
@@ -141,6 +147,80 @@ def test_bytes_that_cannot_be_written(path, monkeypatch, name):
             replace_bytes(path, b"new", temporary_beside(path))
     assert path.read_bytes() == b"old"
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("kind", ["link", "file"])
+def test_what_somebody_has_put_in_the_place_of_a_temporary_stays(path, kind):
+    victim = path.with_name("victim")
+    victim.write_bytes(b"precious")
+    temporary = temporary_beside(path)
+    if kind == "link":
+        temporary.symlink_to(victim)
+    else:
+        victim.rename(temporary)
+    with pytest.raises(FileExistsError):
+        replace_bytes(path, b"new", temporary)
+    assert temporary.read_bytes() == b"precious"
+    assert path.read_bytes() == b"old"
+
+
+def test_a_temporary_is_opened_once_and_written_through_that(path):
+    """Whoever may write into the folder can swap the name, but not what is open."""
+    victim = path.with_name("victim")
+    victim.write_bytes(b"precious")
+    with write_atomically(path) as file:
+        (temporary,) = set(path.parent.iterdir()) - {path, victim}
+        temporary.unlink()
+        temporary.symlink_to(victim)
+        file.write(b"new")
+    assert victim.read_bytes() == b"precious"
+
+
+def test_another_users_file_in_a_sticky_folder_is_refused(path, monkeypatch):
+    if not hasattr(os, "geteuid"):
+        pytest.skip("this system has no such folders")
+    path.parent.chmod(0o1777)
+    check_writable(path)  # ours
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    check_writable(path.with_name("new"))
+    with pytest.raises(OutputError, match="it is another user's"):
+        check_writable(path)
+    path.parent.chmod(0o777)
+    check_writable(path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_what_is_saved_elsewhere_is_as_private_as_can_be(path, tmp_path_factory, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("elsewhere")))
+
+    def refuse_here(target):
+        if target == path:
+            raise OutputError("cannot write it")
+        target.write_bytes(b"secret")
+
+    with pytest.raises(UnsavedError) as said:
+        write_somewhere(path, refuse_here, "the thing")
+    found = re.fullmatch(r"cannot write it; the thing was saved to (.+) instead", str(said.value))
+    saved = Path(found[1])
+    assert saved.read_bytes() == b"secret"
+    assert saved.name == path.name
+    assert stat.S_IMODE(saved.parent.stat().st_mode) == 0o700
+
+
+def test_what_cannot_be_saved_anywhere_leaves_nothing(path, tmp_path_factory, monkeypatch):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+
+    def refuse(target):
+        raise OutputError(f"cannot write {target}")
+
+    with pytest.raises(UnsavedError, match=r"the thing could not be saved elsewhere either: "):
+        write_somewhere(path, refuse, "the thing")
+    assert not any(elsewhere.iterdir())
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(elsewhere / "missing"))
+        with pytest.raises(UnsavedError, match=r"saved elsewhere either: .*No such file"):
+            write_somewhere(path, refuse, "the thing")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows flushes no folders")

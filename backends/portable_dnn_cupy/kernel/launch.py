@@ -4,6 +4,7 @@ import warnings
 from typing import Any, NamedTuple
 
 from portable_dnn.arrays.contract import Array, Arrays, Function
+from portable_dnn.errors import PortableDnnWarning
 from portable_dnn.files.text import words
 from portable_dnn.training.batches import Batch
 from portable_dnn.training.step import State, TrainingStep
@@ -107,7 +108,7 @@ def _judged(
         warnings.warn(
             f"CuPy's kernel for whole stretches of steps is not used, because {reason}; the run "
             "goes on without it",
-            RuntimeWarning,
+            PortableDnnWarning,
             stacklevel=2,
         )
     return None if reason else program

@@ -1,5 +1,6 @@
 """`portable-dnn compare`: whether another backend computes the same numbers."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,16 +12,20 @@ from portable_dnn.arrays.registry import backend_names
 from portable_dnn.arrays.versions import backend_versions
 from portable_dnn.cli.console import Output
 from portable_dnn.cli.inputs import load_data
+from portable_dnn.cli.messages import fail_to_write
 from portable_dnn.cli.options import (
     PathOption,
     QuietOption,
+    output_file,
     parse_layers,
     parse_names,
 )
 from portable_dnn.cli.results import network_of
+from portable_dnn.cli.saving import Keeper
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.errors import DeviceError, SettingError
 from portable_dnn.network.pixels import flatten_images
+from portable_dnn.results.drawing import import_matplotlib
 from portable_dnn.results.experiment import draw_start, training_pictures
 from portable_dnn.training.settings import Settings
 
@@ -115,6 +120,7 @@ def compare(
         Path | None,
         PathOption(
             "--json",
+            parser=output_file,
             metavar="REPORT.json",
             help="File to save the report in, as JSON; --against reads it on another machine.",
         ),
@@ -123,6 +129,7 @@ def compare(
         Path | None,
         PathOption(
             "--html",
+            parser=output_file,
             metavar="REPORT.html",
             help="File to save the report in as a web page with its charts.",
         ),
@@ -145,7 +152,12 @@ def compare(
     Give either --backend or --all.
     """
     # Imported here, so that the other commands do not wait for it.
-    from portable_dnn.cli.show_comparison import run_comparison, show_report, show_summary
+    from portable_dnn.cli.show_comparison import (
+        keep_report,
+        run_comparison,
+        show_report,
+        show_summary,
+    )
     from portable_dnn.equivalence.report.against import (
         check_same_settings,
         check_same_setup,
@@ -170,6 +182,8 @@ def compare(
     targets, missing = _others(theirs) if backend is None else ([choose_device(backend)], [])
     names = [_name(target, settings) if every else "" for target in targets]
     kept = [ReportFiles(json, html, plots, name) for name in names]
+    if html is not None or plots is not None:
+        import_matplotlib()
     for files in kept:
         files.check({"--data": data, "--against": against})
     pictures = load_data(data)
@@ -182,21 +196,24 @@ def compare(
     def finish(report: "Report") -> "Report":
         return report if saved is None else hold_against(report, saved, str(against))
 
-    output = Output(quiet=quiet)
-    reports = []
-    for target, files in zip(targets, kept, strict=True):
-        _show_start(output, pictures, settings)
-        output.detail(f"judged   {_with_version(target)}")
-        other = _with_version(theirs) if saved is None else f"{saved.tested.device} of {against}"
-        output.detail(f"against  {other}")
-        arrays = (X, Y, pictures.source)
-        report = run_comparison(output, target, theirs, arrays, settings, files, finish)
-        show_report(output, report, table=not every)
-        for line in files.write(report):
-            output.line(line)
-        reports.append(report)
-    if every:
-        show_summary(output, reports, missing)
+    output, keeper = Output(quiet=quiet), Keeper()
+    reports: list[Report] = []
+    try:
+        for target, files in zip(targets, kept, strict=True):
+            _show_start(output, pictures, settings)
+            output.detail(f"judged   {_with_version(target)}")
+            against_what = f"{saved.tested.device} of {against}" if saved else _with_version(theirs)
+            output.detail(f"against  {against_what}")
+            arrays = (X, Y, pictures.source)
+            report = run_comparison(output, target, theirs, arrays, settings, files, finish)
+            reports.append(report)
+            keeper.attempt(partial(show_report, output, report, table=not every))
+            keep_report(output, keeper, files, report)
+        if every:
+            show_summary(output, reports, missing)
+        keeper.check()
+    except OSError as error:  # the numbers are judged all the same: 1 means that one is wrong
+        fail_to_write(error, _code(reports) or 2)
     raise typer.Exit(_code(reports))
 
 

@@ -11,7 +11,7 @@ from portable_dnn.cli.inputs import (
     isolation_limits,
     load_model_file,
 )
-from portable_dnn.cli.options import PathArgument, PathOption, check_outputs
+from portable_dnn.cli.options import PathArgument, PathOption, check_outputs, output_file
 
 __all__ = ["convert"]
 
@@ -24,6 +24,7 @@ def convert(
         Path,
         PathOption(
             "--out",
+            parser=output_file,
             metavar="MODEL",
             help="File to write the same model to: safetensors if the name ends in .safetensors, "
             "else HDF5.",

@@ -1,6 +1,6 @@
 """`portable-dnn data`: create, import and describe data sets."""
 
-import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,9 +16,16 @@ from portable_dnn.cli.inputs import (
     load_data,
     load_folder,
 )
-from portable_dnn.cli.options import PathArgument, PathOption, TestOption, check_outputs
+from portable_dnn.cli.options import (
+    PathArgument,
+    PathOption,
+    TestOption,
+    check_outputs,
+    output_file,
+)
 from portable_dnn.cli.results import show_remarks
 from portable_dnn.data.dataset import DataSet
+from portable_dnn.files.atomic import write_somewhere
 
 __all__ = ["data"]
 
@@ -26,7 +33,10 @@ data = typer.Typer(
     help="Create, import and describe data sets.", no_args_is_help=True, rich_markup_mode=None
 )
 
-OutOption = Annotated[Path, PathOption("--out", metavar="DATA.h5", help="HDF5 data file to write.")]
+OutOption = Annotated[
+    Path,
+    PathOption("--out", parser=output_file, metavar="DATA.h5", help="HDF5 data file to write."),
+]
 
 
 @data.command("import")
@@ -66,7 +76,7 @@ def import_(
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     check_outputs({"--out": out}, {})
     dataset = load_folder(folder, size, test_share, seed, follow_links=follow_links, limits=limits)
-    write_dataset(dataset, out)
+    write_somewhere(out, partial(write_dataset, dataset), "the data set")
     _describe(dataset)
     Output().line(f"written to {out}")
 
@@ -90,7 +100,7 @@ def info(
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     dataset = load_data(file, limits=limits)
     if as_json:
-        Output().line(json.dumps(describe_dataset(dataset), indent=1))
+        Output().json(describe_dataset(dataset))
     else:
         _describe(dataset)
 

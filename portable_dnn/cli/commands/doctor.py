@@ -1,6 +1,5 @@
 """`portable-dnn doctor`: why the GPU is not used, and how to fix that."""
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
@@ -49,7 +48,7 @@ def doctor(
             "checks": [asdict(check) for check in checks],
             "next": failure.remedy if failure else "portable-dnn train",
         }
-        output.line(json.dumps(content, indent=1))
+        output.json(content)
     elif failure is None:
         output.line(f"{backend} can be used here; next: portable-dnn train --device {backend}")
     else:

@@ -1,6 +1,5 @@
 """`portable-dnn predict`: the class of a picture."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -81,7 +80,7 @@ def predict(
             }
             for path, p in zip(paths, predictions, strict=True)
         ]
-        output.line(json.dumps(results, indent=1))
+        output.json(results)
         return
     output.table(
         ("picture", "class", f"probability of {positive}"),

@@ -81,7 +81,8 @@ def summary(
         dims = loaded.layer_dims
         for name, told in _told(loaded):
             output.line(f"{name:9} {one_line(told)}")
-    output.line(summary_table(dims, samples))
+    for line in summary_table(dims, samples).splitlines():
+        output.line(line)
 
 
 def _told(model: Model) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,9 @@
 """`portable-dnn sweep`: which settings give the lowest cost."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import compress, product
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -30,15 +32,18 @@ from portable_dnn.cli.options import (
     SeedOption,
     TestOption,
     check_outputs,
+    output_file,
     parse_layers,
     parse_names,
 )
 from portable_dnn.cli.results import network_of, show_cost, show_remarks
-from portable_dnn.cli.saving import save_each, this_command
+from portable_dnn.cli.saving import Keeper, this_command
+from portable_dnn.cli.signals import Asked, Interrupted, caught
 from portable_dnn.data.dataset import DataSet
-from portable_dnn.errors import DivergenceError
+from portable_dnn.errors import DivergenceError, OutputError
+from portable_dnn.files.atomic import write_somewhere
 from portable_dnn.network.initializers import INITIALIZATIONS
-from portable_dnn.results.experiment import Experiment, run
+from portable_dnn.results.experiment import Experiment, check_out, run
 from portable_dnn.results.reports import describe_experiment, draw_costs, write_histories
 from portable_dnn.training.settings import Settings
 from portable_dnn.training.train import Progress
@@ -89,6 +94,7 @@ def sweep(
         Path | None,
         PathOption(
             "--out",
+            parser=output_file,
             metavar="MODEL.h5",
             help="File to save the model with the lowest cost in: HDF5, or safetensors if the "
             "name ends in .safetensors. Without it no model is saved.",
@@ -130,28 +136,34 @@ def sweep(
     pictures = load_data(data, test, limits)
     for settings in grid:
         network_of(settings, pictures)
+        if out is not None:
+            check_out(pictures, settings, out)
     target = choose_device(device)
 
     output = Output(quiet=quiet)
     show_remarks(output, pictures)
     output.detail(f"device   {target} ({target.why})")
-    best: tuple[Settings, Experiment] | None = None
-    done: list[_Run] = []
-    with output.progress(len(grid) * iterations) as bar:
-        for number, settings in enumerate(grid):
-            tried, experiment = _try(pictures, settings, target, bar, number * iterations)
-            if experiment is not None and (
-                best is None or experiment.training.cost < best[1].training.cost
-            ):
-                best = settings, experiment
-            done.append(tried)
-            name = ", ".join(_name(settings))
-            output.detail(f"run {number + 1} of {len(grid)}: {name}: {tried.outcome}")
-    try:
-        _show(output, done, None if best is None else best[0])
-    finally:  # save it even if nothing can be printed
-        _save(output, done, None if best is None else best[1], out, history, plots)
-    if best is None:
+    sweeping = _Sweep(output, out, history, plots)
+    with caught() as asked:
+        asked.patient = True  # until all is kept
+        try:
+            with output.progress(len(grid) * iterations) as bar:
+                for number, settings in enumerate(grid):
+                    look = partial(_look, bar, asked, number * iterations)
+                    outcome = sweeping.add(*_try(pictures, settings, target, look))
+                    name = ", ".join(_name(settings))
+                    output.detail(f"run {number + 1} of {len(grid)}: {name}: {outcome}")
+        except Interrupted as ended:
+            with contextlib.suppress(OSError):  # where the terminal is gone, nobody reads it
+                done = f"{len(sweeping.done)} of {len(grid)} runs"
+                output.line(f"stopped  by {ended.cause} after {done}")
+        except Exception:  # what is finished is kept, whatever ends the others
+            sweeping.keep()
+            raise
+        sweeping.keep()
+    if asked.number is not None:
+        raise typer.Exit(128 + asked.number)
+    if sweeping.best is None:
         raise DivergenceError("no run of the sweep kept a finite cost; try smaller learning rates")
 
 
@@ -180,7 +192,7 @@ class _Run(NamedTuple):
 
 
 def _try(
-    pictures: DataSet, settings: Settings, device: Device, bar: Bar, before: int
+    pictures: DataSet, settings: Settings, device: Device, look: Callable[[Progress], object]
 ) -> tuple[_Run, Experiment | None]:
     """Train at one point of the grid; a run that diverges is a result too."""
     curve: tuple[list[int], list[float]] = [], []
@@ -190,7 +202,7 @@ def _try(
         if record is not None:
             curve[0].append(record.iteration)
             curve[1].append(record.cost)
-        bar.move(before + progress.iteration + 1, None if record is None else record.cost)
+        look(progress)
 
     try:
         tried = run(pictures, settings, device, callback=follow, callback_seconds=LOOK_SECONDS)
@@ -208,45 +220,96 @@ def _try(
     return _Run(settings, numbers, f"cost {numbers[0]}", curve, describe_experiment(tried)), tried
 
 
-def _show(output: Output, done: Sequence[_Run], best: Settings | None) -> None:
-    """Print how all runs went, and which was the best."""
-    output.table(
-        (*_HEADINGS, "cost", "training accuracy", "test accuracy"),
-        [(*_name(tried.settings), *tried.numbers) for tried in done],
-    )
-    if best is not None:
-        output.line(f"lowest cost: {_told(_HEADINGS, _name(best))}")
+def _look(bar: Bar, asked: Asked, before: int, progress: Progress) -> None:
+    """Move the bar of the whole sweep, and end it if somebody asked for that."""
+    record = progress.record
+    bar.move(before + progress.iteration + 1, None if record is None else record.cost)
+    if asked.number is not None:
+        raise Interrupted(asked.number, progress.iteration + 1)
 
 
-def _save(
-    output: Output,
-    done: Sequence[_Run],
-    best: Experiment | None,
-    out: Path | None,
-    history: Path | None,
-    plots: Path | None,
-) -> None:
-    """Write what was asked for."""
-    from portable_dnn.models.store import save_model_somewhere
+@dataclass
+class _Sweep:
+    """The runs that are finished; the best model is saved as soon as there is one.
 
-    def save_model(path: Path) -> Iterator[str]:
-        if best is not None:
-            save_model_somewhere(best.model, path)
-            yield f"model    {path}"
+    Attributes
+    ----------
+    output : Output
+        Where to show them.
+    out, history, plots : Path or None
+        Where to keep what was asked for.
+    done : list of _Run
+        All of them.
+    best : (Settings, Experiment) or None
+        The one with the lowest cost.
+    saved : bool
+        Whether its model is in the file of `out`.
+    """
 
-    def save_history(path: Path) -> Iterator[str]:
-        write_histories([tried.described for tried in done], this_command(), path)
+    output: Output
+    out: Path | None
+    history: Path | None
+    plots: Path | None
+    done: list[_Run] = field(default_factory=list)
+    best: tuple[Settings, Experiment] | None = None
+    saved: bool = False
+
+    def add(self, tried: _Run, experiment: Experiment | None) -> str:
+        """Take a run that is finished, and say how it went."""
+        from portable_dnn.models.store import save_model  # it brings h5py
+
+        self.done.append(tried)
+        if experiment is not None and (
+            self.best is None or experiment.training.cost < self.best[1].training.cost
+        ):
+            self.best, self.saved = (tried.settings, experiment), False
+            if self.out is not None:
+                with contextlib.suppress(OutputError):  # it is tried again at the end, and told
+                    save_model(experiment.model, self.out)
+                    self.saved = True
+        return tried.outcome
+
+    def keep(self) -> None:
+        """Show the runs, and write what was asked for."""
+        if not self.done:
+            return
+        keeper = Keeper()
+        keeper.attempt(self._show)
+        if self.best is not None:
+            keeper.save(self.output, self.out, self._save_model)
+        keeper.save(self.output, self.history, self._save_history)
+        keeper.save(self.output, self.plots, self._save_plots)
+        keeper.check()
+
+    def _show(self) -> None:
+        """Print how all runs went, and which was the best."""
+        self.output.table(
+            (*_HEADINGS, "cost", "training accuracy", "test accuracy"),
+            [(*_name(tried.settings), *tried.numbers) for tried in self.done],
+        )
+        if self.best is not None:
+            self.output.line(f"lowest cost: {_told(_HEADINGS, _name(self.best[0]))}")
+
+    def _save_model(self, path: Path) -> Iterator[str]:
+        """Save the best model, unless that is done."""
+        from portable_dnn.models.store import save_model_somewhere
+
+        if self.best is not None and not self.saved:
+            save_model_somewhere(self.best[1].model, path)
+        yield f"model    {path}"
+
+    def _save_history(self, path: Path) -> Iterator[str]:
+        runs = [tried.described for tried in self.done]
+        write_somewhere(path, partial(write_histories, runs, this_command()), "the history")
         yield f"history  {path}"
 
-    def save_plots(path: Path) -> Iterator[str]:
-        title, names = _captions([tried.settings for tried in done])
+    def _save_plots(self, path: Path) -> Iterator[str]:
+        title, names = _captions([tried.settings for tried in self.done])
         curves = {
             name + (" (diverged)" if "diverged" in tried.described else ""): tried.curve
-            for name, tried in zip(names, done, strict=True)
+            for name, tried in zip(names, self.done, strict=True)
         }
         return (f"picture  {p}" for p in draw_costs(curves, title, path))
-
-    save_each(output, [(out, save_model), (history, save_history), (plots, save_plots)])
 
 
 def _captions(grid: Sequence[Settings]) -> tuple[str, list[str]]:

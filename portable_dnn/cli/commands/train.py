@@ -1,6 +1,7 @@
 """`portable-dnn train`: train a network on labelled pictures."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -29,16 +30,25 @@ from portable_dnn.cli.options import (
     SeedOption,
     TestOption,
     check_outputs,
+    output_file,
     parse_every,
     parse_layers,
     parse_names,
 )
 from portable_dnn.cli.results import network_of, show_cost, show_evaluations, show_remarks
-from portable_dnn.cli.saving import save_each, this_command
+from portable_dnn.cli.saving import Keeper, this_command
 from portable_dnn.cli.signals import caught
 from portable_dnn.data.dataset import DataSet
+from portable_dnn.files.atomic import write_somewhere
 from portable_dnn.network.initializers import INITIALIZATIONS
-from portable_dnn.results.experiment import Experiment, Start, draw_start, run, training_pictures
+from portable_dnn.results.experiment import (
+    Experiment,
+    Start,
+    check_out,
+    draw_start,
+    run,
+    training_pictures,
+)
 from portable_dnn.training.compression import work as work_of
 from portable_dnn.training.settings import Settings
 from portable_dnn.training.state import Snapshot
@@ -84,6 +94,7 @@ def train(
         Path | None,
         PathOption(
             "--out",
+            parser=output_file,
             metavar="MODEL.h5",
             help="File to save the trained model in: HDF5, or safetensors if the name ends in "
             ".safetensors. Without it the model is not saved.",
@@ -145,6 +156,8 @@ def train(
     output = Output(quiet=quiet)
     with caught() as asked:
         pictures = load_data(data, test, limits)
+        if out is not None:
+            check_out(pictures, settings, out)
         target = choose_device(device)
         start = draw_start(pictures, settings)
         _show_start(output, pictures, settings, target)
@@ -155,13 +168,16 @@ def train(
             experiment = _run(output, pictures, settings, target, start, guard, begin)
             if experiment.history.compressed:
                 output.detail(f"span     {_saving(experiment)}")
-            try:
-                _show_result(output, experiment)
-            finally:  # save it even if nothing can be printed
-                _save(output, experiment, pictures, out, history, plots)
+            keeper = Keeper()
+            keeper.attempt(lambda: _show_result(output, experiment))
+            _save(keeper, output, experiment, pictures, out, history, plots)
+            keeper.check()
+            if out is None:
+                output.detail("the model is not kept; to keep it, add --out model.h5")
 
 
 def _save(
+    keeper: Keeper,
     output: Output,
     experiment: Experiment,
     pictures: DataSet,
@@ -178,15 +194,15 @@ def _save(
         yield f"model    {path}"
 
     def save_history(path: Path) -> Iterator[str]:
-        write_history(experiment, this_command(), path)
+        write_somewhere(path, partial(write_history, experiment, this_command()), "the history")
         yield f"history  {path}"
 
     def save_plots(path: Path) -> Iterator[str]:
         return (f"picture  {p}" for p in draw_plots(experiment, pictures, path))
 
-    save_each(output, [(out, save_model), (history, save_history), (plots, save_plots)])
-    if out is None:
-        output.detail("the model is not kept; to keep it, add --out model.h5")
+    keeper.save(output, out, save_model)
+    keeper.save(output, history, save_history)
+    keeper.save(output, plots, save_plots)
 
 
 def _run(

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from portable_dnn.equivalence.report.report import SCHEMA, Errors, Judgement, Report
 from portable_dnn.errors import DataError
-from portable_dnn.files.atomic import write_atomically
+from portable_dnn.files.atomic import write_text
 from portable_dnn.files.paths import existing_file
 from portable_dnn.files.signatures import kind_of, what_it_is
 from portable_dnn.files.text import one_line
@@ -208,9 +208,8 @@ def write_report(report: Report, path: str | Path) -> None:
     >>> report = compare("numpy", np.eye(2), np.array([[0, 1]]), settings=small, many=0)
     >>> write_report(report, "report.json")
     """
-    with write_atomically(path) as temporary:
-        text = json.dumps(as_dict(report), indent=1, allow_nan=False, ensure_ascii=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+    text = json.dumps(as_dict(report), indent=1, allow_nan=False, ensure_ascii=False)
+    write_text(path, text + "\n")
 
 
 def read_report(path: str | Path) -> Report:

@@ -234,7 +234,7 @@ def write_hdf5(path: str | Path, fill: Callable[[h5py.File], object]) -> None:
         If the file cannot be written.
     """
     content = io.BytesIO()
-    with write_atomically(path) as temporary:
+    with write_atomically(path) as target:
         with h5py.File(content, "w") as file:
             fill(file)
-        temporary.write_bytes(content.getbuffer())
+        target.write(content.getbuffer())

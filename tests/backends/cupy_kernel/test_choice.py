@@ -11,6 +11,7 @@ import pytest
 
 from portable_dnn.arrays.registry import get_backend
 from portable_dnn.arrays.repeat import OneByOne
+from portable_dnn.errors import PortableDnnWarning
 from portable_dnn.network.activations import ACTIVATIONS, leaky_relu, leaky_relu_backward
 from portable_dnn.training.batches import Batch
 from portable_dnn.training.layer_forms import Weights
@@ -196,7 +197,7 @@ def test_a_kernel_that_fails_is_not_used(bench, broken, reason):
     problem = bench.problem([4, 3, 1], ["leaky_relu:0.3", "tanh"], 40)
     card = bench.card(broken=broken)
     run = bench.compiled(problem)
-    with pytest.warns(RuntimeWarning) as caught:
+    with pytest.warns(PortableDnnWarning) as caught:
         got = run(problem.state, problem.batch, {}, 2)
     (warning,) = caught
     said = str(warning.message)
