@@ -186,14 +186,15 @@ def place(x: Any, device: str | Device | None = None, *, dtype: str | None = Non
 def _place_array(x: Array, target: Device, dtype: str | None, label: str) -> Array:
     """Move one array, through the host unless it is already there."""
     owner = backend_of(x, label)
-    xp = target.backend.namespace()
-    wanted = getattr(xp, dtype, None) if dtype in _DTYPES else None
-    if dtype is not None and wanted is None:
+    if dtype is not None and dtype not in _DTYPES:
         raise DTypeError(f"unknown dtype {dtype!r}; use one of {', '.join(_DTYPES)}")
     if owner != target.backend or owner.device_of(x) != target.name:
         host = _travelling(owner.to_host(x), target, label)
         x = target.backend.from_host(_narrowed(host, dtype), target.name)
-    return x if wanted is None else xp.astype(x, wanted, copy=False)
+    if dtype is None:
+        return x
+    xp = target.backend.namespace()
+    return xp.astype(x, getattr(xp, dtype), copy=False)
 
 
 def _travelling(host: Any, target: Device, label: str) -> Any:

@@ -142,20 +142,27 @@ def climb(backend: Backend) -> Iterator[Check]:
             if check.status == "failed":
                 return
         empty = not backend.devices()
-        told = getattr(backend.namespace(), "__array_api_version__", None)
     # A plug-in of somebody else's may raise anything, and exit.
     except (Exception, SystemExit) as error:
         yield Check(f"{backend.name}-checks", "failed", f"its own checks fail: {words(error)}")
         return
     if empty:
         yield Check(f"{backend.name}-devices", "failed", "it has no device here")
-    elif isinstance(told, str) and told < STANDARD:
+    elif (told := _standard_of(backend)) is not None and told < STANDARD:
         yield Check(
             f"{backend.name}-standard",
             "failed",
             f"it keeps to version {told} of the array API standard; {STANDARD} is needed",
             "update the library; of array-api-strict, unset ARRAY_API_STRICT_API_VERSION",
         )
+
+
+def _standard_of(backend: Backend) -> str | None:
+    """Return the version of the standard that a library says it keeps to; None if it does not."""
+    with suppress(Exception):
+        told = getattr(backend.namespace(), "__array_api_version__", None)
+        return told if isinstance(told, str) else None
+    return None
 
 
 def first_failure(backend: Backend) -> Check | None:
