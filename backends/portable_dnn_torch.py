@@ -96,6 +96,17 @@ def owns(array: object) -> bool:
     return kind is not None and isinstance(array, kind)
 
 
+def refuses(array: Array) -> str:
+    """Refuse tensors without numbers, and those that are not laid out one after the other."""
+    import torch
+
+    if array.device.type == "meta":
+        return "a tensor on the device meta, which holds no numbers; make one on the CPU or a card"
+    if array.layout != torch.strided:
+        return f"a tensor of layout {array.layout}; tensor.to_dense() makes a plain one of it"
+    return ""
+
+
 def device_of(array: Array) -> str:
     """Name the device that an array lies on."""
     return str(array.device)

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from portable_dnn.arrays.contract import Array, Parameters
-from portable_dnn.arrays.devices import location_of, place
+from portable_dnn.arrays.devices import backend_of, location_of, place
 from portable_dnn.arrays.namespaces import dtype_name
 from portable_dnn.arrays.shapes import check_layer_dims
 from portable_dnn.errors import SettingError, ShapeError
 from portable_dnn.network.activations import Hidden
 from portable_dnn.network.initializers import initialize_parameters, initialize_parameters_deep
-from portable_dnn.network.pixels import are_pixels
+from portable_dnn.setting_checks import FLOATS
 from portable_dnn.training.train import Progress, train
 
 __all__ = ["L_layer_model", "two_layer_model"]
@@ -135,7 +135,9 @@ def two_layer_model(
 def _check_sizes(
     dims: tuple[int, ...], X: Array, Y: Array, hidden: tuple[int, ...] | None = None
 ) -> None:
-    """Refuse the sizes of the hidden layers alone, which is the form of the command line."""
+    """Refuse what is no array, and the hidden layers' sizes alone, the command line's form."""
+    for name, array in (("X", X), ("Y", Y)):
+        backend_of(array, name)
     if not (getattr(X, "ndim", 0) == getattr(Y, "ndim", 0) == 2 and X.shape[1] == Y.shape[1]):
         return  # what is wrong with the arrays is said where they are checked
     n_x, n_y = X.shape[0], Y.shape[0]
@@ -158,7 +160,7 @@ def _model(
     hidden: Hidden,
 ) -> tuple[dict[str, Array], list[float]]:
     """Place the start where X is, and train."""
-    dtype = "float64" if are_pixels(X) else dtype_name(X)
+    dtype = dtype_name(X) if dtype_name(X) in FLOATS else "float64"  # pixels; others are refused
     parameters = place(start, location_of(X), dtype=dtype)
 
     def show(progress: Progress) -> None:

@@ -176,7 +176,7 @@ ROOMS = tuple(
         ),
         (
             "models",
-            "errors machine files arrays network data.class_names",
+            "errors setting_checks machine files arrays network data.class_names",
             "a trained network and its files; it keeps the names of its classes",
         ),
         (

@@ -32,6 +32,7 @@ __all__ = [
     "Measurements",
     "Namespace",
     "Parameters",
+    "RefusesArrays",
     "RepeatedStep",
     "Step",
 ]
@@ -209,4 +210,22 @@ class DocumentsAccuracy(Protocol):
             Of "exp", "log", "log1p", "tanh" and "divide" the largest error in ulps of the exact
             result, 0.5 or more; "flushes", whether subnormal numbers are taken for 0 and written
             as 0; "source", where this is documented. What is not known is left out.
+        """
+
+
+class RefusesArrays(Protocol):
+    """What a backend may have beside the members of `Backend`: arrays that it cannot use."""
+
+    def refuses(self, array: Array) -> str:
+        """Say what is wrong with an array of the library, and what helps.
+
+        Parameters
+        ----------
+        array : array
+            One that the backend owns, such as a sparse one, or one without numbers.
+
+        Returns
+        -------
+        str
+            What it is, to follow "X is "; empty if it can be computed with.
         """

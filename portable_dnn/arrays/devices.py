@@ -186,13 +186,27 @@ def place(x: Any, device: str | Device | None = None, *, dtype: str | None = Non
 def _place_array(x: Array, target: Device, dtype: str | None, label: str) -> Array:
     """Move one array, through the host unless it is already there."""
     owner = backend_of(x, label)
-    xp = target.backend.namespace()
-    wanted = getattr(xp, dtype, None) if dtype in _DTYPES else None
-    if dtype is not None and wanted is None:
+    if dtype is not None and dtype not in _DTYPES:
         raise DTypeError(f"unknown dtype {dtype!r}; use one of {', '.join(_DTYPES)}")
     if owner != target.backend or owner.device_of(x) != target.name:
-        x = target.backend.from_host(_narrowed(owner.to_host(x), dtype), target.name)
-    return x if wanted is None else xp.astype(x, wanted, copy=False)
+        host = _travelling(owner.to_host(x), target, label)
+        x = target.backend.from_host(_narrowed(host, dtype), target.name)
+    if dtype is None:
+        return x
+    xp = target.backend.namespace()
+    return xp.astype(x, getattr(xp, dtype), copy=False)
+
+
+def _travelling(host: Any, target: Device, label: str) -> Any:
+    """Return an array in the processor's byte order; refuse what other libraries have not."""
+    if target.backend.name == HOST:
+        return host
+    if host.dtype.kind not in "biuf" or host.dtype.itemsize > 8:
+        raise DTypeError(
+            f"{label} has dtype {host.dtype}, which {target.backend.name} has not; float64, "
+            "float32 or whole numbers would be right"
+        )
+    return host.astype(host.dtype.newbyteorder("="), copy=False)
 
 
 def _narrowed(host: Any, dtype: str | None) -> Any:
@@ -351,4 +365,27 @@ def backend_of(array: object, label: str = "the argument") -> Backend:
             f"{label} is a {kind}, not an array of a library that follows the array API standard; "
             "make one with numpy.asarray"
         )
+    reason = _unusable(array, owner)
+    if reason:
+        raise DTypeError(f"{label} is {reason}")
     return owner
+
+
+def _unusable(array: Any, owner: Backend) -> str:
+    """Say what an array is with which the mathematics would go wrong, and what helps; or nothing.
+
+    A class that is derived from NumPy's array has arithmetic of its own: a matrix multiplies
+    otherwise, a masked array leaves numbers out, a quantity has units.
+    """
+    kind = type(array)
+    if isinstance(array, np.ma.MaskedArray):
+        return "a masked array; fill what is masked, array.filled(…), or leave it out"
+    if isinstance(array, np.ndarray) and kind not in _PLAIN:
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        return f"a {name}, which has arithmetic of its own; numpy.asarray makes a plain array of it"
+    refuses = getattr(owner, "refuses", None)
+    return refuses(array) if refuses is not None else ""
+
+
+# A memory map only lies elsewhere.
+_PLAIN = (np.ndarray, np.memmap)

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import cast
@@ -14,9 +15,11 @@ from portable_dnn.arrays.generic import GenericBackend
 from portable_dnn.errors import BackendError
 from portable_dnn.files.text import words
 
-__all__ = ["backend_names", "climb", "first_failure", "get_backend", "owner_of"]
+__all__ = ["backend_names", "climb", "displaced", "first_failure", "get_backend", "owner_of"]
 
 GROUP = "portable_dnn.backends"
+STANDARD = "2024.12"
+"""The version of the array API standard that the mathematics is written in."""
 RESERVED = ("auto", "cpu", "cuda")
 """What device strings mean by themselves."""
 
@@ -27,11 +30,29 @@ _ORDER = ("numpy", "cupy", "torch", "jax", "dpnp")
 @cache
 def _entry_points() -> dict[str, EntryPoint]:
     """Return the registered plug-ins by name, in the order they are listed."""
-    found = {entry.name: entry for entry in entry_points(group=GROUP)}
+    found: dict[str, EntryPoint] = {}
+    for entry in entry_points(group=GROUP):
+        if entry.name not in found or _is_ours(entry):
+            found[entry.name] = entry
     known = [name for name in _ORDER if name in found]
     others = sorted(name for name in found if name not in _ORDER and name != "strict")
     last = [name for name in ("strict",) if name in found]
     return {name: found[name] for name in known + others + last}
+
+
+def _is_ours(entry: EntryPoint) -> bool:
+    """Whether an entry is of this package: nobody else's takes the place of, say, the reference."""
+    return entry.dist is not None and entry.dist.name.replace("_", "-") == "portable-dnn"
+
+
+def displaced() -> tuple[str, ...]:
+    """Say which registered plug-ins are not used because their names are taken, a sentence each."""
+    used = _entry_points()
+    return tuple(
+        f"{entry.value} registers the backend {entry.name!r} too, and is not used"
+        for entry in entry_points(group=GROUP)
+        if entry.value != used[entry.name].value
+    )
 
 
 def backend_names() -> tuple[str, ...]:
@@ -66,26 +87,28 @@ def get_backend(name: str) -> Backend:
         raise BackendError(f"unknown backend {name!r}; registered are {known}") from None
     try:
         plug_in = entry.load()
-    except Exception as error:  # whatever a third party's module raises is its reason
+        version = getattr(plug_in, "contract", 1)
+        calls_itself = getattr(plug_in, "name", None)
+        needed = [m for m in contract_members() if version == CONTRACT or m not in ADDED]
+        missing = [member for member in needed if not hasattr(plug_in, member)]
+    # Whatever a third party's module raises is its reason, an exit too.
+    except (Exception, SystemExit) as error:
         raise BackendError(
-            f"the backend {name!r} ({entry.value}) does not load: {error}"
+            f"the backend {name!r} ({entry.value}) does not load: {words(error)}"
         ) from error
-    version = getattr(plug_in, "contract", 1)
     if version not in (1, CONTRACT):
         raise BackendError(
             f"the backend {name!r} ({entry.value}) keeps to version {version!r} of the contract; "
             f"this release of portable_dnn knows 1 and {CONTRACT}"
         )
-    needed = [m for m in contract_members() if version == CONTRACT or m not in ADDED]
-    missing = [member for member in needed if not hasattr(plug_in, member)]
     if missing:
         raise BackendError(
             f"the backend {name!r} ({entry.value}) lacks {', '.join(missing)} of the contract in "
             "portable_dnn.arrays.contract.Backend"
         )
-    if plug_in.name != name or name in RESERVED:
+    if calls_itself != name or name in RESERVED:
         raise BackendError(
-            f"the backend {name!r} ({entry.value}) calls itself {plug_in.name!r}; both names must "
+            f"the backend {name!r} ({entry.value}) calls itself {calls_itself!r}; both names must "
             f"be the same, and none of {', '.join(RESERVED)}"
         )
     return cast(Backend, plug_in if version == CONTRACT else FirstContract(plug_in))
@@ -119,11 +142,27 @@ def climb(backend: Backend) -> Iterator[Check]:
             if check.status == "failed":
                 return
         empty = not backend.devices()
-    except Exception as error:  # a plug-in of somebody else's may raise anything
+    # A plug-in of somebody else's may raise anything, and exit.
+    except (Exception, SystemExit) as error:
         yield Check(f"{backend.name}-checks", "failed", f"its own checks fail: {words(error)}")
         return
     if empty:
         yield Check(f"{backend.name}-devices", "failed", "it has no device here")
+    elif (told := _standard_of(backend)) is not None and told < STANDARD:
+        yield Check(
+            f"{backend.name}-standard",
+            "failed",
+            f"it keeps to version {told} of the array API standard; {STANDARD} is needed",
+            "update the library; of array-api-strict, unset ARRAY_API_STRICT_API_VERSION",
+        )
+
+
+def _standard_of(backend: Backend) -> str | None:
+    """Return the version of the standard that a library says it keeps to; None if it does not."""
+    with suppress(Exception):
+        told = getattr(backend.namespace(), "__array_api_version__", None)
+        return told if isinstance(told, str) else None
+    return None
 
 
 def first_failure(backend: Backend) -> Check | None:
@@ -146,10 +185,9 @@ def owner_of(array: object) -> Backend | None:
         without a plug-in, what the standard alone can tell; None for what is no array.
     """
     for name in backend_names():
-        try:
+        # A broken plug-in of somebody else's must not stop work on other arrays.
+        with suppress(Exception, SystemExit):
             backend = get_backend(name)
-        except BackendError:
-            continue  # a broken plug-in of somebody else's must not stop work on other arrays
-        if backend.owns(array):
-            return backend
+            if backend.owns(array):
+                return backend
     return GenericBackend(array) if array_api_compat.is_array_api_obj(array) else None

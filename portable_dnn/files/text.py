@@ -65,7 +65,10 @@ def shortened(value: object) -> str:
     str
         At most 200 characters of it, and a sign where something is left out.
     """
-    text = str(value)
+    try:
+        text = str(value)
+    except ValueError:  # Python writes no whole number of thousands of digits
+        return "a number of thousands of digits"
     return text if len(text) <= _MOST_OF_A_VALUE else f"{text[:_MOST_OF_A_VALUE]}…"
 
 

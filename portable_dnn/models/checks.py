@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from portable_dnn.arrays.contract import HostArray
+from portable_dnn.arrays.devices import backend_of
 from portable_dnn.arrays.shapes import check_parameters
 from portable_dnn.data.class_names import check_class_names
-from portable_dnn.errors import DataError, OutputError, SettingError, ShapeError
+from portable_dnn.errors import DataError, DTypeError, OutputError, SettingError, ShapeError
 from portable_dnn.files.text import shortened
 from portable_dnn.models.model import Model
 from portable_dnn.network.activations import hidden_activations
 from portable_dnn.network.pixels import PIXEL_SCALE
+from portable_dnn.setting_checks import FLOATS
 
 __all__ = [
     "DESCRIPTION",
@@ -61,7 +63,14 @@ def describe(model: Model, path: str | Path) -> dict[str, Any]:
     ------
     OutputError
         If the provenance is no plain data.
+    DTypeError
+        If a parameter is no array, or not of floats.
     """
+    for name, array in model.parameters.items():
+        backend_of(array, name)
+    layer_dims = list(model.layer_dims)
+    if model.dtype not in FLOATS:
+        raise DTypeError(f"W1 has dtype {model.dtype}; a model has {' or '.join(FLOATS)}")
     try:
         provenance = json.loads(json.dumps(dict(model.provenance)))
     except (TypeError, ValueError, RecursionError) as error:
@@ -71,7 +80,7 @@ def describe(model: Model, path: str | Path) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "layer_dims": list(model.layer_dims),
+        "layer_dims": layer_dims,
         "hidden": list(model.hidden),
         "dtype": model.dtype,
         "class_names": list(model.class_names),

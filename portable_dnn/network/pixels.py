@@ -1,6 +1,7 @@
 """From pictures to the network's input: flattened on the host as bytes, scaled on their device."""
 
 from portable_dnn.arrays.contract import Array, HostArray
+from portable_dnn.arrays.devices import backend_of
 from portable_dnn.arrays.namespaces import common_namespace, dtype_name
 from portable_dnn.errors import DTypeError, ShapeError
 from portable_dnn.setting_checks import FLOATS, check_choice
@@ -36,6 +37,7 @@ def flatten_images(images: HostArray) -> HostArray:
     >>> flatten_images(np.zeros((209, 64, 64, 3), dtype=np.uint8)).shape
     (12288, 209)
     """
+    backend_of(images, "images")
     if images.ndim != 4:
         raise ShapeError(
             f"pictures have shape {images.shape}; (m, height, width, channels) would be right"

@@ -58,7 +58,7 @@ class CompiledSteps:
         State
         """
         # What NumPy would warn of on the way to a cost that is not finite, the error says better.
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
             while times > 0:
                 run = self.batches.run_from(iteration, times)
                 rows = {**run.rows, **self._rates(state, iteration, run.times)}
@@ -79,7 +79,7 @@ class CompiledSteps:
         dict of str to array
             See `Measure`.
         """
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
             measurements: Measurements = self.measured(state, self.batches.whole)
         return measurements
 

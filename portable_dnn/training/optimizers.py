@@ -14,6 +14,7 @@ from portable_dnn.arrays.contract import Array, Arrays, Namespace, Parameters
 from portable_dnn.arrays.namespaces import common_namespace
 from portable_dnn.arrays.shapes import check_parameters, check_same_shape
 from portable_dnn.errors import SettingError, ShapeError
+from portable_dnn.files.text import shortened
 
 __all__ = [
     "OPTIMIZERS",
@@ -174,11 +175,11 @@ def check_learning_rate(learning_rate: float) -> float:
     """
     try:
         rate = float(learning_rate)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         rate = math.nan
     if not (math.isfinite(rate) and rate > 0):
         raise SettingError(
-            f"the learning rate is {learning_rate!r}; a number above 0 would be right, "
+            f"the learning rate is {shortened(learning_rate)}; a number above 0 would be right, "
             "such as 0.0075"
         )
     return rate

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypedDict, Unpack
 
 from portable_dnn.arrays.contract import Array, Measurements, Parameters
 from portable_dnn.arrays.devices import location_of
+from portable_dnn.arrays.host_errors import usual_errors
 from portable_dnn.arrays.namespaces import dtype_name
 from portable_dnn.errors import DataError, DivergenceError, SettingError
 from portable_dnn.network.activations import Hidden, hidden_activations
@@ -16,6 +17,7 @@ from portable_dnn.network.passes import check_network
 from portable_dnn.network.pixels import are_pixels
 from portable_dnn.setting_checks import check_count
 from portable_dnn.training.history import History, Record, to_record
+from portable_dnn.training.library_errors import named_library
 from portable_dnn.training.loop import first_not_finite, iterate
 from portable_dnn.training.run import Problem, Run, prepare
 from portable_dnn.training.settings import Settings, check_settings
@@ -186,6 +188,7 @@ def train(
     )
 
 
+@usual_errors
 def train_checked(
     problem: Problem,
     settings: Settings,
@@ -219,19 +222,20 @@ def train_checked(
     check_count(record_every, "interval between records")
     if stop_every is not None:
         check_count(stop_every, "interval between stops")
-    run = prepare(problem, settings, record_every, begin)
     look_every = None if callback is None else callback_seconds
-    stops = iterate(
-        run.steps,
-        run.state,
-        settings.iterations,
-        record_every,
-        look_every,
-        begin=run.done,
-        stop_every=stop_every,
-        synchronize=run.synchronize,
-    )
-    return _follow(run, stops, callback or _nothing)
+    with named_library(problem.device):
+        run = prepare(problem, settings, record_every, begin)
+        stops = iterate(
+            run.steps,
+            run.state,
+            settings.iterations,
+            record_every,
+            look_every,
+            begin=run.done,
+            stop_every=stop_every,
+            synchronize=run.synchronize,
+        )
+        return _follow(run, stops, callback or _nothing)
 
 
 def _settings(

@@ -2,7 +2,7 @@
 
 from portable_dnn.arrays.contract import Backend
 from portable_dnn.arrays.devices import choose_device
-from portable_dnn.arrays.registry import backend_names, first_failure, get_backend
+from portable_dnn.arrays.registry import backend_names, displaced, first_failure, get_backend
 from portable_dnn.arrays.versions import backend_versions
 from portable_dnn.cli.console import Output
 
@@ -30,7 +30,7 @@ def devices() -> None:
         except Exception as error:  # one plug-in of somebody else's must not hide the others
             missing.append(f"{name} cannot run here: {error or repr(error)}")
     output.table(("device", "free memory", "library"), rows)
-    for sentence in missing:
+    for sentence in (*missing, *displaced()):
         output.line(sentence)
     chosen = choose_device("auto")
     output.line(f"auto is {chosen} ({chosen.why})")

@@ -1,13 +1,16 @@
 """`portable-dnn doctor`: why the GPU is not used, and how to fix that."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from portable_dnn.arrays.contract import Check
 from portable_dnn.arrays.devices import CUDA
 from portable_dnn.arrays.registry import climb, get_backend
 from portable_dnn.cli.console import Output
+from portable_dnn.training.trial import try_step
 
 __all__ = ["doctor"]
 
@@ -34,7 +37,7 @@ def doctor(
     """
     output = Output()
     checks = []
-    for check in climb(get_backend(backend)):
+    for check in _climbed(backend):
         checks.append(check)
         if not as_json:
             output.line(f"{_SIGNS[check.status]} {check.name}: {check.detail}")
@@ -56,3 +59,14 @@ def doctor(
         output.line(f"{backend} cannot be used here{remedy}")
     if failure is not None:
         raise typer.Exit(1)
+
+
+def _climbed(name: str) -> Iterator[Check]:
+    """Climb a backend's ladder, and take a step of training at its end."""
+    backend = get_backend(name)
+    usable = True
+    for check in climb(backend):
+        usable = usable and check.status != "failed"
+        yield check
+    if usable:
+        yield try_step(backend)
