@@ -1,5 +1,7 @@
 """A step of training on a device, tried: the last rung of the doctor's ladder."""
 
+from typing import Any
+
 import numpy as np
 
 from portable_dnn.arrays.contract import Backend, Check
@@ -15,7 +17,7 @@ _NEAR = 1e-3  # float32 is far nearer; another function is not
 
 
 def try_step(backend: Backend) -> Check:
-    """Train a small network for three iterations on a backend's first device, and hold it to NumPy's.
+    """Train a small network on a backend's first device, and hold it to NumPy's.
 
     Parameters
     ----------
@@ -32,7 +34,7 @@ def try_step(backend: Backend) -> Check:
     stream = np.random.RandomState(1)
     X, Y = stream.uniform(0, 1, (6, 4)).astype(np.float32), np.array([[0, 1, 1, 0]])
     start = initialize_parameters_deep([6, 3, 1], dtype="float32")
-    settings = {"hidden": "tanh", "learning_rate": 1.0, "num_iterations": 3}
+    settings: dict[str, Any] = {"hidden": "tanh", "learning_rate": 1.0, "num_iterations": 3}
     expected = train(X, Y, start, **settings).parameters
     try:
         device = Device(backend, backend.devices()[0])
