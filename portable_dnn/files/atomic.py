@@ -132,7 +132,7 @@ def write_atomically(path: str | Path) -> Iterator[Path]:
     _flush_folder(target.parent)
 
 
-def replace_bytes(path: Path, content: bytes | bytearray, temporary: Path) -> None:
+def replace_bytes(path: Path, content: bytes | memoryview, temporary: Path) -> None:
     """Put a whole new file in the place of another, as `write_atomically` does, with fewer calls.
 
     Nothing is checked before: a caller who writes repeatedly has checked once.
@@ -141,7 +141,7 @@ def replace_bytes(path: Path, content: bytes | bytearray, temporary: Path) -> No
     ----------
     path : Path
         The file to replace or create.
-    content : bytes or bytearray
+    content : bytes or memoryview
         All of it.
     temporary : Path
         What to call it until it is on the disk; in the same folder. Gone afterwards.

@@ -146,6 +146,7 @@ def compare(
     """
     # Imported here, so that the other commands do not wait for it.
     from portable_dnn.cli.show_comparison import run_comparison, show_report, show_summary
+    from portable_dnn.equivalence.memory import check_memory_for
     from portable_dnn.equivalence.report.against import (
         check_same_settings,
         check_same_setup,
@@ -174,6 +175,8 @@ def compare(
         files.check({"--data": data, "--against": against})
     pictures = load_data(data)
     X, Y = _arrays(pictures)
+    dims = settings.layer_dims(X.shape[0], pixels=True)
+    check_memory_for(dims, X.shape[1], (*targets, theirs))
     start = draw_start(pictures, settings).parameters  # refuses what no memory holds
     if saved is not None:
         setup = setup_of(X, Y, settings, start, pictures.source)

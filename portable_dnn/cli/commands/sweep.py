@@ -38,7 +38,7 @@ from portable_dnn.cli.saving import save_each, this_command
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.errors import DivergenceError
 from portable_dnn.network.initializers import INITIALIZATIONS
-from portable_dnn.results.experiment import Experiment, run
+from portable_dnn.results.experiment import Experiment, planned, run
 from portable_dnn.results.reports import describe_experiment, draw_costs, write_histories
 from portable_dnn.training.settings import Settings
 from portable_dnn.training.train import Progress
@@ -127,10 +127,11 @@ def sweep(
         settings.check()
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     check_outputs({"--out": out, "--history": history}, {"DATA": data, "--test": test}, plots)
+    target = choose_device(device)
     pictures = load_data(data, test, limits)
     for settings in grid:
         network_of(settings, pictures)
-    target = choose_device(device)
+        planned(pictures, settings, target, beside=grid if len(grid) > 1 else ())
 
     output = Output(quiet=quiet)
     show_remarks(output, pictures)

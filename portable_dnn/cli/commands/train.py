@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from portable_dnn.arrays.devices import Device, choose_device
+from portable_dnn.checkpoints.intervals import Every
 from portable_dnn.cli.console import Output
 from portable_dnn.cli.guard import Guard, check_needs_out
 from portable_dnn.cli.inputs import (
@@ -38,7 +39,14 @@ from portable_dnn.cli.saving import save_each, this_command
 from portable_dnn.cli.signals import caught
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.network.initializers import INITIALIZATIONS
-from portable_dnn.results.experiment import Experiment, Start, draw_start, run, training_pictures
+from portable_dnn.results.experiment import (
+    Experiment,
+    Start,
+    draw_start,
+    planned,
+    run,
+    training_pictures,
+)
 from portable_dnn.training.compression import work as work_of
 from portable_dnn.training.settings import Settings
 from portable_dnn.training.state import Snapshot
@@ -144,8 +152,9 @@ def train(
     check_outputs({"--out": out, "--history": history}, {"DATA": data, "--test": test}, plots)
     output = Output(quiet=quiet)
     with caught() as asked:
-        pictures = load_data(data, test, limits)
         target = choose_device(device)
+        pictures = load_data(data, test, limits)
+        planned(pictures, settings, target, checkpoints=every != Every())
         start = draw_start(pictures, settings)
         _show_start(output, pictures, settings, target)
         output.detail(f"start    {init} from seed {seed}, sha256 {start.sha256}")
