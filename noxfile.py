@@ -207,6 +207,12 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session(python=False, requires=[SHARED])
+def memory(session: nox.Session) -> None:
+    """What is foretold of memory against what is taken, minutes for every way through."""
+    run_shared(session, "python", "-m", "tests.memory", *session.posargs)
+
+
+@nox.session(python=False, requires=[SHARED])
 def lint(session: nox.Session) -> None:
     """Style and likely mistakes."""
     run_shared(session, "ruff", "check")

@@ -93,12 +93,12 @@ class CheckpointFormat:
     def __init__(self, run: Mapping[str, Any]) -> None:
         self._run = dict(run)
         self._rows = _ROWS
-        self._content = bytearray()
+        self._content = memoryview(b"")
         self._arrays: dict[str, HostArray] = {}  # views of the content
         self._places: list[slice] = []
         self._callback_state: Mapping[str, Any] = {}
 
-    def to_bytes(self, snapshot: Snapshot) -> bytearray:
+    def to_bytes(self, snapshot: Snapshot) -> memoryview:
         """Write a snapshot.
 
         Parameters
@@ -108,7 +108,7 @@ class CheckpointFormat:
 
         Returns
         -------
-        bytearray
+        memoryview
             The content of a file, valid until the next call.
         """
         records = len(snapshot.history.cost)
@@ -126,7 +126,7 @@ class CheckpointFormat:
         counts = self._arrays["counts"]
         self._add_records(snapshot.history, int(counts[1]))
         counts[...] = snapshot.iteration, records
-        content = memoryview(self._content)
+        content = self._content
         sums = b"".join(checksum(content[place]) for place in self._places)
         self._arrays["crc32"].view(np.uint8)[...] = np.frombuffer(sums, np.uint8)
         content[:_BLOCK] = _user_block(content[_BLOCK:])
@@ -163,7 +163,7 @@ class CheckpointFormat:
                 # An empty array has no place.
                 begin = dataset.id.get_offset() or 0
                 places[name] = slice(begin, begin + array.nbytes)
-        self._content = bytearray(made.getbuffer())
+        self._content = made.getbuffer()
         before, self._arrays = (
             self._arrays,
             {

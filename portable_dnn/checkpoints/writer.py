@@ -16,6 +16,7 @@ from portable_dnn.checkpoints.file import CheckpointFormat
 from portable_dnn.checkpoints.folder import Found, checkpoint_path, mark
 from portable_dnn.checkpoints.intervals import Every
 from portable_dnn.files.atomic import remove_leftovers, replace_bytes, temporary_beside
+from portable_dnn.machine.memory import free_host_memory
 from portable_dnn.training.run_memory import is_shortage
 from portable_dnn.training.state import Snapshot
 from portable_dnn.training.step import State
@@ -27,6 +28,9 @@ KEPT = 2
 """How many checkpoints of a run are kept: the last, and one in case it is damaged."""
 SPACING = 0.1
 """Seconds between two writes, at least: files more often would cost time and save none."""
+
+
+_FEW = 2**20  # numbers of which nobody asks whether there is memory: that takes time, too
 
 
 class CheckpointWriter:
@@ -118,6 +122,9 @@ class CheckpointWriter:
         if progress.is_recorded_next or math.isfinite(progress.cost):
             self._put = progress.iteration
             snapshot = progress.snapshot
+            if not _fits(snapshot.state):
+                self._fail("not enough memory")
+                return
             try:
                 snapshot = replace(snapshot, state=State(*map(to_host, snapshot.state)))
             except Exception as error:
@@ -241,6 +248,12 @@ class CheckpointWriter:
             if failure not in self._told:
                 self._told.add(failure)
                 self._warn(failure)
+
+
+def _fits(state: State) -> bool:
+    """Tell whether there is memory to write a state: it is copied, laid out and put together."""
+    numbers: int = sum(math.prod(array.shape) for part in state for array in part.values())
+    return numbers < _FEW or 32 * numbers <= free_host_memory()
 
 
 def _reason(error: OSError) -> str:

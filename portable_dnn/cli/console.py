@@ -12,6 +12,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -169,6 +170,22 @@ class Output:
             yield
 
     @contextmanager
+    def reading(self) -> Iterator[Callable[[int, int], None]]:
+        """Show a bar while pictures are read, in a terminal.
+
+        Yields
+        ------
+        callable
+            To be told how many are read, of how many.
+        """
+        if not self.live:
+            yield lambda done, total: None
+            return
+        with self._bar("picture") as progress:
+            task = progress.add_task("", total=None)
+            yield lambda done, total: progress.update(task, completed=done, total=total)
+
+    @contextmanager
     def progress(self, total: int, unit: str = "iteration") -> Iterator["Bar"]:
         """Show a bar with iteration, cost and time left while something runs, in a terminal.
 
@@ -187,18 +204,22 @@ class Output:
         if not self.live:
             yield Bar()
             return
-        with Progress(
+        with self._bar(unit, TextColumn("{task.fields[cost]}")) as progress:
+            yield Bar(progress, progress.add_task("", total=total, cost="cost -"))
+
+    def _bar(self, unit: str, *columns: ProgressColumn) -> Progress:
+        """Make a bar that counts something, with columns of its own."""
+        return Progress(
             TextColumn(unit),
             MofNCompleteColumn(),
             BarColumn(),
-            TextColumn("{task.fields[cost]}"),
+            *columns,
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
             console=self._console,
             transient=True,
-        ) as progress:
-            yield Bar(progress, progress.add_task("", total=total, cost="cost -"))
+        )
 
 
 def _widths(rows: Sequence[Sequence[str]]) -> list[int]:

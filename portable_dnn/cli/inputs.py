@@ -1,8 +1,8 @@
 """Reading the files that a command names: here, or in a separate process with --isolate."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import numpy as np
 import typer
@@ -19,6 +19,8 @@ __all__ = [
     "IsolateMemoryOption",
     "IsolateOption",
     "IsolateSecondsOption",
+    "SkipBadOption",
+    "find_good_pictures",
     "isolation_limits",
     "load_data",
     "load_folder",
@@ -26,6 +28,7 @@ __all__ = [
     "load_pictures",
 ]
 
+Look: TypeAlias = Callable[[int, int], object]
 _GB = 10**9
 _DEFAULTS = Limits()
 
@@ -64,6 +67,15 @@ FollowLinksOption = Annotated[
         "--follow-links",
         help="Also follow symbolic links that lead out of a picture folder; otherwise they are "
         "skipped.",
+    ),
+]
+
+
+SkipBadOption = Annotated[
+    bool,
+    typer.Option(
+        "--skip-bad",
+        help="Leave out pictures that cannot be read, and name them, instead of refusing all.",
     ),
 ]
 
@@ -146,16 +158,20 @@ def load_folder(
     seed: int,
     *,
     follow_links: bool,
+    skip_bad: bool,
     limits: Limits | None,
+    look: Look,
 ) -> DataSet:
     """Read a folder with one subfolder of pictures a class.
 
     Parameters
     ----------
-    folder, size, test_share, seed, follow_links
+    folder, size, test_share, seed, follow_links, skip_bad
         As for `data.import_folder`.
     limits : Limits or None
         As for `load_data`.
+    look : callable
+        As for `data.import_folder`; another process does not tell how far it is.
 
     Returns
     -------
@@ -169,10 +185,14 @@ def load_folder(
     if limits is None:
         from portable_dnn.data import import_folder
 
-        return import_folder(folder, size, test_share, seed, follow_links=follow_links)
+        return import_folder(
+            folder, size, test_share, seed, follow_links=follow_links, skip_bad=skip_bad, look=look
+        )
     from portable_dnn.isolation.readers import import_folder_isolated
 
-    return import_folder_isolated(folder, size, test_share, seed, follow_links, limits)
+    return import_folder_isolated(
+        folder, size, test_share, seed, limits, follow_links=follow_links, skip_bad=skip_bad
+    )
 
 
 def load_model_file(path: Path, device: Device | str, limits: Limits | None) -> Model:
@@ -205,8 +225,43 @@ def load_model_file(path: Path, device: Device | str, limits: Limits | None) -> 
     return load_model_isolated(path, device, limits)
 
 
+def find_good_pictures(
+    paths: Sequence[Path], limits: Limits | None, look: Look
+) -> tuple[list[Path], list[str]]:
+    """Find out which pictures can be read.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Picture files.
+    limits : Limits or None
+        As for `load_data`.
+    look : callable
+        As for `load_folder`.
+
+    Returns
+    -------
+    good : list of Path
+        Those that can.
+    bad : list of str
+        Why the others cannot, a sentence each.
+
+    Raises
+    ------
+    DataError
+        If another process was to read them, and could not.
+    """
+    if limits is None:
+        from portable_dnn.data import good_pictures
+
+        return good_pictures(paths, look=look)
+    from portable_dnn.isolation.readers import good_pictures_isolated
+
+    return good_pictures_isolated(paths, limits)
+
+
 def load_pictures(
-    paths: Sequence[Path], size: tuple[int, int], limits: Limits | None
+    paths: Sequence[Path], size: tuple[int, int], limits: Limits | None, look: Look
 ) -> NDArray[np.uint8]:
     """Read pictures.
 
@@ -218,6 +273,8 @@ def load_pictures(
         Height and width to bring them to.
     limits : Limits or None
         As for `load_data`.
+    look : callable
+        As for `load_folder`.
 
     Returns
     -------
@@ -231,7 +288,7 @@ def load_pictures(
     if limits is None:
         from portable_dnn.data import read_pictures
 
-        return read_pictures(paths, size)
+        return read_pictures(paths, size, look=look)
     from portable_dnn.isolation.readers import read_pictures_isolated
 
     return read_pictures_isolated(paths, size, limits)

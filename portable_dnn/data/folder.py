@@ -1,17 +1,16 @@
 """Making a data set from a folder of pictures, with one subfolder for each class."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from portable_dnn.data.class_names import check_class_names
 from portable_dnn.data.dataset import DataSet, ImageSet
 from portable_dnn.data.listing import SUBFOLDERS, left_out, picture_files, sort_out
-from portable_dnn.data.pictures import read_pictures
+from portable_dnn.data.pictures import Look, check_pictures_fit, good_pictures, read_pictures
 from portable_dnn.errors import DataError
 from portable_dnn.files.paths import existing_folder
-from portable_dnn.machine.memory import check_fits
 from portable_dnn.network.randomness import random_stream
 
 __all__ = ["import_folder"]
@@ -26,7 +25,8 @@ def import_folder(
     seed: int = 1,
     *,
     follow_links: bool = False,
-    done: Callable[[], object] | None = None,
+    skip_bad: bool = False,
+    look: Look | None = None,
 ) -> DataSet:
     """Read two subfolders of pictures as the two classes of a data set.
 
@@ -48,8 +48,10 @@ def import_folder(
         Seed of the shuffle, from 0 to 2**32 - 1.
     follow_links : bool, default False
         Take subfolders and pictures that are links to somewhere outside the folder.
-    done : callable, optional
-        Called after each picture.
+    skip_bad : bool, default False
+        Leave pictures out that cannot be read, as if they were not there.
+    look : callable, optional
+        As for `read_pictures`; with `skip_bad`, all pictures are read twice.
 
     Returns
     -------
@@ -60,7 +62,8 @@ def import_folder(
     ------
     DataError
         If the folder or one of its pictures cannot be used, a number is out of its range, or a
-        class would be left without a training picture. One bad picture refuses the whole folder.
+        class would be left without a training picture. Bad pictures refuse the whole folder; all
+        of them are named.
     SettingError
         If the seed is not a whole number from 0 to 2**32 - 1.
 
@@ -81,23 +84,33 @@ def import_folder(
     if not 0.0 <= test_share < 1.0:
         raise DataError(f"the test share is {test_share}; it must be 0 or more and less than 1")
     classes = _class_folders(folder, follow_links)
+    class_names = check_class_names([part.name for part in classes])
     random = random_stream(seed)
-    splits = [
-        _split(picture_files(part, follow_links=follow_links), part, test_share, random)
-        for part in classes
+    listed = [picture_files(part, follow_links=follow_links) for part in classes]
+    total = sum(map(len, listed))
+    check_pictures_fit(total, (size, size))
+    notes = [
+        *left_out(folder, taken=SUBFOLDERS, follow_links=follow_links),
+        *(note for part in classes for note in left_out(part, follow_links=follow_links)),
     ]
+    if skip_bad:
+        good, bad = good_pictures([file for files in listed for file in files], look=look)
+        kept = set(good)
+        listed = [[file for file in files if file in kept] for files in listed]
+        notes += [f"left out: {sentence}" for sentence in bad]
+    splits = [
+        _split(files, part, test_share, random) for files, part in zip(listed, classes, strict=True)
+    ]
+    # All in one piece, so that all that are bad are named together.
     train, test = ([split[side] for split in splits] for side in (0, 1))
-    pictures = sum(len(files) for split in splits for files in split)
-    check_fits(3 * size * size * pictures, f"{pictures} pictures of {size} x {size} make")
+    images = read_pictures([file for part in (*train, *test) for file in part], size, look=look)
+    trained = sum(map(len, train))
     return DataSet(
-        train=_read_set(train, size, done),
-        test=_read_set(test, size, done) if any(test) else None,
-        class_names=check_class_names([part.name for part in classes]),
+        train=ImageSet(images[:trained], _labels(train)),
+        test=ImageSet(images[trained:], _labels(test)) if any(test) else None,
+        class_names=class_names,
         source=str(folder),
-        notes=(
-            *left_out(folder, taken=SUBFOLDERS, follow_links=follow_links),
-            *(note for part in classes for note in left_out(part, follow_links=follow_links)),
-        ),
+        notes=tuple(notes),
     )
 
 
@@ -127,6 +140,8 @@ def _split(
     files: list[Path], folder: Path, test_share: float, random: np.random.RandomState
 ) -> tuple[list[Path], list[Path]]:
     """Shuffle one class's files and split them into training and test files."""
+    if not files:
+        raise DataError(f"no picture in the folder {folder} can be read; add pictures")
     tests = round(len(files) * test_share)
     if tests == len(files):
         raise DataError(
@@ -137,9 +152,6 @@ def _split(
     return shuffled[tests:], shuffled[:tests]
 
 
-def _read_set(classes: list[list[Path]], size: int, done: Callable[[], object] | None) -> ImageSet:
-    """Read the files of class 0, then those of class 1."""
-    files = [file for part in classes for file in part]
-    images = read_pictures(files, size, done=done)
-    labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(part) for part in classes])
-    return ImageSet(images, labels)
+def _labels(classes: list[list[Path]]) -> NDArray[np.int64]:
+    """Label the files of class 0, then those of class 1."""
+    return np.repeat(np.arange(len(classes), dtype=np.int64), [len(part) for part in classes])

@@ -4,9 +4,10 @@ Pillow is imported only when a picture is read: it is not needed to train.
 """
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +21,25 @@ from portable_dnn.machine.memory import check_fits, show_bytes
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["READABLE", "is_picture", "read_picture", "read_pictures"]
+__all__ = [
+    "READABLE",
+    "Look",
+    "check_pictures_fit",
+    "good_pictures",
+    "is_picture",
+    "read_picture",
+    "read_pictures",
+]
+
+Look: TypeAlias = Callable[[int, int], object]
+"""Is told how many pictures have been read, of how many."""
 
 # Only these decoders are ever run: the exotic ones are where Pillow's holes have been.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 _EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 READABLE = "JPEG, PNG, WebP or BMP"
 """The pictures that are read, for messages."""
+_MOST_NAMED = 100
 
 
 def read_picture(path: str | Path, size: int | tuple[int, int]) -> NDArray[np.uint8]:
@@ -62,17 +75,26 @@ def read_picture(path: str | Path, size: int | tuple[int, int]) -> NDArray[np.ui
     >>> picture.shape, picture[0, 0].tolist()
     ((64, 64, 3), [255, 0, 0])
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     height, width = (size, size) if isinstance(size, int) else size
     _check_size(height, width)
-    path = existing_file(path, f"a {READABLE} picture")
-    content = _content(path)
+    with _opened(Path(path)) as picture:
+        upright = _upright_rgb(picture)
+        resized = upright.resize((width, height), Image.Resampling.LANCZOS)
+    return np.asarray(resized, dtype=np.uint8)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator["Image"]:
+    """Open a picture by its header, and say what is found wrong with it as long as it is open."""
+    from PIL import Image, UnidentifiedImageError
+
+    content = _content(existing_file(path, f"a {READABLE} picture"))
     try:
         with Image.open(content, formats=_FORMATS) as picture:
             _check_pixels(picture, path)
-            upright = _upright_rgb(picture)
-            resized = upright.resize((width, height), Image.Resampling.LANCZOS)
+            yield picture
     except UnidentifiedImageError as error:
         raise DataError(f"{path} is not a {READABLE} picture{what_it_is(path)}") from error
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
@@ -83,16 +105,14 @@ def read_picture(path: str | Path, size: int | tuple[int, int]) -> NDArray[np.ui
     # IndexError and more. Nothing but Pillow runs here.
     except Exception as error:
         raise DataError(f"{path} is a damaged picture: {error}") from error
-    return np.asarray(resized, dtype=np.uint8)
 
 
 def read_pictures(
-    paths: Sequence[Path],
-    size: int | tuple[int, int],
-    *,
-    done: Callable[[], object] | None = None,
+    paths: Sequence[Path], size: int | tuple[int, int], *, look: Look | None = None
 ) -> NDArray[np.uint8]:
     """Read pictures and bring them to one size, as `read_picture` does.
+
+    Memory and the headers of all files are looked at before the first picture is decoded.
 
     Parameters
     ----------
@@ -100,8 +120,8 @@ def read_pictures(
         At least one file.
     size : int or (int, int)
         Height and width, or one number for both.
-    done : callable, optional
-        Called after each picture.
+    look : callable, optional
+        Called after each picture with how many are done, of how many.
 
     Returns
     -------
@@ -110,7 +130,8 @@ def read_pictures(
     Raises
     ------
     DataError
-        If one of them cannot be read, or all together do not fit in memory.
+        If some of them cannot be read, all of which are named; or all together do not fit in
+        memory.
 
     Examples
     --------
@@ -123,14 +144,106 @@ def read_pictures(
     (2, 64, 64, 3)
     """
     height, width = (size, size) if isinstance(size, int) else size
-    check_fits(3 * height * width * len(paths), f"{len(paths)} pictures of {height} x {width} make")
+    check_pictures_fit(len(paths), (height, width))
     _check_size(height, width)
+    _refuse(_failures(paths, lambda place, path: _check_header(path)), len(paths))
     pictures = np.empty((len(paths), height, width, 3), np.uint8)
-    for place, path in enumerate(paths):
+
+    def read(place: int, path: Path) -> None:
         pictures[place] = read_picture(path, (height, width))
-        if done is not None:
-            done()
+
+    _refuse(_failures(paths, read, look), len(paths))
     return pictures
+
+
+def check_pictures_fit(count: int, size: tuple[int, int]) -> None:
+    """Refuse more pictures than there is memory for, before one is read.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+    size : (int, int)
+        Height and width of each, once it is read.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    height, width = size
+    check_fits(3 * height * width * count, f"{count} pictures of {height} x {width} make")
+
+
+def good_pictures(
+    paths: Sequence[Path], *, look: Look | None = None
+) -> tuple[list[Path], list[str]]:
+    """Find out which pictures can be read.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Files.
+    look : callable, optional
+        As for `read_pictures`.
+
+    Returns
+    -------
+    good : list of Path
+        Those that can, in the same order.
+    bad : list of str
+        Why the others cannot, a sentence each.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> from portable_dnn.data import good_pictures
+    >>> Image.new("RGB", (640, 480)).save("whole.png")
+    >>> Path("empty.png").touch()
+    >>> good, bad = good_pictures([Path("empty.png"), Path("whole.png")])
+    >>> good == [Path("whole.png")], len(bad)
+    (True, 1)
+    """
+    bad = _failures(paths, lambda place, path: read_picture(path, 1), look)
+    return [path for place, path in enumerate(paths) if place not in bad], list(bad.values())
+
+
+def _failures(
+    paths: Sequence[Path], attempt: Callable[[int, Path], object], look: Look | None = None
+) -> dict[int, str]:
+    """Attempt something with each picture; return why it cannot be done, by the picture's place."""
+    bad = {}
+    for place, path in enumerate(paths):
+        try:
+            attempt(place, path)
+        except DataError as error:
+            bad[place] = str(error)
+        if look is not None:
+            look(place + 1, len(paths))
+    return bad
+
+
+def _refuse(bad: Mapping[int, str], total: int) -> None:
+    """Name all bad pictures at once."""
+    if not bad:
+        return
+    sentences = sorted(bad.values())
+    if len(sentences) == 1:
+        raise DataError(sentences[0])
+    rest = len(sentences) - _MOST_NAMED
+    raise DataError(
+        f"{len(sentences)} of {total} pictures cannot be used: {'; '.join(sentences[:_MOST_NAMED])}"
+        + (f"; and {rest} more" if rest > 0 else "")
+        + "; take them away, or leave them out with --skip-bad"
+    )
+
+
+def _check_header(path: Path) -> None:
+    """Refuse a picture for what can be known without decoding it."""
+    with _opened(path) as picture:
+        # Decoded, turned upright and as RGB, which Pillow holds in four bytes a pixel.
+        check_fits(12 * picture.width * picture.height, f"{path} makes, when it is decoded,")
 
 
 def is_picture(path: Path) -> bool:

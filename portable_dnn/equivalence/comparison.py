@@ -15,6 +15,7 @@ from portable_dnn.equivalence.data_checks import check_data
 from portable_dnn.equivalence.exact.pairs import check_products
 from portable_dnn.equivalence.judged import check_judged
 from portable_dnn.equivalence.limits.accuracy import accuracy_of, loosest
+from portable_dnn.equivalence.memory import check_memory_for
 from portable_dnn.equivalence.operations.linear import input_scaling
 from portable_dnn.equivalence.operations.probes import MANY, probes
 from portable_dnn.equivalence.operations.step import step_operations
@@ -151,6 +152,7 @@ def compare(
     check_data(X, Y, settings.dtype)
     sources = [accuracy_of(d, np.dtype(settings.dtype)).source for d in (tested, other)]
     dims = settings.layer_dims(X.shape[0], pixels=are_pixels(X))
+    check_memory_for(dims, X.shape[1], (tested, other))
     start = initialize_parameters_deep(
         dims, method=settings.initialization, seed=settings.seed, dtype=settings.dtype
     )

@@ -218,7 +218,7 @@ def _nowhere(error: OutputError, what: str, second: OSError) -> str:
     return f"{error}; {what} could not be saved elsewhere either: {second}"
 
 
-def replace_bytes(path: Path, content: bytes | bytearray, temporary: Path) -> None:
+def replace_bytes(path: Path, content: bytes | memoryview, temporary: Path) -> None:
     """Put a whole new file in the place of another, as `write_atomically` does, with fewer calls.
 
     Nothing is checked before: a caller who writes repeatedly has checked once.
@@ -227,7 +227,7 @@ def replace_bytes(path: Path, content: bytes | bytearray, temporary: Path) -> No
     ----------
     path : Path
         The file to replace or create.
-    content : bytes or bytearray
+    content : bytes or memoryview
         All of it.
     temporary : Path
         What to call it until it is on the disk; in the same folder. Must not exist yet, and is

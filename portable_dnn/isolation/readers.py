@@ -21,7 +21,7 @@ from portable_dnn.data.class_names import check_class_names
 from portable_dnn.data.dataset import DataSet, ImageSet
 from portable_dnn.data.folder import import_folder
 from portable_dnn.data.hdf5 import read_dataset
-from portable_dnn.data.pictures import read_pictures
+from portable_dnn.data.pictures import good_pictures, read_pictures
 from portable_dnn.errors import DataError
 from portable_dnn.files.json_objects import read_object
 from portable_dnn.files.safetensors import TensorFile, opened_tensors, write_tensors
@@ -31,6 +31,7 @@ from portable_dnn.models.store import load_model, save_model
 
 __all__ = [
     "READERS",
+    "good_pictures_isolated",
     "import_folder_isolated",
     "load_model_isolated",
     "read_checkpoint_isolated",
@@ -42,6 +43,7 @@ _WHAT = "the result of another process"
 _NAMES = "class_names"
 _NOTES = "notes"
 _PICTURES = "pictures"
+_GOOD = "good"
 
 
 def read_dataset_isolated(path: Path, test_path: Path | None, limits: Limits) -> DataSet:
@@ -75,13 +77,20 @@ def read_dataset_isolated(path: Path, test_path: Path | None, limits: Limits) ->
 
 
 def import_folder_isolated(
-    folder: Path, size: int, test_share: float, seed: int, follow_links: bool, limits: Limits
+    folder: Path,
+    size: int,
+    test_share: float,
+    seed: int,
+    limits: Limits,
+    *,
+    follow_links: bool = False,
+    skip_bad: bool = False,
 ) -> DataSet:
     """Read two subfolders of pictures as `data.import_folder` does, in another process.
 
     Parameters
     ----------
-    folder, size, test_share, seed, follow_links
+    folder, size, test_share, seed, follow_links, skip_bad
         As for `import_folder`.
     limits : Limits
         When to give up.
@@ -101,6 +110,7 @@ def import_folder_isolated(
         "test_share": test_share,
         "seed": seed,
         "follow_links": follow_links,
+        "skip_bad": skip_bad,
     }
     with isolated("folder", request, str(folder), limits) as result:
         return _dataset(result, str(folder))
@@ -184,9 +194,8 @@ def read_pictures_isolated(
         As for `read_pictures`, and if a limit is reached or the process crashes.
     """
     request = {"paths": [str(path) for path in paths], "size": size}
-    subject = str(paths[0]) if len(paths) == 1 else f"{paths[0]}, or a picture after it,"
     with (
-        isolated("pictures", request, subject, limits) as result,
+        isolated("pictures", request, _subject(paths), limits) as result,
         opened_tensors(result, _WHAT) as file,
     ):
         declared = file.arrays.get(_PICTURES)
@@ -196,6 +205,43 @@ def read_pictures_isolated(
         return file.read(_PICTURES)
 
 
+def good_pictures_isolated(paths: Sequence[Path], limits: Limits) -> tuple[list[Path], list[str]]:
+    """Find out which pictures can be read as `data.good_pictures` does, in another process.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        At least one file.
+    limits : Limits
+        When to give up; the time is for each picture.
+
+    Returns
+    -------
+    good : list of Path
+        Those that can, in the same order.
+    bad : list of str
+        Why the others cannot, a sentence each.
+
+    Raises
+    ------
+    DataError
+        If a limit is reached or the process crashes.
+    """
+    request = {"paths": [str(path) for path in paths]}
+    with (
+        isolated("good pictures", request, _subject(paths), limits) as result,
+        opened_tensors(result, _WHAT) as file,
+    ):
+        said = read_object(file.metadata.get(_NAMES, ""), _WHAT)
+    good = set(_texts(said.get(_GOOD)))
+    return [path for path in paths if str(path) in good], list(_texts(said.get(_NOTES)))
+
+
+def _subject(paths: Sequence[Path]) -> str:
+    """Name pictures that are read together."""
+    return str(paths[0]) if len(paths) == 1 else f"{paths[0]}, or a picture after it,"
+
+
 def _leave_dataset(result: Path, *, paths: Sequence[str], done: Callable[[], object]) -> None:
     """Read one data file or two, in the other process."""
     dataset = read_dataset(*paths, variable_text=True)
@@ -203,9 +249,9 @@ def _leave_dataset(result: Path, *, paths: Sequence[str], done: Callable[[], obj
     _leave(result, dataset)
 
 
-def _leave_folder(result: Path, **arguments: Any) -> None:
+def _leave_folder(result: Path, *, done: Callable[[], object], **arguments: Any) -> None:
     """Read a folder of pictures, in the other process."""
-    _leave(result, import_folder(**arguments))
+    _leave(result, import_folder(**arguments, look=lambda *_: done()))
 
 
 def _leave_model(result: Path, *, path: str, done: Callable[[], object]) -> None:
@@ -227,8 +273,16 @@ def _leave_pictures(
 ) -> None:
     """Read pictures, in the other process."""
     height, width = size
-    pictures = read_pictures([Path(path) for path in paths], (height, width), done=done)
+    files = [Path(path) for path in paths]
+    pictures = read_pictures(files, (height, width), look=lambda *_: done())
     write_tensors(result, {_PICTURES: pictures}, {})
+
+
+def _leave_good_pictures(result: Path, *, paths: Sequence[str], done: Callable[[], object]) -> None:
+    """Find out which pictures can be read, in the other process."""
+    good, bad = good_pictures([Path(path) for path in paths], look=lambda *_: done())
+    said = {_GOOD: [str(path) for path in good], _NOTES: bad}
+    write_tensors(result, {}, {_NAMES: json.dumps(said)})
 
 
 READERS: Mapping[str, Callable[..., None]] = MappingProxyType(
@@ -236,6 +290,7 @@ READERS: Mapping[str, Callable[..., None]] = MappingProxyType(
         "checkpoint": _leave_checkpoint,
         "dataset": _leave_dataset,
         "folder": _leave_folder,
+        "good pictures": _leave_good_pictures,
         "model": _leave_model,
         "pictures": _leave_pictures,
     }

@@ -1,19 +1,23 @@
 """A trained network with all that is needed to use it on a picture."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 from portable_dnn.arrays.contract import Array, HostArray
 from portable_dnn.arrays.devices import location_of, place, to_host
+from portable_dnn.arrays.holding import holding_of
 from portable_dnn.arrays.namespaces import dtype_name
 from portable_dnn.arrays.shapes import check_parameters
 from portable_dnn.errors import DataError
 from portable_dnn.machine.memory import check_fits
+from portable_dnn.network.pieces import piece_bytes, samples_a_piece
 from portable_dnn.network.pixels import flatten_images, scale_pixels
 from portable_dnn.network.prediction import predict_probabilities
 
-__all__ = ["Model", "Prediction", "classify", "model_input"]
+__all__ = ["Model", "Prediction", "check_room_for", "classify", "model_input"]
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,37 @@ class Prediction(NamedTuple):
     probability: float
 
 
-def model_input(images: HostArray, model: Model) -> Array:
-    """Bring pictures to a model: as bytes to its device, there to floats of its dtype.
+def check_room_for(pictures: int, model: Model) -> None:
+    """Refuse to run more pictures through a model than there is memory for, before they are read.
+
+    Parameters
+    ----------
+    pictures : int
+        How many.
+    model : Model
+        Which takes a piece of them at a time.
+
+    Raises
+    ------
+    DataError
+        If there is no memory for them and a piece.
+    """
+    _check_room(pictures, model, pictures * math.prod(model.image_shape))
+
+
+def _check_room(pictures: int, model: Model, unread: int = 0) -> None:
+    """Check that there is memory for a piece, and for bytes that are not read yet."""
+    where = location_of(model.parameters)
+    piece = piece_bytes(model.layer_dims, pictures, model.dtype, holding_of(where))
+    check_fits(
+        piece + unread,
+        f"on {where}, {pictures} picture{'s' * (pictures != 1)} and the network make",
+        where.backend.free_memory(where.name),
+    )
+
+
+def model_input(images: HostArray, model: Model) -> Iterator[Array]:
+    """Bring pictures to a model, a piece at a time: as bytes to its device, there to its floats.
 
     Parameters
     ----------
@@ -76,25 +109,27 @@ def model_input(images: HostArray, model: Model) -> Array:
     model : Model
         Decides device, dtype and the size of a picture.
 
-    Returns
-    -------
+    Yields
+    ------
     array
-        X, (n_x, m).
+        (n_x, ·), the columns of X from left to right.
 
     Raises
     ------
     DataError
-        If the pictures are of another size than the model's.
+        If the pictures are of another size than the model's, or there is no memory for a piece.
     """
     if images.shape[1:] != model.image_shape:
         raise DataError(
             f"the pictures are {_size(images.shape[1:])}, but the model was trained on pictures "
             f"of {_size(model.image_shape)}"
         )
-    itemsize = 8 if model.dtype == "float64" else 4
-    check_fits(images.size * itemsize, f"{len(images)} pictures make")
+    _check_room(len(images), model)
     device = location_of(model.parameters)
-    return scale_pixels(place(flatten_images(images), device), model.dtype)
+    piece = samples_a_piece(model.layer_dims)
+    for begin in range(0, len(images), piece):
+        pixels = flatten_images(images[begin : begin + piece])
+        yield scale_pixels(place(pixels, device), model.dtype)
 
 
 def classify(images: HostArray, model: Model) -> list[Prediction]:
@@ -117,8 +152,17 @@ def classify(images: HostArray, model: Model) -> list[Prediction]:
     DataError
         If the pictures are of another size than the model's.
     """
-    AL = predict_probabilities(model_input(images, model), model.parameters, model.hidden)
-    return [Prediction(model.class_names[int(p > 0.5)], float(p)) for p in to_host(AL).ravel()]
+    # `map` lets go of a piece before it asks for the next.
+    pieces = map(partial(_probabilities, model=model), model_input(images, model))
+    return [
+        Prediction(model.class_names[int(p > 0.5)], float(p)) for piece in pieces for p in piece
+    ]
+
+
+def _probabilities(X: Array, model: Model) -> HostArray:
+    """Return the probabilities of a piece, on the host."""
+    host: HostArray = to_host(predict_probabilities(X, model.parameters, model.hidden)).ravel()
+    return host
 
 
 def _size(shape: tuple[int, ...]) -> str:

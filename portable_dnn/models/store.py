@@ -8,9 +8,11 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType
 
-from portable_dnn.arrays.devices import Device, place, to_host
+from portable_dnn.arrays.devices import Device, choose_device, place, to_host
+from portable_dnn.arrays.holding import holding_of
 from portable_dnn.files.atomic import write_somewhere
 from portable_dnn.files.paths import existing_file
+from portable_dnn.machine.memory import check_fits
 from portable_dnn.models import hdf5 as store_hdf5
 from portable_dnn.models import safetensors as store_safetensors
 from portable_dnn.models.checks import FORMAT_VERSION, describe, put_together
@@ -100,7 +102,7 @@ def load_model(path: str | Path, device: Device | str = "cpu") -> Model:
     ------
     DataError
         If the file is not a model, is from a newer version, is damaged, or holds arrays that are
-        not a network.
+        not a network; or there is no memory for it.
     DeviceError
         If the device cannot be used.
 
@@ -116,9 +118,16 @@ def load_model(path: str | Path, device: Device | str = "cpu") -> Model:
     ((12, 3, 1), ('non-cat', 'cat'))
     """
     path = existing_file(path, "a model file")
+    target = device if isinstance(device, Device) else choose_device(device)
     kind = store_safetensors if _has_suffix(path) or _has_header(path) else store_hdf5
     described, parameters = kind.read(path)
-    return put_together(described, place(parameters, device))
+    if not holding_of(target).shares_host:
+        check_fits(
+            sum(array.nbytes for array in parameters.values()),
+            f"on {target}, the parameters of {path} make",
+            target.backend.free_memory(target.name),
+        )
+    return put_together(described, place(parameters, target))
 
 
 def _kind_for(path: str | Path) -> ModuleType:

@@ -50,12 +50,15 @@ class Activation:
         `(dA, cache, *, xp) -> dZ`.
     rectifies : bool
         Whether the derivative is 0 for all Z ≤ 0, so that a unit can die.
+    temporaries : int
+        Arrays of the size of Z that `backward` makes and holds at once, its result among them.
     """
 
     name: str
     forward: Callable[..., tuple[Array, Array]]
     backward: Callable[..., Array]
     rectifies: bool = False
+    temporaries: int = 5
 
     def __str__(self) -> str:
         return self.name
@@ -63,10 +66,10 @@ class Activation:
 
 ACTIVATIONS = MappingProxyType(
     {
-        "relu": Activation("relu", relu, relu_backward, rectifies=True),
-        "leaky_relu": Activation("leaky_relu", leaky_relu, leaky_relu_backward),
+        "relu": Activation("relu", relu, relu_backward, rectifies=True, temporaries=1),
+        "leaky_relu": Activation("leaky_relu", leaky_relu, leaky_relu_backward, temporaries=2),
         "tanh": Activation("tanh", tanh, tanh_backward),
-        "sigmoid": Activation("sigmoid", sigmoid, sigmoid_backward),
+        "sigmoid": Activation("sigmoid", sigmoid, sigmoid_backward, temporaries=4),
     }
 )
 
@@ -122,7 +125,10 @@ def _leaky(name: str, setting: str) -> Activation:
             "such as leaky_relu:0.2"
         )
     return Activation(
-        name, partial(leaky_relu, slope=slope), partial(leaky_relu_backward, slope=slope)
+        name,
+        partial(leaky_relu, slope=slope),
+        partial(leaky_relu_backward, slope=slope),
+        temporaries=2,
     )
 
 

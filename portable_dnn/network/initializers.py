@@ -30,12 +30,14 @@ __all__ = [
 
 INITIALIZATIONS: Mapping[str, Callable[[HostArray, int, int], HostArray]] = MappingProxyType(
     {
-        # standard normal draws (n_out, n_in), n_in, n_out -> W
-        "small": lambda draws, n_in, n_out: draws * 0.01,
+        # standard normal draws (n_out, n_in), n_in, n_out -> W, in their place
+        "small": lambda draws, n_in, n_out: np.multiply(draws, 0.01, draws),
         # Divided, not multiplied by a reciprocal: the published costs were made so.
-        "lecun": lambda draws, n_in, n_out: draws / math.sqrt(n_in),
-        "xavier": lambda draws, n_in, n_out: draws * math.sqrt(2.0 / (n_in + n_out)),
-        "he": lambda draws, n_in, n_out: draws * math.sqrt(2.0 / n_in),
+        "lecun": lambda draws, n_in, n_out: np.divide(draws, math.sqrt(n_in), draws),
+        "xavier": lambda draws, n_in, n_out: np.multiply(
+            draws, math.sqrt(2.0 / (n_in + n_out)), draws
+        ),
+        "he": lambda draws, n_in, n_out: np.multiply(draws, math.sqrt(2.0 / n_in), draws),
         "zeros": lambda draws, n_in, n_out: np.zeros_like(draws),
     }
 )
@@ -170,5 +172,5 @@ def parameters_hash(parameters: Mapping[str, Any]) -> str:
     for name, array in sorted(to_host(parameters).items()):
         little = array.astype(array.dtype.newbyteorder("<"), copy=False)
         digest.update(f"{name} {array.dtype.name} {array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(little).tobytes())
+        digest.update(np.ascontiguousarray(little).data)
     return digest.hexdigest()

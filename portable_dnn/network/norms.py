@@ -25,5 +25,6 @@ def gradient_norm(gradient: Array, *, xp: Namespace) -> Array:
     # The limit keeps 1 / scale, by which XLA multiplies, from being subnormal.
     limit = float(xp.finfo(gradient.dtype).max) / 8.0
     scale = xp.where(peak > 0.0, xp.minimum(peak, limit), 1.0)
-    scaled = gradient / scale
-    return scale * xp.sqrt(xp.sum(scaled * scaled))
+    squares = gradient / scale
+    squares *= squares  # in place where the library can: W1 may be large
+    return scale * xp.sqrt(xp.sum(squares))

@@ -93,7 +93,9 @@ def scale_pixels(X: Array, dtype: str = "float64") -> Array:
     xp = common_namespace({}, {"X": X})
     target = getattr(xp, check_choice(dtype, FLOATS, "dtype"))
     if are_pixels(X):
-        return xp.astype(X, target) / PIXEL_SCALE
+        scaled = xp.astype(X, target)
+        scaled /= PIXEL_SCALE  # in place where the library can: X may be most of the memory
+        return scaled
     if xp.isdtype(X.dtype, "real floating"):
         return xp.astype(X, target, copy=False)
     raise DTypeError(

@@ -2,16 +2,19 @@
 
 import warnings
 from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
 
 from portable_dnn.arrays.contract import Array, HostArray
-from portable_dnn.arrays.devices import Device, location_of, place, to_host
+from portable_dnn.arrays.devices import location_of, place, to_host
 from portable_dnn.data.dataset import DataSet, ImageSet
 from portable_dnn.errors import DataError, PortableDnnWarning
 from portable_dnn.models.model import Model, model_input
 from portable_dnn.network.losses import compute_cost_from_logits
 from portable_dnn.network.passes import L_model_forward
 
-__all__ = ["Evaluation", "check_same_classes", "evaluate", "evaluate_input", "place_labels"]
+__all__ = ["Evaluation", "check_same_classes", "evaluate"]
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,23 @@ def evaluate(pictures: ImageSet, model: Model) -> Evaluation:
     DataError
         If the pictures are of another size than the model's.
     """
-    X = model_input(pictures.images, model)
-    return evaluate_input(X, place_labels(pictures, location_of(X)), model)
+    # `map` lets go of a piece before it asks for the next.
+    found = list(map(partial(_logits, model=model), model_input(pictures.images, model)))
+    logits, probabilities = zip(*found, strict=True)
+    device = location_of(model.parameters)
+    Y = place(pictures.labels.reshape(1, -1), device)
+    Z = device.backend.namespace().concat(logits, axis=1)
+    said = np.concatenate(probabilities)
+    wrong = int(((said > 0.5) != pictures.labels).sum())
+    total = len(said)
+    cost = float(compute_cost_from_logits(Z, Y))
+    return Evaluation(total, wrong, (total - wrong) / total, cost, said)
+
+
+def _logits(X: Array, model: Model) -> tuple[Array, HostArray]:
+    """Return the logits of a piece, where they are, and its probabilities on the host."""
+    AL, caches = L_model_forward(X, model.parameters, model.hidden)
+    return caches[-1].activation, to_host(AL).ravel()
 
 
 def check_same_classes(model: Model, data: DataSet) -> None:
@@ -93,43 +111,3 @@ def check_same_classes(model: Model, data: DataSet) -> None:
         PortableDnnWarning,
         stacklevel=2,
     )
-
-
-def evaluate_input(X: Array, Y: Array, model: Model) -> Evaluation:
-    """Measure accuracy and cost of a model on input that is on its device already.
-
-    Parameters
-    ----------
-    X, Y : array
-        Input, (n_x, m), in the model's dtype, and labels, (1, m).
-    model : Model
-        A trained network.
-
-    Returns
-    -------
-    Evaluation
-    """
-    AL, caches = L_model_forward(X, model.parameters, model.hidden)
-    probabilities = to_host(AL).ravel()
-    wrong = int(((probabilities > 0.5) != to_host(Y).ravel()).sum())
-    cost = float(compute_cost_from_logits(caches[-1].activation, Y))
-    total = len(probabilities)
-    return Evaluation(total, wrong, (total - wrong) / total, cost, probabilities)
-
-
-def place_labels(pictures: ImageSet, device: Device) -> Array:
-    """Bring labels to a device, as a row.
-
-    Parameters
-    ----------
-    pictures : ImageSet
-        m labelled pictures.
-    device : Device
-        Where to.
-
-    Returns
-    -------
-    array
-        (1, m), int64.
-    """
-    return place(pictures.labels.reshape(1, -1), device)

@@ -3,7 +3,7 @@
 import math
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 
 from portable_dnn.arrays.contract import HostArray
 from portable_dnn.arrays.devices import Device, place
+from portable_dnn.arrays.holding import holding_of
 from portable_dnn.arrays.versions import versions
 from portable_dnn.data.dataset import DataSet, ImageSet
 from portable_dnn.errors import DataError, PortableDnnWarning
@@ -20,10 +21,19 @@ from portable_dnn.machine.memory import check_fits
 from portable_dnn.models.model import Model
 from portable_dnn.network.initializers import initialize_parameters_deep, parameters_hash
 from portable_dnn.network.pixels import are_pixels, flatten_images, scale_pixels
-from portable_dnn.results.evaluation import Evaluation, evaluate, evaluate_input
+from portable_dnn.results.evaluation import Evaluation, evaluate
+from portable_dnn.training.compression import pays
 from portable_dnn.training.history import History
+from portable_dnn.training.optimizers import get_optimizer
 from portable_dnn.training.run import Problem
-from portable_dnn.training.run_memory import RunSize, check_room, explained_shortage
+from portable_dnn.training.run_memory import (
+    RunSize,
+    check_room,
+    explained_shortage,
+    fits,
+    slots_of,
+    start_bytes,
+)
 from portable_dnn.training.settings import Settings
 from portable_dnn.training.state import Snapshot
 from portable_dnn.training.train import Progress, train_checked
@@ -34,10 +44,10 @@ __all__ = [
     "check_out",
     "describe_run",
     "draw_start",
+    "planned",
     "run",
     "training_pictures",
 ]
-
 
 _ROOM = 1000  # characters of versions, checksums and the final cost in a model's provenance
 
@@ -127,7 +137,7 @@ def draw_start(data: DataSet, settings: Settings) -> Start:
         If there are no training pictures, or there is no memory for the parameters.
     """
     dims = settings.layer_dims(_features(training_pictures(data)), pixels=True)
-    check_fits(_itemsize(settings) * _weights(dims), "the start parameters make")
+    check_fits(start_bytes(dims, settings.dtype), "the start parameters make")
     parameters = initialize_parameters_deep(
         dims,
         method=settings.initialization,
@@ -137,19 +147,71 @@ def draw_start(data: DataSet, settings: Settings) -> Start:
     return Start(parameters, parameters_hash(parameters))
 
 
+def planned(
+    data: DataSet,
+    settings: Settings,
+    device: Device,
+    *,
+    checkpoints: bool = False,
+    beside: Collection[Settings] = (),
+) -> tuple[Settings, RunSize]:
+    """Plan a run, and refuse one that there is no memory for, before anything of it is made.
+
+    Parameters
+    ----------
+    data, settings, device
+        As for `run`.
+    checkpoints : bool
+        Whether checkpoints are written on the way.
+    beside : collection of Settings
+        Of runs, of which one is kept meanwhile.
+
+    Returns
+    -------
+    settings : Settings
+        The same; where they leave it open, it is decided whether to train in the span.
+    size : RunSize
+        What decides how much memory it takes.
+
+    Raises
+    ------
+    DataError
+        If there are no training pictures, or no memory; the message says then what would fit.
+    """
+    pictures = training_pictures(data)
+    n_x, m = _features(pictures), len(pictures.labels)
+    optimizer = get_optimizer(settings.optimizer, settings.learning_rate)
+    plain = RunSize(
+        settings.layer_dims(n_x, pixels=True),
+        m,
+        settings.dtype,
+        holding=holding_of(device),
+        pixels=are_pixels(pictures.images),
+        cast=pictures.images.dtype not in ("uint8", settings.dtype),
+        slots=slots_of(optimizer),
+        checkpoints=checkpoints,
+        beside=max((_kept_bytes(other, n_x) for other in beside), default=0),
+        tested=0 if data.test is None else len(data.test.labels),
+        temporaries=max((g.temporaries for g in settings.hidden_activations), default=1),
+    )
+    spanned = replace(plain, compressed=True)
+    open_ = settings.compress == "auto"
+    compressed = settings.compress == "on"
+    if open_ and pays(n_x, m, plain.dims[1], settings.iterations, optimizer):
+        compressed = fits(spanned, device) or not fits(plain, device)
+    size = spanned if compressed else plain
+    check_room(size, device)
+    return replace(settings, compress="on" if compressed else "off"), size
+
+
+def _kept_bytes(settings: Settings, n_x: int) -> int:
+    """Return the bytes of a run that has ended: its parameters, and the start."""
+    return 2 * start_bytes(settings.layer_dims(n_x, pixels=True), settings.dtype)
+
+
 def _features(pictures: ImageSet) -> int:
     """Count the numbers in a picture."""
     return math.prod(pictures.images.shape[1:])
-
-
-def _weights(dims: tuple[int, ...]) -> int:
-    """Count the weights of a network."""
-    return sum(a * b for a, b in pairwise(dims))
-
-
-def _itemsize(settings: Settings) -> int:
-    """Return the bytes of a number."""
-    return 8 if settings.dtype == "float64" else 4
 
 
 def check_out(data: DataSet, settings: Settings, out: Path) -> None:
@@ -230,12 +292,9 @@ def run(
         As for `train`.
     """
     settings.check()
+    decided, size = planned(data, settings, device)
     pictures = training_pictures(data)
     images = pictures.images
-    dims = settings.layer_dims(_features(pictures), pixels=True)
-    tested = 0 if data.test is None else len(data.test.labels)
-    size = RunSize(dims, len(pictures.labels), settings.dtype, settings.compress == "on", tested)
-    check_room(size, device)
     if start is None:
         start = draw_start(data, settings)
     began = time.perf_counter()
@@ -249,7 +308,7 @@ def run(
         X, Y, xp = placed.pop("X"), placed.pop("Y"), device.backend.namespace()
         parameters, history = train_checked(
             Problem(X, Y, placed, pixels, xp, device, start.sha256),
-            settings,
+            decided,
             callback=callback,
             callback_seconds=callback_seconds,
             begin=None if begin is None else _from_this_start(begin, start.sha256),
@@ -271,7 +330,7 @@ def run(
         },
     )
     with explained_shortage(size, device):
-        training = evaluate_input(scale_pixels(X, settings.dtype), Y, model)
+        training = evaluate(pictures, model)
         test = None if data.test is None else evaluate(data.test, model)
     return Experiment(model, history, training, test, seconds, start.parameters)
 

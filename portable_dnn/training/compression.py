@@ -7,7 +7,7 @@ from portable_dnn.arrays.devices import Device
 from portable_dnn.errors import SettingError
 from portable_dnn.training.optimizers import Optimizer
 
-__all__ = ["Work", "check_allowed", "choose", "work"]
+__all__ = ["Work", "check_allowed", "choose", "pays", "work"]
 
 
 class Work(NamedTuple):
@@ -102,9 +102,12 @@ def choose(
     SettingError
         If `compress` is "on" and the optimizer excludes the span, or there is no memory for K.
     """
-    if compress == "off":
-        return False
     n_x, m = X.shape
+    n_1 = parameters["W1"].shape[0]
+    if compress == "off" or (
+        compress == "auto" and not pays(n_x, m, n_1, num_iterations, optimizer)
+    ):
+        return False
     needed = 2 * 8 * m * m  # K and the product that is added to it, in float64
     free = device.backend.free_memory(device.name)
     fits = free is None or needed <= free
@@ -115,6 +118,22 @@ def choose(
                 f"compression needs {needed / 2**30:.1f} GiB for the products of {m} samples with "
                 f"each other, but only {(free or 0) / 2**30:.1f} GiB are free; use compress 'auto'"
             )
-        return True
-    counted = work(n_x, m, parameters["W1"].shape[0], num_iterations)
-    return optimizer.linear and m < n_x and counted.span < counted.plain and fits
+    return fits
+
+
+def pays(n_x: int, m: int, n_1: int, num_iterations: int, optimizer: Optimizer) -> bool:
+    """Tell whether the span may be taken and is less work.
+
+    Parameters
+    ----------
+    n_x, m, n_1, num_iterations
+        As for `work`.
+    optimizer : Optimizer
+        The rule of the run.
+
+    Returns
+    -------
+    bool
+    """
+    counted = work(n_x, m, n_1, num_iterations)
+    return optimizer.linear and m < n_x and counted.span < counted.plain

@@ -1,22 +1,40 @@
-"""How much memory a run size, and what would fit where it is not there."""
+"""How much memory a run takes, and what would fit where it is not there."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import numpy as np
+
 from portable_dnn.arrays.devices import Device
+from portable_dnn.arrays.holding import EAGER, Holding
 from portable_dnn.errors import DataError
 from portable_dnn.machine.memory import free_host_memory, show_bytes
+from portable_dnn.network.pieces import ITEMSIZE, piece_bytes
+from portable_dnn.training.optimizers import Optimizer
+from portable_dnn.training.span import BLOCK
 
-__all__ = ["RunSize", "check_room", "explained_shortage", "is_shortage", "shortage"]
+__all__ = [
+    "RunSize",
+    "check_room",
+    "explained_shortage",
+    "fits",
+    "is_shortage",
+    "shortage",
+    "slots_of",
+    "start_bytes",
+]
 
-_SIZES = {"float64": 8, "float32": 4}
+_COMPILING = 128_000_000
+"""Bytes that XLA takes to compile a step; a library that cannot write in place has a compiler."""
 
 
 @dataclass(frozen=True)
 class RunSize:
-    """What decides how much memory a run size.
+    """What decides how much memory a run takes.
+
+    The sums in `bytes` were found by measuring; a test holds them against the peaks of runs.
 
     Attributes
     ----------
@@ -28,28 +46,164 @@ class RunSize:
         To compute in.
     compressed : bool
         Whether layer 1 is trained in the span of the pictures.
+    holding : Holding
+        How the library holds arrays.
+    pixels : bool
+        Whether the pictures are bytes, not floats.
+    cast : bool
+        Whether they are floats of another dtype, which are cast on the host.
+    slots : int
+        Arrays that the optimizer remembers for each of the parameters.
+    checkpoints : bool
+        Whether the run writes some.
     tested : int
         Pictures that the network is held against after training.
+    beside : int
+        Bytes of other runs that are kept meanwhile.
+    temporaries : int
+        The most `Activation.temporaries` of its layers.
     """
 
     dims: tuple[int, ...]
     pictures: int
     dtype: str
     compressed: bool = False
+    holding: Holding = EAGER
+    pixels: bool = True
+    cast: bool = False
+    slots: int = 0
+    checkpoints: bool = False
     tested: int = 0
+    beside: int = 0
+    temporaries: int = 1
 
     @property
     def bytes(self) -> int:
-        """About how many bytes, on the device."""
-        m = self.pictures
-        weights = sum(a * b for a, b in pairwise(self.dims))
-        # Of a picture: its numbers; the activations and their derivatives.
-        each = self.dims[0] + 2 * sum(self.dims[1:])
-        # The pictures' products with each other, and one that is added to them, in float64.
-        products = 2 * 8 * m * m if self.compressed else 0
-        # Start, parameters and gradients; after training the gradients and products are gone.
-        training = (each * m + 3 * weights) * _SIZES[self.dtype] + products
-        return max(training, (each * self.tested + 2 * weights) * _SIZES[self.dtype])
+        """About how many bytes beside the pictures, at most."""
+        size, eager = ITEMSIZE[self.dtype], self.holding.in_place
+        n, m = self.dims[0], self.pictures
+        weights = size * _weights(self.dims)
+        # The start as it was drawn, and as it was placed, and the pictures; on the way those that
+        # are cast on the host, and a copy that is made for a library that keeps what it is given.
+        always, on_the_way = weights + self.beside, n * m * size if self.cast else 0
+        if self.holding.shares_host:
+            always, on_the_way = always + on_the_way, 0
+        else:
+            placed = n * m * (1 if self.pixels else size)
+            always += weights + placed
+            on_the_way += 0 if eager else placed
+        training = self._in_span(size) if self.compressed else self._plain(size)
+        # At the end, layer 1 in pieces and put together, and what is held against the pictures.
+        end = weights * (2 if eager else 4)
+        tested = max(m, self.tested)
+        piece = weights + piece_bytes(self.dims, tested, self.dtype, self.holding)
+        if not eager:
+            training, piece = max(training, _COMPILING), piece + _COMPILING
+        counted = always + max(on_the_way + training, end, piece)
+        # What libraries take for themselves: buffers, programs, memory that is not given back.
+        return counted + counted // 20 + (16_000_000 if eager else 64_000_000)
+
+    def _plain(self, size: int) -> int:
+        """Return the bytes of a run with the weights."""
+        inputs = self.dims[0] * self.pictures * size if self.pixels else 0
+        # Layers that are joined begin with a copy; a loop that is compiled has one more.
+        begun = _weights(self.dims[1:]) * (1 if self.holding.in_place else 2)
+        numbers = self._states(_weights(self.dims)) + begun
+        steps = inputs + numbers * size + self._activations(size)
+        if self.holding.in_place:
+            return steps
+        # The input is there twice where it cannot be divided in its place.
+        return max(steps, 2 * inputs, inputs + _COMPILING)
+
+    def _in_span(self, size: int) -> int:
+        """Return the bytes of a run in the span: on its way in, and in its steps."""
+        n, m, n_1 = self.dims[0], self.pictures, self.dims[1]
+        # The products of the pictures and those that are added to them, in float64; the pictures
+        # as float64, some at a time.
+        products, rows = 8 * m * m, 8 * m * (min(n, BLOCK) + 2 * n_1)
+        way_in = 2 * products + rows
+        if not self.holding.in_place:
+            way_in += products + rows
+        begun = 2 * n_1 * m + _weights(self.dims[1:])
+        steps = m * m * size + (self._states(begun) + begun) * size + self._activations(size)
+        return max(way_in, steps)
+
+    def _states(self, numbers: int) -> int:
+        """Count the numbers of the states that are there at once, and of the gradients.
+
+        The last good state, that which somebody looks at, the one before an update; the gradients
+        become the one after it. Of checkpoints, two that wait for the disk, one that is written and
+        its bytes; and one more on its way to the host, if it is a copy there.
+        """
+        checkpoints = 4 + self.holding.copies_back if self.checkpoints else 0
+        states = 4 + checkpoints
+        return numbers * (states * (1 + self.slots))
+
+    def _activations(self, size: int) -> int:
+        """Return the bytes of a pass forward and backward, beside input and parameters."""
+        units = self.dims[1:]
+        made = self.temporaries if self.holding.in_place else 1  # a compiler makes one of all
+        # On the way back through a layer: what came to it, what it makes, and a mask of bytes.
+        back = max(n * ((1 + made) * size + 1) + above * size for n, above in pairwise((*units, 0)))
+        # Each layer's input and output.
+        return self.pictures * (2 * sum(units) * size + back)
+
+
+def _weights(dims: tuple[int, ...]) -> int:
+    """Count the weights of layers."""
+    return sum(a * b for a, b in pairwise(dims))
+
+
+def slots_of(optimizer: Optimizer) -> int:
+    """Count the arrays that an optimizer remembers for each of the parameters.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        The rule of a run.
+
+    Returns
+    -------
+    int
+    """
+    W = np.zeros((2, 3))
+    return sum(slot.shape == W.shape for slot in optimizer.init({"W1": W}, xp=np).values())
+
+
+def start_bytes(dims: tuple[int, ...], dtype: str) -> int:
+    """Return about how many bytes it takes to draw start parameters, on the host.
+
+    Parameters
+    ----------
+    dims : tuple of int
+        `n_0 … n_L`.
+    dtype : {"float64", "float32"}
+        What they are rounded to.
+
+    Returns
+    -------
+    int
+    """
+    draws = 8 * max(a * b for a, b in pairwise(dims))
+    rounded = _weights(dims) * ITEMSIZE[dtype]
+    return rounded if dtype == "float64" else draws + rounded
+
+
+def fits(size: RunSize, device: Device) -> bool:
+    """Tell whether there is memory for a run.
+
+    Parameters
+    ----------
+    size : RunSize
+        Of the run.
+    device : Device
+        Where.
+
+    Returns
+    -------
+    bool
+    """
+    return size.bytes <= _free(device)
 
 
 def check_room(size: RunSize, device: Device) -> None:

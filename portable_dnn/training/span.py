@@ -25,9 +25,10 @@ from portable_dnn.network.norms import gradient_norm
 from portable_dnn.network.pixels import PIXEL_SCALE, are_pixels
 from portable_dnn.training.layer_forms import Entered
 
-__all__ = ["Span"]
+__all__ = ["BLOCK", "Span"]
 
-_BLOCK = 2048  # features a block: small beside X, large enough for a fast product
+BLOCK = 2048
+"""Features a block: small beside X, large enough for a fast product."""
 
 
 @dataclass(frozen=True)
@@ -100,16 +101,18 @@ class Span:
         """Return W1 = W1₀ + C Xᵀ and b1 = b1₀ + the row sums of C."""
         C1, W1, b1 = parameters[self.C], start[self.W], start[self.b]
         if are_pixels(X):
-            moved = [C1 @ xp.astype(X[block, :], C1.dtype).T for block in _blocks(X.shape[0])]
-            W1 = W1 + xp.concat(moved, axis=1) / PIXEL_SCALE
+            parts = [C1 @ xp.astype(X[block, :], C1.dtype).T for block in _blocks(X.shape[0])]
+            moved = xp.concat(parts, axis=1)
+            moved /= PIXEL_SCALE
         else:
-            W1 = W1 + C1 @ X.T
-        return W1, b1 + xp.sum(C1, axis=1, keepdims=True)
+            moved = C1 @ X.T
+        moved += W1  # in place where the library can, as above: W1 may be large
+        return moved, b1 + xp.sum(C1, axis=1, keepdims=True)
 
 
 def _blocks(n_x: int, *, whole: bool = False) -> Iterator[slice]:
     """Cut the features into blocks, of which a cast makes a copy; or into one."""
-    size = n_x if whole else _BLOCK
+    size = n_x if whole else BLOCK
     for start in range(0, n_x, size):
         yield slice(start, min(start + size, n_x))
 

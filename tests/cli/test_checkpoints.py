@@ -364,6 +364,21 @@ def test_one_that_cannot_be_removed(portable_dnn_command, monkeypatch, folder):
 
 
 @pytest.mark.filterwarnings("default")
+def test_a_checkpoint_that_would_take_the_last_memory_is_not_begun(
+    portable_dnn_command, succeeds, monkeypatch, folder
+):
+    """The system would end the process without asking."""
+    succeeds(*train(out="whole.h5"))
+    monkeypatch.setattr(writer, "_FEW", 0)
+    monkeypatch.setattr(writer, "free_host_memory", lambda: 1000)
+    outcome = portable_dnn_command(*train(), *EVERY)
+    assert outcome.code == 0
+    assert "no checkpoint can be written beside m.h5: not enough memory; training" in outcome.err
+    assert same_bits(folder)
+    assert iterations(folder) == []
+
+
+@pytest.mark.filterwarnings("default")
 def test_no_memory_for_a_checkpoint(portable_dnn_command, succeeds, monkeypatch, folder):
     def none(*_arguments):
         raise MemoryError

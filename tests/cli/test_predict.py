@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import portable_dnn_numpy
+from portable_dnn.data import pictures
+
 BIAS = "parameters/b3"
 
 
@@ -128,3 +131,56 @@ def test_square_brackets_are_not_markup(succeeds, model, folder):
 def test_every_extension_is_not_what_decides(succeeds, model, folder):
     save(folder / "photo", format="JPEG")
     assert len(predictions(succeeds("predict", model, "photo"))) == 1
+
+
+def album(folder):
+    """Fill a folder: two good pictures, two bad ones."""
+    good = [save(folder / "album" / f"{place}.png", place) for place in (1, 3)]
+    (folder / "album" / "0.png").touch()
+    (folder / "album" / "2.png").write_bytes(good[0].read_bytes()[:-40])
+    return [path.relative_to(folder) for path in good]
+
+
+def test_all_bad_pictures_of_a_folder_are_named(portable_dnn_command, model, folder):
+    album(folder)
+    (folder / "album" / "4.png").write_text("not a picture", encoding="utf-8")
+    outcome = portable_dnn_command("predict", model, "album")
+    assert outcome.code == 2
+    assert not outcome.out
+    for name in ("0.png", "4.png"):
+        assert f"album/{name} is not a JPEG, PNG, WebP or BMP picture" in outcome.err
+
+
+@pytest.mark.parametrize("isolate", [(), ("--isolate",)])
+def test_bad_pictures_are_left_out_on_request(portable_dnn_command, model, folder, isolate):
+    good = album(folder)
+    outcome = portable_dnn_command("predict", model, "album", "--skip-bad", "--json", *isolate)
+    assert outcome.code == 0
+    assert [found["picture"] for found in json.loads(outcome.out)] == list(map(str, good))
+    told = outcome.err.splitlines()
+    assert [line.split(" is ")[0] for line in told] == [
+        f"portable-dnn: note: left out: album/{name}" for name in ("0.png", "2.png")
+    ]
+    whole = portable_dnn_command("predict", model, *good, "--json")
+    assert whole.out == outcome.out
+
+
+def test_where_all_are_bad_nothing_is_left(refused, model, folder):
+    for name in ("x.png", "y.png"):
+        (folder / name).touch()
+    said = refused("predict", model, "x.png", "y.png", "--skip-bad")
+    assert "2 of 2 pictures cannot be used: x.png is not a" in said
+
+
+def test_short_memory_is_said_before_a_picture_is_decoded(refused, model, folder, monkeypatch):
+    for place in range(3):
+        save(folder / "album" / f"{place}.png", place)
+
+    def decode(*_arguments):
+        raise AssertionError("a picture was decoded")
+
+    monkeypatch.setattr(pictures, "_upright_rgb", decode)
+    monkeypatch.setattr(portable_dnn_numpy, "free_memory", lambda device: 2_000_000)
+    said = refused("predict", model, "album", "--device", "cpu")
+    assert "on numpy:cpu, 3 pictures and the network make" in said
+    assert "but only 2.0 MB of memory are free" in said

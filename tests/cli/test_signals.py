@@ -163,13 +163,14 @@ def test_a_second_signal_while_the_model_is_written(
 
 
 def test_a_signal_after_the_last_look(portable_dnn_command, monkeypatch, folder):
-    evaluate = experiment.evaluate_input
+    evaluate = experiment.evaluate
 
     def late(*arguments):
+        monkeypatch.setattr(experiment, "evaluate", evaluate)  # one signal, not one for each set
         signal.raise_signal(signal.SIGINT)
         return evaluate(*arguments)
 
-    monkeypatch.setattr(experiment, "evaluate_input", late)
+    monkeypatch.setattr(experiment, "evaluate", late)
     assert portable_dnn_command(*train()).code == 130
     assert load_model(folder / "m.h5").parameters
 

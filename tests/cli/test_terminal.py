@@ -173,3 +173,14 @@ def test_a_result_that_cannot_be_shown_is_kept(data, folder):
     assert (folder / "m.h5").exists()
     assert (folder / "h.json").exists()
     assert len(list((folder / "plots").iterdir())) > 2
+
+
+def test_reading_pictures_shows_a_bar(in_a_terminal, tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    for name in ("cat", "dog"):
+        (tmp_path / "album" / name).mkdir(parents=True)
+        for number in range(3):
+            image.new("RGB", (9, 9)).save(tmp_path / "album" / name / f"{number}.png")
+    shown = in_a_terminal("data", "import", tmp_path / "album", "--out", tmp_path / "d.h5")
+    assert "picture" in shown
+    assert re.search(r"6/6", shown)

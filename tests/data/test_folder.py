@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from portable_dnn.data import import_folder, read_dataset, write_dataset
+from portable_dnn.data import import_folder, pictures, read_dataset, write_dataset
 from portable_dnn.errors import DataError, SettingError
+from portable_dnn.machine import memory
 
 
 def fill(folder, name, count, red=0):
@@ -176,3 +177,92 @@ def test_pictures_that_do_not_fit_in_memory_are_refused_before_one_is_read(folde
 def test_bad_seed(folder):
     with pytest.raises(SettingError, match="the seed is -1; a whole number from 0"):
         import_folder(folder, seed=-1)
+
+
+def spoil(folder):
+    """Put pictures into both classes that cannot be read, for different reasons."""
+    bad = [folder / name for name in ("cat/a.png", "cat/zz.bmp", "dog/cut.png", "dog/web.jpg")]
+    bad[0].touch()
+    Image.new("L", (3, 3)).save(bad[1], format="TIFF")
+    Image.effect_noise((40, 40), 90).save(bad[2])
+    bad[2].write_bytes(bad[2].read_bytes()[:-700])
+    bad[3].write_text("<!doctype html>", encoding="utf-8")
+    return bad
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5])
+def test_all_bad_pictures_are_named_at_once_whatever_set_they_fall_into(folder, share):
+    """Those that the header gives away, before a single one is decoded."""
+    bad = spoil(folder)
+    with pytest.raises(DataError) as raised:
+        import_folder(folder, test_share=share)
+    assert str(raised.value).startswith("3 of 34 pictures cannot be used: ")
+    assert [str(path) in str(raised.value) for path in bad] == [True, True, False, True]
+    assert str(raised.value).endswith("; take them away, or leave them out with --skip-bad")
+
+
+def test_all_damaged_pictures_are_named_at_once(folder):
+    cut = [folder / "cat" / "001.png", folder / "dog" / "004.png"]
+    for path in cut:
+        Image.effect_noise((40, 40), 90).save(path)
+        path.write_bytes(path.read_bytes()[:-700])
+    with pytest.raises(DataError, match=r"^2 of 30 pictures cannot be used: ") as raised:
+        import_folder(folder)
+    assert all(f"{path} is a damaged picture" in str(raised.value) for path in cut)
+
+
+def test_so_many_are_named_that_a_message_ends(folder):
+    for number in range(150):
+        (folder / "cat" / f"x{number}.jpg").touch()
+    with pytest.raises(DataError, match=r"^150 of 180 .*; and 50 more; take them away"):
+        import_folder(folder)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_left_out_on_request_is_as_if_it_were_not_there(folder, seed):
+    whole = import_folder(folder, 5, seed=seed)
+    bad = spoil(folder)
+    found = import_folder(folder, 5, seed=seed, skip_bad=True)
+    assert found.fingerprint() == whole.fingerprint()
+    told = [note for note in found.notes if note.startswith("left out: ")]
+    assert [str(path) in note for path, note in zip(bad, told, strict=True)] == [True] * 4
+
+
+def test_a_class_of_bad_pictures_only(tmp_path):
+    fill(tmp_path, "cat", 3)
+    (tmp_path / "dog").mkdir()
+    (tmp_path / "dog" / "a.png").touch()
+    with pytest.raises(DataError, match=r"no picture in the folder .*dog can be read"):
+        import_folder(tmp_path, skip_bad=True)
+
+
+def test_the_reader_tells_how_far_it_is(folder):
+    told = []
+    import_folder(folder, 4, look=lambda done, total: told.append((done, total)))
+    assert told == [(number, 30) for number in range(1, 31)]
+
+
+@pytest.fixture
+def nothing_decoded(monkeypatch):
+    def decode(*_arguments):
+        raise AssertionError("a picture was decoded")
+
+    monkeypatch.setattr(pictures, "_upright_rgb", decode)
+
+
+@pytest.mark.usefixtures("nothing_decoded")
+def test_what_can_be_known_is_said_before_the_first_picture_is_decoded(folder, monkeypatch):
+    (folder / "cat").rename(folder / "c\nat")
+    with pytest.raises(DataError, match="class name"):
+        import_folder(folder)
+    (folder / "c\nat").rename(folder / "cat")
+    monkeypatch.setattr(memory, "free_host_memory", lambda: 300_000_000)
+    with pytest.raises(DataError, match="30 pictures of 2000 x 2000 make"):
+        import_folder(folder, 2000)
+    (folder / "dog" / "late.png").touch()
+    with pytest.raises(DataError, match=r"late.png is not a"):
+        import_folder(folder)
+    (folder / "dog" / "late.png").unlink()
+    Image.new("1", (6000, 5000)).save(folder / "dog" / "large.png")
+    with pytest.raises(DataError, match=r"large.png makes, when it is decoded, 360.0 MB of data"):
+        import_folder(folder, 8)

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from portable_dnn import initialize_parameters_deep
-from portable_dnn.arrays.devices import device_of, place, to_host
+from portable_dnn.arrays.devices import choose_device, device_of, place, to_host
+from portable_dnn.arrays.holding import holding_of
 from portable_dnn.errors import DataError, DeviceError, OutputError
 from portable_dnn.models.model import Model
 from portable_dnn.models.store import FORMAT_VERSION, load_model, save_model
@@ -213,3 +214,14 @@ def test_every_damage_is_a_data_error(path):
     messages = run.stdout.splitlines()
     assert len(messages) > 10
     assert all(str(path) in message for message in messages)
+
+
+def test_a_copy_for_which_there_is_no_memory_is_not_made(default_device, path, monkeypatch):
+    device = choose_device(default_device)
+    save_model(make(), path)
+    monkeypatch.setattr(device.backend, "free_memory", lambda name: 100)
+    if holding_of(device).shares_host:
+        assert load_model(path, device).parameters
+        return
+    with pytest.raises(DataError, match=rf"^on {device}, the parameters of .*model\.h5 make "):
+        load_model(path, device)

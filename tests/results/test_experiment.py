@@ -7,9 +7,10 @@ import pytest
 
 from portable_dnn import initialize_parameters_deep, train
 from portable_dnn.arrays.devices import choose_device, device_of, place, to_host
-from portable_dnn.data import DataSet, ImageSet
+from portable_dnn.data import DataSet, ImageSet, builtin_dataset
 from portable_dnn.errors import DataError, DivergenceError, SettingError
 from portable_dnn.models.model import Model, classify
+from portable_dnn.network import pieces
 from portable_dnn.results.evaluation import evaluate
 from portable_dnn.results.experiment import run
 from portable_dnn.training.settings import Settings
@@ -157,3 +158,22 @@ def test_a_run_that_diverges(data, cpu):
     settings = replace(SETTINGS, hidden=("leaky_relu",), learning_rate=1e300)
     with pytest.raises(DivergenceError, match="at iteration 1: try a smaller learning rate"):
         run(data, settings, cpu)
+
+
+@pytest.mark.parametrize("hidden", ["relu", "tanh"])
+def test_in_pieces_a_model_says_the_same(default_device, monkeypatch, hidden):
+    """Up to rounding, because a library may add up other shapes in another order."""
+    data = replace(builtin_dataset(), test=None)
+    settings = Settings(layers=(4, 3), iterations=2, hidden=(hidden,))
+    model = run(data, settings, choose_device(default_device)).model
+    whole, said = evaluate(data.train, model), classify(data.train.images, model)
+    monkeypatch.setattr(pieces, "_NUMBERS", 50 * 12288)
+    assert pieces.samples_a_piece(model.layer_dims) == 49
+    parts, said_again = evaluate(data.train, model), classify(data.train.images, model)
+    assert (parts.pictures, parts.wrong) == (209, whole.wrong)
+    np.testing.assert_allclose(parts.probabilities, whole.probabilities, rtol=1e-12)
+    np.testing.assert_allclose(parts.cost, whole.cost, rtol=1e-12)
+    assert [one.class_name for one in said_again] == [one.class_name for one in said]
+    np.testing.assert_allclose(
+        [one.probability for one in said_again], parts.probabilities, rtol=1e-12
+    )

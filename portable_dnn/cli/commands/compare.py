@@ -158,6 +158,7 @@ def compare(
         show_report,
         show_summary,
     )
+    from portable_dnn.equivalence.memory import check_memory_for
     from portable_dnn.equivalence.report.against import (
         check_same_settings,
         check_same_setup,
@@ -188,6 +189,8 @@ def compare(
         files.check({"--data": data, "--against": against})
     pictures = load_data(data)
     X, Y = _arrays(pictures)
+    dims = settings.layer_dims(X.shape[0], pixels=True)
+    check_memory_for(dims, X.shape[1], (*targets, theirs))
     start = draw_start(pictures, settings).parameters  # refuses what no memory holds
     if saved is not None:
         setup = setup_of(X, Y, settings, start, pictures.source)

@@ -12,6 +12,7 @@ from portable_dnn.cli.inputs import (
     IsolateMemoryOption,
     IsolateOption,
     IsolateSecondsOption,
+    SkipBadOption,
     isolation_limits,
     load_data,
     load_folder,
@@ -63,6 +64,7 @@ def import_(
         typer.Option("--seed", help="Seed of the random choice of the pictures in the test set."),
     ] = 1,
     follow_links: FollowLinksOption = False,
+    skip_bad: SkipBadOption = False,
     isolate: IsolateOption = False,
     isolate_memory: IsolateMemoryOption = None,
     isolate_seconds: IsolateSecondsOption = None,
@@ -75,7 +77,15 @@ def import_(
 
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     check_outputs({"--out": out}, {})
-    dataset = load_folder(folder, size, test_share, seed, follow_links=follow_links, limits=limits)
+    output = Output()
+    with output.reading() as look:
+        dataset = load_folder(
+            *(folder, size, test_share, seed),
+            follow_links=follow_links,
+            skip_bad=skip_bad,
+            limits=limits,
+            look=look,
+        )
     write_somewhere(out, partial(write_dataset, dataset), "the data set")
     _describe(dataset)
     Output().line(f"written to {out}")

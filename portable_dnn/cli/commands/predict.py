@@ -12,13 +12,15 @@ from portable_dnn.cli.inputs import (
     IsolateMemoryOption,
     IsolateOption,
     IsolateSecondsOption,
+    SkipBadOption,
+    find_good_pictures,
     isolation_limits,
     load_model_file,
     load_pictures,
 )
 from portable_dnn.cli.options import DeviceOption, PathArgument
 from portable_dnn.files.paths import is_folder
-from portable_dnn.models.model import classify
+from portable_dnn.models.model import check_room_for, classify
 
 __all__ = ["predict"]
 
@@ -41,6 +43,7 @@ def predict(
     isolate_memory: IsolateMemoryOption = None,
     isolate_seconds: IsolateSecondsOption = None,
     follow_links: FollowLinksOption = False,
+    skip_bad: SkipBadOption = False,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -56,7 +59,7 @@ def predict(
     from portable_dnn.data import left_out, picture_files
 
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
-    output = Output()
+    output = Output(quiet=as_json)
     loaded = load_model_file(model, choose_device(device), limits)
     paths: list[Path] = []
     for named in pictures:
@@ -67,7 +70,14 @@ def predict(
         else:
             paths.append(named)
     height, width, _ = loaded.image_shape
-    images = load_pictures(paths, (height, width), limits)
+    check_room_for(len(paths), loaded)
+    with output.reading() as look:
+        if skip_bad:
+            good, bad = find_good_pictures(paths, limits, look)
+            for sentence in bad if good else ():
+                output.aside(f"left out: {sentence}")
+            paths = good or paths  # where all are bad, they are refused
+        images = load_pictures(paths, (height, width), limits, look)
     predictions = classify(images, loaded)
     positive = loaded.class_names[1]
     if as_json:

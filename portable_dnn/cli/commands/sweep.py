@@ -43,7 +43,7 @@ from portable_dnn.data.dataset import DataSet
 from portable_dnn.errors import DivergenceError, OutputError
 from portable_dnn.files.atomic import write_somewhere
 from portable_dnn.network.initializers import INITIALIZATIONS
-from portable_dnn.results.experiment import Experiment, check_out, run
+from portable_dnn.results.experiment import Experiment, check_out, planned, run
 from portable_dnn.results.reports import describe_experiment, draw_costs, write_histories
 from portable_dnn.training.settings import Settings
 from portable_dnn.training.train import Progress
@@ -133,12 +133,13 @@ def sweep(
         settings.check()
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     check_outputs({"--out": out, "--history": history}, {"DATA": data, "--test": test}, plots)
+    target = choose_device(device)
     pictures = load_data(data, test, limits)
     for settings in grid:
         network_of(settings, pictures)
         if out is not None:
             check_out(pictures, settings, out)
-    target = choose_device(device)
+        planned(pictures, settings, target, beside=grid if len(grid) > 1 else ())
 
     output = Output(quiet=quiet)
     show_remarks(output, pictures)

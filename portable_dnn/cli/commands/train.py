@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from portable_dnn.arrays.devices import Device, choose_device
+from portable_dnn.checkpoints.intervals import Every
 from portable_dnn.cli.console import Output
 from portable_dnn.cli.guard import Guard, check_needs_out
 from portable_dnn.cli.inputs import (
@@ -46,6 +47,7 @@ from portable_dnn.results.experiment import (
     Start,
     check_out,
     draw_start,
+    planned,
     run,
     training_pictures,
 )
@@ -155,10 +157,11 @@ def train(
     check_outputs({"--out": out, "--history": history}, {"DATA": data, "--test": test}, plots)
     output = Output(quiet=quiet)
     with caught() as asked:
+        target = choose_device(device)
         pictures = load_data(data, test, limits)
         if out is not None:
             check_out(pictures, settings, out)
-        target = choose_device(device)
+        planned(pictures, settings, target, checkpoints=every != Every())
         start = draw_start(pictures, settings)
         _show_start(output, pictures, settings, target)
         output.detail(f"start    {init} from seed {seed}, sha256 {start.sha256}")

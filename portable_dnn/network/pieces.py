@@ -1,0 +1,68 @@
+"""Samples a piece at a time, where only what comes out at the end is kept."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from portable_dnn.arrays.holding import Holding
+
+__all__ = ["ITEMSIZE", "piece_bytes", "samples_a_piece"]
+
+ITEMSIZE: Mapping[str, int] = MappingProxyType({"float64": 8, "float32": 4})
+"""Bytes of a number, by the dtype that is computed in."""
+_NUMBERS = 5_000_000
+"""Numbers of a piece, about: 40 MB in float64, and the course's 209 pictures are one piece."""
+
+
+def samples_a_piece(dims: Sequence[int]) -> int:
+    """Say how many samples are run through a network at once.
+
+    It depends on the network alone: whoever asks again gets the same bits.
+
+    Parameters
+    ----------
+    dims : sequence of int
+        `n_0 … n_L`.
+
+    Returns
+    -------
+    int
+        At least 1.
+
+    Examples
+    --------
+    >>> samples_a_piece((12288, 20, 7, 5, 1))
+    405
+    """
+    return max(1, _NUMBERS // _numbers(dims))
+
+
+def piece_bytes(dims: Sequence[int], samples: int, dtype: str, holding: Holding) -> int:
+    """Return about how many bytes a piece takes on its way through a network, at most.
+
+    Parameters
+    ----------
+    dims : sequence of int
+        `n_0 … n_L`.
+    samples : int
+        How many there are in all.
+    dtype : {"float64", "float32"}
+        To compute in.
+    holding : Holding
+        How the library holds arrays.
+
+    Returns
+    -------
+    int
+    """
+    # The input as it is placed, and as floats, once more where it cannot be scaled in place; each
+    # layer's output twice, and what the widest is made of.
+    placed = 0 if holding.shares_host else dims[0]
+    floats = dims[0] * (1 if holding.in_place else 2) + 2 * sum(dims[1:]) + 3 * max(dims[1:])
+    counted = min(samples, samples_a_piece(dims)) * (floats * ITEMSIZE[dtype] + placed)
+    # Where nothing is written in place, there is a compiler, which takes some as well.
+    return counted + counted // 20 + (3_000_000 if holding.in_place else 80_000_000)
+
+
+def _numbers(dims: Sequence[int]) -> int:
+    """Count the numbers of a sample: its input, and two of each unit."""
+    return dims[0] + 2 * sum(dims[1:])

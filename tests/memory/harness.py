@@ -1,0 +1,53 @@
+"""Running `tests.memory.peaks` in a process of its own, and judging what it found."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import NamedTuple
+
+from tests.durability.processes import ROOT
+
+__all__ = ["Found", "measure"]
+
+ABOVE = 1.3
+"""How many times the peak may be foretold."""
+COMPILER = 200_000_000
+"""Bytes that are foretold for a compiler besides, whose programs another run may have left."""
+ONE_THREAD = dict.fromkeys(("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+
+
+class Found(NamedTuple):
+    """A peak, and what was foretold, in bytes."""
+
+    device: str
+    dtype: str
+    kind: str
+    told: int
+    peak: int
+
+    @property
+    def right(self) -> bool:
+        """Whether no less was foretold, and not much more."""
+        allowed = ABOVE * self.peak + (COMPILER if self.device.startswith("jax") else 0)
+        return self.peak <= self.told <= allowed
+
+    def __str__(self) -> str:
+        ratio = self.told / self.peak
+        return (
+            f"{self.device:12} {self.dtype} {self.kind:20} foretold {self.told / 1e6:7.1f} MB, "
+            f"peak {self.peak / 1e6:7.1f} MB: {ratio:.2f}{'' if self.right else '  WRONG'}"
+        )
+
+
+def measure(device: str, dtype: str, *kinds: str) -> list[Found]:
+    """Measure kinds of runs, one after the other, in a new process."""
+    found = subprocess.run(
+        [sys.executable, "-m", "tests.memory.peaks", device, dtype, *kinds],
+        cwd=ROOT,
+        env={**os.environ, **ONE_THREAD},
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=600,
+    )
+    return [Found(device, dtype, *row) for row in json.loads(found.stdout)]
