@@ -235,7 +235,7 @@ def check_out(data: DataSet, settings: Settings, out: Path) -> None:
 
     pictures = training_pictures(data)
     zero = np.zeros((), settings.dtype)
-    dims = settings.layer_dims(_features(pictures))
+    dims = settings.layer_dims(_features(pictures), pixels=True)
     parameters: dict[str, HostArray] = {}
     for layer, (n_in, n_out) in enumerate(pairwise(dims), start=1):  # shapes, and no memory
         parameters[f"W{layer}"] = np.broadcast_to(zero, (n_out, n_in))
