@@ -203,7 +203,7 @@ def test_a_shortage_that_nobody_expected(ends_with, error, said, monkeypatch):
 def test_another_error_is_not_called_a_shortage(ends_with):
     said = ends_with(RuntimeError("a mistake"), code=70)
     assert "RuntimeError: a mistake" in said
-    assert "memory" not in said
+    assert "not enough memory" not in said
 
 
 @pytest.fixture
