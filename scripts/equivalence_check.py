@@ -126,6 +126,7 @@ def clean_case(number: int) -> tuple[Any, Any, Settings]:
     n_x = int(10 ** shape.uniform(0, 3.5))
     m = int(10 ** shape.uniform(0, 2.4))
     layers = tuple(int(10 ** shape.uniform(0, 1.6)) for _ in range(shape.randint(1, 5)))
+    layers = (*layers[:-1], max(layers[-1], 2))  # a last one of 1 unit is taken for the output's
     hidden = tuple(str(shape.choice(ACTIVATIONS)) for _ in layers)
     learning_rate = float(10 ** shape.uniform(-4, -0.5))
     if number % 4 == 3:  # the widest many-layered network is among these

@@ -378,9 +378,12 @@ def _unusable(array: Any, owner: Backend) -> str:
     otherwise, a masked array leaves numbers out, a quantity has units.
     """
     kind = type(array)
-    if isinstance(array, np.ma.MaskedArray):
+    # Whoever claims a class of arrays, or says of which namespace they are, knows the arithmetic.
+    own = getattr(kind, "__array_namespace__", None) is not np.ndarray.__array_namespace__
+    ours = owner.name == HOST and not own
+    if ours and isinstance(array, np.ma.MaskedArray):
         return "a masked array; fill what is masked, array.filled(…), or leave it out"
-    if isinstance(array, np.ndarray) and kind not in _PLAIN:
+    if ours and isinstance(array, np.ndarray) and kind not in _PLAIN:
         name = f"{kind.__module__}.{kind.__qualname__}"
         return f"a {name}, which has arithmetic of its own; numpy.asarray makes a plain array of it"
     refuses = getattr(owner, "refuses", None)

@@ -17,7 +17,7 @@ import numpy as np
 from portable_dnn.arrays.contract import HostArray
 from portable_dnn.arrays.devices import to_host
 from portable_dnn.arrays.shapes import check_layer_dims
-from portable_dnn.errors import PortableDnnWarning
+from portable_dnn.errors import DTypeError, PortableDnnWarning
 from portable_dnn.network.randomness import random_stream
 from portable_dnn.setting_checks import FLOATS, check_choice
 
@@ -156,7 +156,7 @@ def parameters_hash(parameters: Mapping[str, Any]) -> str:
     Raises
     ------
     DTypeError
-        If something is not an array.
+        If something is not an array, or not of numbers.
 
     Examples
     --------
@@ -170,6 +170,8 @@ def parameters_hash(parameters: Mapping[str, Any]) -> str:
     """
     digest = hashlib.sha256()
     for name, array in sorted(to_host(parameters).items()):
+        if array.dtype.kind not in "biuf":
+            raise DTypeError(f"{name} has dtype {array.dtype}; numbers would be right")
         little = array.astype(array.dtype.newbyteorder("<"), copy=False)
         digest.update(f"{name} {array.dtype.name} {array.shape}\n".encode())
         digest.update(np.ascontiguousarray(little).data)

@@ -3,7 +3,7 @@
 import math
 
 from portable_dnn.arrays.contract import Array, Parameters
-from portable_dnn.arrays.host_errors import usual_errors
+from portable_dnn.arrays.host_errors import never_raising
 from portable_dnn.arrays.namespaces import common_namespace
 from portable_dnn.arrays.shapes import check_labels
 from portable_dnn.errors import DTypeError, ShapeError
@@ -14,7 +14,7 @@ from portable_dnn.network.passes import L_model_forward, check_network
 __all__ = ["accuracy", "predict", "predict_probabilities"]
 
 
-@usual_errors
+@never_raising
 def predict_probabilities(X: Array, parameters: Parameters, hidden: Hidden = "relu") -> Array:
     """Probability of class 1 for each sample.
 
@@ -82,7 +82,7 @@ def predict(X: Array, parameters: Parameters, hidden: Hidden = "relu") -> Array:
     return SIGMOID.decide(L_model_forward(X, parameters, hidden, xp=xp)[0], xp=xp)
 
 
-@usual_errors
+@never_raising
 def accuracy(predictions: Array, Y: Array) -> float:
     """Share of predictions that are right.
 

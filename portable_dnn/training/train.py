@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypedDict, Unpack
 
 from portable_dnn.arrays.contract import Array, Measurements, Parameters
 from portable_dnn.arrays.devices import location_of
-from portable_dnn.arrays.host_errors import usual_errors
+from portable_dnn.arrays.host_errors import never_raising
 from portable_dnn.arrays.namespaces import dtype_name
 from portable_dnn.errors import DataError, DivergenceError, SettingError
 from portable_dnn.network.activations import Hidden, hidden_activations
@@ -188,7 +188,7 @@ def train(
     )
 
 
-@usual_errors
+@never_raising
 def train_checked(
     problem: Problem,
     settings: Settings,

@@ -50,7 +50,6 @@ TAKES = {
         *("an array of texts", "an array of objects", "a complex array", "an array of dates"),
     },
 }
-TAKES["parameters_hash"] = set(TAKES["to_host"])
 for name in TAKES:
     TAKES[name] |= {"a record"}
 

@@ -55,10 +55,10 @@ NUMPY = Accuracy(exp=4.0, log=4.0, log1p=4.0, tanh=4.0, divide=0.5, flushes=Fals
 _UNKNOWN = replace(
     NUMPY,
     tanh=7.0,
-    divide=2.0,
+    divide=2.5,
     source="not documented: the largest errors of the libraries known",
 )
-"""Those of NumPy, PyTorch, CuPy and JAX together (docs/equivalence.md has the table)."""
+"""Those of NumPy, PyTorch, CuPy, JAX and dpnp together (docs/equivalence.md has the table)."""
 
 
 def accuracy_of(device: Device, dtype: np.dtype) -> Accuracy:

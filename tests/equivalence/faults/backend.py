@@ -63,6 +63,9 @@ class FaultyArray(np.ndarray):
 
     backend = None
 
+    def __array_namespace__(self, *, api_version=None):
+        return NUMPY.namespace()
+
     def __array_finalize__(self, origin):
         self.backend = getattr(origin, "backend", None)
 
