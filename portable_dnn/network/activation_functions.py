@@ -6,6 +6,7 @@ or turns into NaN for any finite `Z`.
 """
 
 from portable_dnn.arrays.contract import Array, Namespace
+from portable_dnn.arrays.host_errors import never_raising
 from portable_dnn.arrays.namespaces import common_namespace
 from portable_dnn.arrays.shapes import check_same_shape
 
@@ -46,7 +47,8 @@ def sigmoid(Z: Array, *, xp: Namespace | None = None) -> tuple[Array, Array]:
     >>> A
     array([[0. , 0.5, 1. ]])
     """
-    xp = xp or common_namespace({"Z": Z})
+    if xp is None:
+        return never_raising(sigmoid)(Z, xp=common_namespace({"Z": Z}))
     e = xp.exp(-xp.abs(Z))  # in (0, 1], so that neither side of the sigmoid can overflow
     return xp.where(Z >= 0, 1.0 / (1.0 + e), e / (1.0 + e)), Z
 
@@ -76,7 +78,8 @@ def sigmoid_backward(dA: Array, cache: Array, *, xp: Namespace | None = None) ->
     >>> sigmoid_backward(np.ones((1, 2)), cache)
     array([[0.25, 0.  ]])
     """
-    xp = xp or _check_backward(dA, cache)
+    if xp is None:
+        return never_raising(sigmoid_backward)(dA, cache, xp=_check_backward(dA, cache))
     # Not A (1 − A): where A rounds to 1, σ(−Z) still has all its digits.
     e = xp.exp(-xp.abs(cache))
     return dA * (e / ((1.0 + e) * (1.0 + e)))
@@ -107,7 +110,8 @@ def tanh(Z: Array, *, xp: Namespace | None = None) -> tuple[Array, Array]:
     >>> A
     array([[-1.,  0.,  1.]])
     """
-    xp = xp or common_namespace({"Z": Z})
+    if xp is None:
+        return never_raising(tanh)(Z, xp=common_namespace({"Z": Z}))
     return xp.tanh(Z), Z
 
 
@@ -136,7 +140,8 @@ def tanh_backward(dA: Array, cache: Array, *, xp: Namespace | None = None) -> Ar
     >>> tanh_backward(np.ones((1, 2)), cache)
     array([[1., 0.]])
     """
-    xp = xp or _check_backward(dA, cache)
+    if xp is None:
+        return never_raising(tanh_backward)(dA, cache, xp=_check_backward(dA, cache))
     # Not 1 − A²: where A rounds to 1, this still has all its digits.
     e = xp.exp(-xp.abs(cache))
     e = e * e
@@ -231,7 +236,8 @@ def leaky_relu(
     >>> A
     array([[-0.5,  0. ,  3. ]])
     """
-    xp = xp or common_namespace({"Z": Z})
+    if xp is None:
+        return never_raising(leaky_relu)(Z, slope, xp=common_namespace({"Z": Z}))
     return xp.where(Z > 0, Z, float(slope) * Z), Z
 
 
@@ -264,7 +270,8 @@ def leaky_relu_backward(
     >>> leaky_relu_backward(np.ones((1, 3)), cache, slope=0.25)
     array([[0.25, 0.25, 1.  ]])
     """
-    xp = xp or _check_backward(dA, cache)
+    if xp is None:
+        return never_raising(leaky_relu_backward)(dA, cache, slope, xp=_check_backward(dA, cache))
     return xp.where(cache > 0, dA, float(slope) * dA)
 
 

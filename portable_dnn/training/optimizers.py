@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from portable_dnn.arrays.contract import Array, Arrays, Namespace, Parameters
+from portable_dnn.arrays.host_errors import never_raising
 from portable_dnn.arrays.namespaces import common_namespace
 from portable_dnn.arrays.shapes import check_parameters, check_same_shape
 from portable_dnn.errors import SettingError, ShapeError
@@ -185,6 +186,7 @@ def check_learning_rate(learning_rate: float) -> float:
     return rate
 
 
+@never_raising
 def update_parameters(
     parameters: Parameters,
     grads: Parameters,

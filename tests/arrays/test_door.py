@@ -136,10 +136,18 @@ def test_the_process_settings_change_nothing():
     x = arguments()
     X, start = x.X * 1e-300, x.start
     expected = train(X, x.Y, start, num_iterations=3).parameters
+    tiny = X * 1e-10
     before = np.seterr(all="raise")
     try:
         found = train(X, x.Y, start, num_iterations=3).parameters
         predict(X, start)
+        far = np.array([[-1000.0, 0.0, 1000.0, 5e-324]])
+        for function in ("sigmoid", "tanh", "relu", "leaky_relu"):
+            getattr(portable_dnn, function)(far)
+            getattr(portable_dnn, f"{function}_backward")(far, far)
+        AL, caches = portable_dnn.L_model_forward(tiny, start)
+        grads = portable_dnn.L_model_backward(AL, x.Y, caches)
+        portable_dnn.update_parameters(start, grads, 1e-300)
         portable_dnn.compute_cost_from_logits(np.array([[900.0, -800.0]]), np.array([[1, 0]]))
         assert np.geterr() == dict.fromkeys(("divide", "over", "under", "invalid"), "raise")
     finally:
