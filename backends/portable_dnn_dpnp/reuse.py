@@ -1,11 +1,11 @@
 """Steps whose results take the memory that earlier results have left.
 
-dpnp asks the operating system for each result's memory and gives it back, which takes a twentieth to
-a fifth of a step's time (`python -m benchmarks.queue`). Here a function's arrays are of a class whose operators, and
-its namespace one whose functions, have results written into memory of which no array is left. That
-is told by Python's count of references to the memory, which views, and work that is still queued,
-hold as well; and dpnp starts work on an array after all that came before it. What is not in the
-tables here is dpnp's own, in memory of its own.
+dpnp asks the operating system for each result's memory and gives it back, which takes a twentieth
+to a fifth of a step's time (`python -m benchmarks.queue`). Here a function's arrays are of a class
+whose operators, and its namespace one whose functions, have results written into memory of which
+no array is left. That is told by Python's count of references to the memory, which views, and work
+that is still queued, hold as well; and dpnp starts work on an array after all that came before it.
+What is not in the tables here is dpnp's own, in memory of its own.
 """
 
 import sys
