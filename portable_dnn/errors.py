@@ -96,3 +96,7 @@ class DivergenceError(PortableDnnError, ArithmeticError):
     def __init__(self, message: str, iteration: int = 0) -> None:
         super().__init__(message)
         self.iteration = iteration
+
+
+class StoppedBySignal(SystemExit):
+    """The process was told to end, unlike the exit of a library, which is that library's fault."""

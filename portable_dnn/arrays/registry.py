@@ -12,7 +12,7 @@ import array_api_compat
 from portable_dnn.arrays.contract import CONTRACT, Backend, Check
 from portable_dnn.arrays.contract_1 import ADDED, FirstContract
 from portable_dnn.arrays.generic import GenericBackend
-from portable_dnn.errors import BackendError
+from portable_dnn.errors import BackendError, StoppedBySignal
 from portable_dnn.files.text import words
 
 __all__ = ["backend_names", "climb", "displaced", "first_failure", "get_backend", "owner_of"]
@@ -91,6 +91,8 @@ def get_backend(name: str) -> Backend:
         calls_itself = getattr(plug_in, "name", None)
         needed = [m for m in contract_members() if version == CONTRACT or m not in ADDED]
         missing = [member for member in needed if not hasattr(plug_in, member)]
+    except StoppedBySignal:
+        raise
     # Whatever a third party's module raises is its reason, an exit too.
     except (Exception, SystemExit) as error:
         raise BackendError(
@@ -142,6 +144,8 @@ def climb(backend: Backend) -> Iterator[Check]:
             if check.status == "failed":
                 return
         empty = not backend.devices()
+    except StoppedBySignal:
+        raise
     # A plug-in of somebody else's may raise anything, and exit.
     except (Exception, SystemExit) as error:
         yield Check(f"{backend.name}-checks", "failed", f"its own checks fail: {words(error)}")
@@ -186,7 +190,7 @@ def owner_of(array: object) -> Backend | None:
     """
     for name in backend_names():
         # A broken plug-in of somebody else's must not stop work on other arrays.
-        with suppress(Exception, SystemExit):
+        with suppress(Exception):
             backend = get_backend(name)
             if backend.owns(array):
                 return backend

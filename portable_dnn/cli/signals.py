@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from portable_dnn.errors import StoppedBySignal
+
 __all__ = ["Asked", "Interrupted", "caught"]
 
 _ENDS = (signal.SIGINT, signal.SIGTERM)
@@ -87,7 +89,7 @@ def caught() -> Iterator[Asked]:
             return
         if number == signal.SIGINT:
             raise KeyboardInterrupt
-        raise SystemExit(128 + number)
+        raise StoppedBySignal(128 + number)
 
     if threading.current_thread() is not threading.main_thread():  # Python allows it nowhere else
         yield asked
