@@ -5,10 +5,12 @@ from types import MappingProxyType
 
 from portable_dnn.arrays.holding import Holding
 
-__all__ = ["ITEMSIZE", "piece_bytes", "samples_a_piece"]
+__all__ = ["COMPILING", "ITEMSIZE", "piece_bytes", "samples_a_piece"]
 
 ITEMSIZE: Mapping[str, int] = MappingProxyType({"float64": 8, "float32": 4})
 """Bytes of a number, by the dtype that is computed in."""
+COMPILING = 128_000_000
+"""Bytes that XLA takes to compile; a library that cannot write in place has a compiler."""
 _NUMBERS = 5_000_000
 """Numbers of a piece, about: 40 MB in float64, and the course's 209 pictures are one piece."""
 
@@ -59,8 +61,7 @@ def piece_bytes(dims: Sequence[int], samples: int, dtype: str, holding: Holding)
     placed = 0 if holding.shares_host else dims[0]
     floats = dims[0] * (1 if holding.in_place else 2) + 2 * sum(dims[1:]) + 3 * max(dims[1:])
     counted = min(samples, samples_a_piece(dims)) * (floats * ITEMSIZE[dtype] + placed)
-    # Where nothing is written in place, there is a compiler, which takes some as well.
-    return counted + counted // 20 + (3_000_000 if holding.in_place else 80_000_000)
+    return counted + counted // 20 + (3_000_000 if holding.in_place else COMPILING)
 
 
 def _numbers(dims: Sequence[int]) -> int:

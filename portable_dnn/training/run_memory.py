@@ -11,7 +11,7 @@ from portable_dnn.arrays.devices import Device
 from portable_dnn.arrays.holding import EAGER, Holding
 from portable_dnn.errors import DataError
 from portable_dnn.machine.memory import free_host_memory, show_bytes
-from portable_dnn.network.pieces import ITEMSIZE, piece_bytes
+from portable_dnn.network.pieces import COMPILING, ITEMSIZE, piece_bytes
 from portable_dnn.training.optimizers import Optimizer
 from portable_dnn.training.span import BLOCK
 
@@ -25,9 +25,6 @@ __all__ = [
     "slots_of",
     "start_bytes",
 ]
-
-_COMPILING = 128_000_000
-"""Bytes that XLA takes to compile a step; a library that cannot write in place has a compiler."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ class RunSize:
         tested = max(m, self.tested)
         piece = weights + piece_bytes(self.dims, tested, self.dtype, self.holding)
         if not eager:
-            training, piece = max(training, _COMPILING), piece + _COMPILING
+            training = max(training, COMPILING)
         counted = always + max(on_the_way + training, end, piece)
         # What libraries take for themselves: buffers, programs, memory that is not given back.
         return counted + counted // 20 + (16_000_000 if eager else 64_000_000)
@@ -113,7 +110,7 @@ class RunSize:
         if self.holding.in_place:
             return steps
         # The input is there twice where it cannot be divided in its place.
-        return max(steps, 2 * inputs, inputs + _COMPILING)
+        return max(steps, 2 * inputs, inputs + COMPILING)
 
     def _in_span(self, size: int) -> int:
         """Return the bytes of a run in the span: on its way in, and in its steps."""
