@@ -24,9 +24,6 @@ GPU = shutil.which("nvidia-smi") is not None and (
 )
 NO_GPU = "tests-cupy NOT RUN: nvidia-smi finds no NVIDIA GPU, so no driver or no card is here"
 DPNP_GIB = 5  # what dpnp takes, installed and on its way
-BY_NAME = (
-    "tests-dpnp NOT RUN: one of its tests is not yet green on every machine; nox -s tests-dpnp"
-)
 NO_DPNP = (
     "tests-dpnp NOT RUN: dpnp's device for a processor is for Linux on x86-64"
     if (platform.system(), platform.machine()) != ("Linux", "x86_64")
@@ -41,6 +38,7 @@ nox.options.sessions = [
     "tests-strict",
     "tests-torch",
     "tests-jax",
+    *(() if NO_DPNP else ("tests-dpnp",)),
     "cupy-wheel",
     "packaging",
     *(("tests-cupy",) if GPU else ()),
@@ -55,10 +53,12 @@ WORKERS = (
     *("--dist", "loadfile", "--no-loadscope-reorder"),
 )
 # A step on a queue takes a hundred times as long as NumPy's. Left out are trainings of thousands of
-# steps that show the network's behaviour (test_examples), which is no library's, and one of several
-# comparisons that another one contains.
+# steps that show the network's behaviour (test_examples), which is no library's; comparisons of
+# pictures and learning rates that show the judge's; and one that another one contains.
 REPEATED = (
     "--ignore=tests/test_examples.py",
+    "--ignore=tests/equivalence/limits/test_repeated.py",
+    "--ignore=tests/equivalence/test_overflow.py",
     "--deselect=tests/equivalence/test_clean.py::test_a_clean_backend_is_not_flagged",
 )
 ON_A_QUEUE = (
@@ -177,7 +177,7 @@ def cupy_wheel(session: nox.Session) -> None:
 @nox.session(name="not-run")
 def not_run(session: nox.Session) -> None:
     """Say what plain nox left out, and why."""
-    session.skip("; ".join(filter(None, ("" if GPU else NO_GPU, NO_DPNP or BY_NAME))))
+    session.skip("; ".join(filter(None, ("" if GPU else NO_GPU, NO_DPNP))))
 
 
 @nox.session

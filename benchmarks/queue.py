@@ -8,6 +8,7 @@ it is done, so every time ends with a wait for the device. All take turns in one
 
 import argparse
 import os
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ import numpy as np
 from benchmarks.machine import cores
 from benchmarks.results import FOLDER, envelope, spread, write
 from portable_dnn import choose_device, initialize_parameters_deep, place
+from portable_dnn.arrays.contract import Array
 from portable_dnn.arrays.devices import Device
 from portable_dnn.arrays.registry import first_failure, get_backend
 from portable_dnn.arrays.repeat import OneByOne
@@ -48,11 +50,12 @@ def main() -> int:
     if failure is not None:
         sys.stderr.write(f"dpnp cannot run here: {failure.detail}\n")
         return 1
-    rows = []
+    rows, memory = [], []
     for dtype in options.dtypes:
         rows += measure("published", SMALL, dtype, options.rounds, steps=40)
         rows += measure("wide", WIDE, dtype, options.rounds, steps=3)
-    for row in rows:
+        memory += measure_memory((WIDE[0][1], WIDE[1]), dtype, options.rounds)
+    for row in (*rows, *memory):
         sys.stdout.write(f"{row}\n")
     settings = {
         "rounds": options.rounds,
@@ -60,7 +63,7 @@ def main() -> int:
         "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE", "unset"),
     }
     versions = get_backend("dpnp").versions() | get_backend("numpy").versions()
-    result = envelope(NAME, settings, versions, rows, [])
+    result = envelope(NAME, settings, versions, rows, []) | {"memory": memory}
     sys.stdout.write(f"written: {write(result, options.out)}\n")
     return 0
 
@@ -70,14 +73,13 @@ def measure(
 ) -> list[dict[str, Any]]:
     """Measure both libraries in turn; in milliseconds a step.
 
-    `plain` is the step without the backend's `compile`, `products` its matrix products alone, and
-    `rest` what a step takes beyond them.
+    `products` are the step's matrix products alone, and `rest` is what a step takes beyond them.
     """
     (dims, m), names = of, ("numpy", "dpnp")
     devices = {name: choose_device(name) for name in names}
     runs: dict[tuple[str, str], Run] = {}
     for name, device in devices.items():
-        runs[name, "step"], runs[name, "plain"] = _steps(dims, m, dtype, device)
+        runs[name, "step"] = _steps(dims, m, dtype, device)
         runs[name, "products"] = _products(dims, m, dtype, device)
     times: dict[tuple[str, str], list[float]] = {key: [] for key in runs}
     for run in runs.values():
@@ -89,9 +91,9 @@ def measure(
             times[key].append((time.perf_counter() - began) / steps * 1e3)
     rows: list[dict[str, Any]] = []
     for name in names:
-        step, plain, products = (times[name, what] for what in ("step", "plain", "products"))
+        step, products = (times[name, what] for what in ("step", "products"))
         rest = [a - b for a, b in zip(step, products, strict=True)]
-        found = {"step": step, "plain": plain, "products": products, "rest": rest}
+        found = {"step": step, "products": products, "rest": rest}
         row = {"network": network, "library": name, "dtype": dtype}
         rows.append(row | {f"{what}_ms": spread(values) for what, values in found.items()})
     theirs, ours = rows[0], rows[1]
@@ -102,8 +104,38 @@ def measure(
     return [theirs, ours]
 
 
-def _steps(dims: tuple[int, ...], m: int, dtype: str, device: Device) -> tuple[Run, Run]:
-    """Return the step in the span of the samples, as the backend compiles it and as it is."""
+def measure_memory(shape: tuple[int, int], dtype: str, rounds: int) -> list[dict[str, Any]]:
+    """Measure a product of elements into new memory, and into memory that is there already."""
+    rows = []
+    for name in ("numpy", "dpnp"):
+        device = choose_device(name)
+        xp, host = device.backend.namespace(), np.random.RandomState(3).rand(*shape).astype(dtype)
+        x, there = place(host, device), place(host, device)
+        runs = {
+            "new": _waiting(lambda n, x=x: x * x, device),
+            "there": _waiting(lambda n, x=x, o=there, f=xp.multiply: f(x, x, out=o), device),
+        }
+        times: dict[str, list[float]] = {what: [] for what in runs}
+        for what, run in (*runs.items(), *list(runs.items()) * rounds):
+            began, faults = time.perf_counter(), _faults()
+            run(1)
+            times[what].append((time.perf_counter() - began) * 1e3)
+            times.setdefault(f"{what} faults", []).append(_faults() - faults)
+        row = {"shape": list(shape), "library": name, "dtype": dtype}
+        for what in runs:
+            row[f"{what}_ms"] = spread(times[what][1:])
+            row[f"{what}_page_faults"] = median(times[f"{what} faults"][1:])
+        rows.append(row)
+    return rows
+
+
+def _faults() -> int:
+    """Count the pages that the process was given when it first wrote to them."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
+def _steps(dims: tuple[int, ...], m: int, dtype: str, device: Device) -> Run:
+    """Return the step in the span of the samples."""
     xp, stream = device.backend.namespace(), np.random.RandomState(1)
     start = {k: a.astype(dtype) for k, a in initialize_parameters_deep(dims, seed=1).items()}
     X = place(stream.uniform(0, 1, (dims[0], m)).astype(dtype), device)
@@ -112,22 +144,21 @@ def _steps(dims: tuple[int, ...], m: int, dtype: str, device: Device) -> tuple[R
     held, inputs = enter(step.forms, place(start, device), X, xp=xp)
     targets = step.head.targets(Y, dtype=X.dtype, xp=xp)
     batch, state = Batch(inputs, targets, ones_for(X, xp=xp), m), State(held, {})
-    plain = OneByOne(Bound(step, xp))
-    compiled = device.backend.compile(plain)
-    return tuple(_waiting(lambda n, f=f: f(state, batch, {}, n), device) for f in (compiled, plain))
+    steps = device.backend.compile(OneByOne(Bound(step, xp)))
+    return _waiting(lambda n: steps(state, batch, {}, n), device)
 
 
 def _products(dims: tuple[int, ...], m: int, dtype: str, device: Device) -> Run:
-    """Return the matrix products of such a step, with nothing between them."""
-    shapes = [((dims[1], m), (m, m))]
-    for before, units in pairwise(dims[1:]):
-        shapes += [
-            ((units, before + 1), (before + 1, m)),
-            ((units, m), (m, before + 1)),
-            ((before, units), (units, m)),
-        ]
+    """Return the matrix products of such a step, of arrays as it has them, nothing between them."""
     stream = np.random.RandomState(2)
-    pairs = [[place(stream.rand(*s).astype(dtype), device) for s in both] for both in shapes]
+
+    def made(rows: int, columns: int) -> Array:
+        return place(stream.rand(rows, columns).astype(dtype), device)
+
+    pairs = [(made(dims[1], m), made(m, m))]
+    for before, units in pairwise(dims[1:]):
+        W, A, dZ = made(units, before + 1), made(before + 1, m), made(units, m)
+        pairs += [(W, A), (dZ, A.T), (W[:, :-1].T, dZ)]
 
     def run(times: int) -> None:
         for _ in range(times):

@@ -294,7 +294,7 @@ def crossing_tables(result: Result) -> list[tuple[str, Grid]]:
 
 def queue_tables(result: Result) -> list[tuple[str, Grid]]:
     """Tabulate a step on a queue beside NumPy's."""
-    columns = ("step", "plain", "products", "rest")
+    columns = ("step", "products", "rest")
     head = ("network", "dtype", "library", *(f"{column}, ms" for column in columns))
     rows = [
         (
@@ -305,4 +305,28 @@ def queue_tables(result: Result) -> list[tuple[str, Grid]]:
         )
         for row in result["rows"]
     ]
-    return [("a step beside its products", Grid(head, rows))]
+    steps = Grid(head, rows)
+    head = ("shape", "dtype", "library", "new, ms", "page faults", "there, ms", "page faults")
+    memory = [
+        (
+            " × ".join(map(str, row["shape"])),
+            row["dtype"],
+            row["library"],
+            *(
+                cell
+                for what in ("new", "there")
+                for cell in (
+                    _spread(row[f"{what}_ms"], 1.0),
+                    f"{row[f'{what}_page_faults']:.0f}",
+                )
+            ),
+        )
+        for row in result["memory"]
+    ]
+    return [
+        ("a step beside its products", steps),
+        (
+            "a product of elements into new memory, and into what is there",
+            Grid(head, memory),
+        ),
+    ]
