@@ -10,10 +10,11 @@ from portable_dnn.arrays.contract import Array, HostArray
 from portable_dnn.arrays.devices import location_of, place, to_host
 from portable_dnn.arrays.holding import holding_of
 from portable_dnn.arrays.namespaces import dtype_name
+from portable_dnn.arrays.process_settings import undisturbed
 from portable_dnn.arrays.shapes import check_parameters
 from portable_dnn.errors import DataError
 from portable_dnn.machine.memory import check_fits
-from portable_dnn.network.pieces import piece_bytes, samples_a_piece
+from portable_dnn.network.pieces import piece_bytes, samples_a_piece, with_library
 from portable_dnn.network.pixels import flatten_images, scale_pixels
 from portable_dnn.network.prediction import predict_probabilities
 
@@ -91,9 +92,10 @@ def check_room_for(pictures: int, model: Model) -> None:
 def _check_room(pictures: int, model: Model, unread: int = 0) -> None:
     """Check that there is memory for a piece, and for bytes that are not read yet."""
     where = location_of(model.parameters)
-    piece = piece_bytes(model.layer_dims, pictures, model.dtype, holding_of(where))
+    holding = holding_of(where)
+    piece = piece_bytes(model.layer_dims, pictures, model.dtype, holding)
     check_fits(
-        piece + unread,
+        with_library(piece, holding) + unread,
         f"on {where}, {pictures} picture{'s' * (pictures != 1)} and the network make",
         where.backend.free_memory(where.name),
     )
@@ -132,6 +134,7 @@ def model_input(images: HostArray, model: Model) -> Iterator[Array]:
         yield scale_pixels(place(pixels, device), model.dtype)
 
 
+@undisturbed
 def classify(images: HostArray, model: Model) -> list[Prediction]:
     """Say of each picture to which class it belongs.
 

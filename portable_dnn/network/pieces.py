@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from portable_dnn.arrays.holding import Holding
 
-__all__ = ["COMPILING", "ITEMSIZE", "piece_bytes", "samples_a_piece"]
+__all__ = ["COMPILING", "ITEMSIZE", "piece_bytes", "samples_a_piece", "with_library"]
 
 ITEMSIZE: Mapping[str, int] = MappingProxyType({"float64": 8, "float32": 4})
 """Bytes of a number, by the dtype that is computed in."""
@@ -39,7 +39,7 @@ def samples_a_piece(dims: Sequence[int]) -> int:
 
 
 def piece_bytes(dims: Sequence[int], samples: int, dtype: str, holding: Holding) -> int:
-    """Return about how many bytes a piece takes on its way through a network, at most.
+    """Return about how many bytes the arrays of a piece take on its way through a network, at most.
 
     Parameters
     ----------
@@ -61,7 +61,24 @@ def piece_bytes(dims: Sequence[int], samples: int, dtype: str, holding: Holding)
     placed = 0 if holding.shares_host else dims[0]
     floats = dims[0] * (1 if holding.in_place else 2) + 2 * sum(dims[1:]) + 3 * max(dims[1:])
     counted = min(samples, samples_a_piece(dims)) * (floats * ITEMSIZE[dtype] + placed)
-    return counted + counted // 20 + (3_000_000 if holding.in_place else COMPILING)
+    return counted + (0 if holding.in_place else COMPILING)
+
+
+def with_library(counted: int, holding: Holding) -> int:
+    """Add what libraries take for themselves: buffers, code and programs, memory not given back.
+
+    Parameters
+    ----------
+    counted : int
+        Bytes of arrays.
+    holding : Holding
+        How the library holds them.
+
+    Returns
+    -------
+    int
+    """
+    return counted + counted // 20 + (16_000_000 if holding.in_place else 64_000_000)
 
 
 def _numbers(dims: Sequence[int]) -> int:

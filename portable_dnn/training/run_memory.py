@@ -11,7 +11,7 @@ from portable_dnn.arrays.devices import Device
 from portable_dnn.arrays.holding import EAGER, Holding
 from portable_dnn.errors import DataError
 from portable_dnn.machine.memory import free_host_memory, show_bytes
-from portable_dnn.network.pieces import COMPILING, ITEMSIZE, piece_bytes
+from portable_dnn.network.pieces import COMPILING, ITEMSIZE, piece_bytes, with_library
 from portable_dnn.training.optimizers import Optimizer
 from portable_dnn.training.span import BLOCK
 
@@ -96,9 +96,7 @@ class RunSize:
         piece = weights + piece_bytes(self.dims, tested, self.dtype, self.holding)
         if not eager:
             training = max(training, COMPILING)
-        counted = always + max(on_the_way + training, end, piece)
-        # What libraries take for themselves: buffers, programs, memory that is not given back.
-        return counted + counted // 20 + (16_000_000 if eager else 64_000_000)
+        return with_library(always + max(on_the_way + training, end, piece), self.holding)
 
     def _plain(self, size: int) -> int:
         """Return the bytes of a run with the weights."""
@@ -260,7 +258,7 @@ def is_shortage(error: BaseException) -> bool:
     error : BaseException
         Of any array library: NumPy and CuPy raise kinds of MemoryError, PyTorch an
         OutOfMemoryError on a card and a RuntimeError of its DefaultCPUAllocator on the host, JAX
-        an error that begins with XLA's status.
+        an error that begins with XLA's status, dpnp one of unified shared memory (USM).
 
     Returns
     -------
@@ -268,7 +266,8 @@ def is_shortage(error: BaseException) -> bool:
     """
     if isinstance(error, MemoryError):
         return True
-    if any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if names & {"OutOfMemoryError", "USMAllocationError"}:
         return True
     text = str(error)
     return text.startswith("RESOURCE_EXHAUSTED") or (

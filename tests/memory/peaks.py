@@ -28,7 +28,7 @@ from portable_dnn.data.dataset import DataSet, ImageSet
 from portable_dnn.equivalence import compare
 from portable_dnn.equivalence.memory import comparison_bytes
 from portable_dnn.models.model import Model, classify
-from portable_dnn.network.pieces import piece_bytes
+from portable_dnn.network.pieces import piece_bytes, with_library
 from portable_dnn.network.pixels import flatten_images
 from portable_dnn.results.evaluation import evaluate
 from portable_dnn.results.experiment import describe_run, planned, run
@@ -62,7 +62,6 @@ def main() -> None:
     """Measure what is named."""
     name, dtype, *kinds = sys.argv[1:]
     device = choose_device(name)
-    _run(_pictures(10, 8, dtype), Settings(layers=(3,), iterations=9), device)  # loads the library
     found = [(kind, *_measured(kind, dtype, device)) for kind in kinds]
     sys.stdout.write(json.dumps(found))
 
@@ -73,17 +72,20 @@ def _measured(kind: str, dtype: str, device: Device) -> tuple[int, int]:
         count, side, chosen = RUNS[kind]
         settings = Settings(**{**chosen, "dtype": dtype})
         data = _pictures(count, side, dtype, floats=kind == "float pictures")
+        _use(_pictures(min(count, 1500), 8, dtype), settings, device)
         kept = kind == "checkpoints"
         _, size = planned(data, settings, device, checkpoints=kept)
         work = _with_checkpoints if kept else _run
         return size.bytes, _peak_of(lambda: work(data, settings, device))
     if kind in USES:
+        _use(_pictures(1000, 8, dtype), Settings(layers=(20,), iterations=2, dtype=dtype), device)
         dims, part = (12288, 20, 1), _pictures(1000, 64, dtype).train
         assert part is not None
         start = place(initialize_parameters_deep(dims, dtype=dtype), device)
         model = Model(start, ("relu",), ("a", "b"), (64, 64, 3))
         use = classify if kind == "predict" else lambda images, model: evaluate(part, model)
-        told = piece_bytes(dims, 1000, dtype, holding_of(device))
+        holding = holding_of(device)
+        told = with_library(piece_bytes(dims, 1000, dtype, holding), holding)
         return told, _peak_of(lambda: use(part.images, model))
     count, side, layers = COMPARISONS[kind]
     part = _pictures(count, side, dtype).train
@@ -106,6 +108,12 @@ def _pictures(count: int, side: int, dtype: str, *, floats: bool = False) -> Dat
 def _run(data: DataSet, settings: Settings, device: Device) -> None:
     """Train while somebody looks on now and then, for whom a state is kept."""
     run(data, settings, device, callback=lambda p: None, callback_seconds=60.0, stop_every=3)
+
+
+def _use(data: DataSet, settings: Settings, device: Device) -> None:
+    """Do the same with small pictures: what a library loads and compiles once is there after it."""
+    assert data.train is not None
+    evaluate(data.train, run(data, settings, device, stop_every=3).model)
 
 
 def _with_checkpoints(data: DataSet, settings: Settings, device: Device) -> None:
