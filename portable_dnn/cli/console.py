@@ -1,8 +1,8 @@
-"""What a person sees: a live bar and drawn tables in a terminal, plain lines anywhere else."""
+"""What a person sees: live bars and drawn tables in a terminal, plain lines anywhere else."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import typer
 from rich.cells import cell_len
@@ -21,6 +21,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from portable_dnn.cli.heartbeat import heartbeat
 from portable_dnn.files.text import one_line, printable
 
 __all__ = ["LOOK_SECONDS", "Bar", "Output"]
@@ -95,7 +96,11 @@ class Output:
         text : str
             A sentence.
         """
-        typer.echo(f"portable-dnn: note: {one_line(text)}", err=True)
+        self._say(f"note: {text}")
+
+    def _say(self, text: str) -> None:
+        """Print a line on the standard error."""
+        typer.echo(f"portable-dnn: {one_line(text)}", err=True)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print a table; columns are right-aligned but the first.
@@ -141,7 +146,7 @@ class Output:
         rows: Callable[[], Sequence[Sequence[str]]],
         state: Callable[[], str],
     ) -> Iterator[None]:
-        """Show the last rows of a table that grows while something runs, in a terminal.
+        """Show the last rows of a table that grows while something runs; elsewhere, the state.
 
         Parameters
         ----------
@@ -157,7 +162,8 @@ class Output:
         None
         """
         if not self.live:
-            yield
+            with self.working(state):
+                yield
             return
 
         def draw() -> Group:
@@ -170,8 +176,30 @@ class Output:
             yield
 
     @contextmanager
+    def working(self, state: Callable[[], str]) -> Iterator[None]:
+        """Show that something is going on; without a terminal a line now and then, unless quiet.
+
+        Parameters
+        ----------
+        state : callable
+            Gives what is being done.
+
+        Yields
+        ------
+        None
+        """
+        if self.live:
+            shown: AbstractContextManager[object] = self._console.status(self._shown(state()))
+        elif self.quiet:
+            shown = nullcontext()
+        else:
+            shown = heartbeat(self._say, state)
+        with shown:
+            yield
+
+    @contextmanager
     def reading(self) -> Iterator[Callable[[int, int], None]]:
-        """Show a bar while pictures are read, in a terminal.
+        """Show a bar while pictures are read; without a terminal, a line now and then.
 
         Yields
         ------
@@ -179,7 +207,13 @@ class Output:
             To be told how many are read, of how many.
         """
         if not self.live:
-            yield lambda done, total: None
+            state = ["reading pictures"]
+
+            def tell(done: int, total: int) -> None:
+                state[0] = f"reading pictures: {done} of {total}"
+
+            with self.working(lambda: state[0]):
+                yield tell
             return
         with self._bar("picture") as progress:
             task = progress.add_task("", total=None)
@@ -187,7 +221,9 @@ class Output:
 
     @contextmanager
     def progress(self, total: int, unit: str = "iteration") -> Iterator["Bar"]:
-        """Show a bar with iteration, cost and time left while something runs, in a terminal.
+        """Show a bar with iteration, cost and time left while something runs.
+
+        Without a terminal, a line now and then.
 
         Parameters
         ----------
@@ -202,7 +238,9 @@ class Output:
             To be moved.
         """
         if not self.live:
-            yield Bar()
+            bar = Bar()
+            with self.working(lambda: f"{unit} {bar.done} of {total}"):
+                yield bar
             return
         with self._bar(unit, TextColumn("{task.fields[cost]}")) as progress:
             yield Bar(progress, progress.add_task("", total=total, cost="cost -"))
@@ -241,7 +279,7 @@ def _drawn(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
 
 
 class Bar:
-    """A progress bar, or nothing at all.
+    """A progress bar, drawn or not.
 
     Parameters
     ----------
@@ -249,9 +287,15 @@ class Bar:
         Where the bar is drawn.
     task : rich.progress.TaskID, optional
         Which of its bars.
+
+    Attributes
+    ----------
+    done : int
+        How far it has come.
     """
 
     def __init__(self, progress: Progress | None = None, task: TaskID | None = None) -> None:
+        self.done = 0
         self._progress = progress
         self._task = task
 
@@ -265,6 +309,7 @@ class Bar:
         cost : float, optional
             The last cost, if there is a new one.
         """
+        self.done = done
         if self._progress is None or self._task is None:
             return
         self._progress.update(self._task, completed=done)

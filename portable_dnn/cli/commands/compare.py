@@ -187,7 +187,9 @@ def compare(
         import_matplotlib()
     for files in kept:
         files.check({"--data": data, "--against": against})
-    pictures = load_data(data)
+    output, keeper = Output(quiet=quiet), Keeper()
+    with output.working(lambda: "reading the data"):
+        pictures = load_data(data)
     X, Y = _arrays(pictures)
     dims = settings.layer_dims(X.shape[0], pixels=True)
     check_memory_for(dims, X.shape[1], (*targets, theirs))
@@ -199,7 +201,6 @@ def compare(
     def finish(report: "Report") -> "Report":
         return report if saved is None else hold_against(report, saved, str(against))
 
-    output, keeper = Output(quiet=quiet), Keeper()
     reports: list[Report] = []
     try:
         for target, files in zip(targets, kept, strict=True):

@@ -88,7 +88,7 @@ def import_(
         )
     write_somewhere(out, partial(write_dataset, dataset), "the data set")
     _describe(dataset)
-    Output().line(f"written to {out}")
+    output.line(f"written to {out}")
 
 
 @data.command()
@@ -108,9 +108,11 @@ def info(
     from portable_dnn.data import describe_dataset
 
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
-    dataset = load_data(file, limits=limits)
+    output = Output(quiet=as_json)
+    with output.working(lambda: "reading the data"):
+        dataset = load_data(file, limits=limits)
     if as_json:
-        Output().json(describe_dataset(dataset))
+        output.json(describe_dataset(dataset))
     else:
         _describe(dataset)
 
@@ -133,10 +135,12 @@ def convert(
 
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     check_outputs({"--out": out}, {"DATA": file, "--test": test})
-    dataset = load_data(file, test, limits)
+    output = Output()
+    with output.working(lambda: "reading the data"):
+        dataset = load_data(file, test, limits)
     write_dataset(dataset, out)
     _describe(dataset)
-    Output().line(f"written to {out}")
+    output.line(f"written to {out}")
 
 
 @data.command()

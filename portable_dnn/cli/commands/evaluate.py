@@ -46,19 +46,22 @@ def evaluate(
     """Print a model's accuracy and cost on labelled pictures."""
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     output = Output()
-    loaded = load_model_file(model, choose_device(device), limits)
-    pictures = load_data(data, limits=limits)
+    target = choose_device(device)
+    with output.working(lambda: "reading the files"):
+        loaded = load_model_file(model, target, limits)
+        pictures = load_data(data, limits=limits)
     if data is None and (trained_on := _other_data(loaded, pictures)):
         output.line(
             f"note     no data file is named, so the pictures are those that the program draws "
             f"itself; the model was trained on {trained_on}"
         )
     check_same_classes(loaded, pictures)
-    evaluations = {
-        name: evaluate_model(part, loaded)
-        for name, part in (("training", pictures.train), ("test", pictures.test))
-        if part is not None
-    }
+    with output.working(lambda: "evaluating"):
+        evaluations = {
+            name: evaluate_model(part, loaded)
+            for name, part in (("training", pictures.train), ("test", pictures.test))
+            if part is not None
+        }
     output.line(f"{model} on {pictures.source}")
     show_remarks(output, pictures)
     show_evaluations(output, evaluations)

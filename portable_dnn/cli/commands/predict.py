@@ -60,7 +60,9 @@ def predict(
 
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     output = Output(quiet=as_json)
-    loaded = load_model_file(model, choose_device(device), limits)
+    target = choose_device(device)
+    with output.working(lambda: "reading the model"):
+        loaded = load_model_file(model, target, limits)
     paths: list[Path] = []
     for named in pictures:
         if is_folder(named, "a picture or a folder of pictures"):
@@ -78,7 +80,8 @@ def predict(
                 output.aside(f"left out: {sentence}")
             paths = good or paths  # where all are bad, they are refused
         images = load_pictures(paths, (height, width), limits, look)
-    predictions = classify(images, loaded)
+    with output.working(lambda: "classifying"):
+        predictions = classify(images, loaded)
     positive = loaded.class_names[1]
     if as_json:
         results = [

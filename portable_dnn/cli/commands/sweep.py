@@ -134,14 +134,15 @@ def sweep(
     limits = isolation_limits(isolate, isolate_memory, isolate_seconds)
     check_outputs({"--out": out, "--history": history}, {"DATA": data, "--test": test}, plots)
     target = choose_device(device)
-    pictures = load_data(data, test, limits)
+    output = Output(quiet=quiet)
+    with output.working(lambda: "reading the data"):
+        pictures = load_data(data, test, limits)
     for settings in grid:
         network_of(settings, pictures)
         if out is not None:
             check_out(pictures, settings, out)
         planned(pictures, settings, target, beside=grid if len(grid) > 1 else ())
 
-    output = Output(quiet=quiet)
     show_remarks(output, pictures)
     output.detail(f"device   {target} ({target.why})")
     sweeping = _Sweep(output, out, history, plots)

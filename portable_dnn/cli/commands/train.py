@@ -158,7 +158,8 @@ def train(
     output = Output(quiet=quiet)
     with caught() as asked:
         target = choose_device(device)
-        pictures = load_data(data, test, limits)
+        with output.working(lambda: "reading the data"):
+            pictures = load_data(data, test, limits)
         if out is not None:
             check_out(pictures, settings, out)
         planned(pictures, settings, target, checkpoints=every != Every())
