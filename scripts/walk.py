@@ -23,6 +23,7 @@ older one for example.
 import argparse
 import ast
 import importlib
+import inspect
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -41,6 +42,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parents[1]
 DEPTH = 4
 """So deep are containers searched for arrays."""
+ANY_ARGUMENTS = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 
 
 @dataclass
@@ -172,7 +174,7 @@ def follow(tree: Path, data: Path, files: set[str]) -> list[Call]:
     train = importlib.import_module("portable_dnn").train
     # What `train` does once it has checked its arguments; the command comes in there.
     checked = getattr(sys.modules[train.__module__], "train_checked", train)
-    follower = Follower(tree, data, files, checked.__code__)
+    follower = Follower(tree, data, files, inspect.unwrap(checked).__code__)
     sys.argv[:] = ["portable-dnn", "train", str(data), "--iterations", "1", "--compress", "on"]
     with redirect_stdout(StringIO()):
         sys.setprofile(follower.follow)
@@ -231,9 +233,14 @@ class Follower:
             self.calls.append(call)
 
     def _is_function(self, code: CodeType) -> bool:
-        """Say whether code is a function of the files; a comprehension is part of its function."""
+        """Say whether code is a function of the files.
+
+        A comprehension is part of its function, and a wrapper that hands on whatever it is given is
+        part of what it wraps.
+        """
         inline = code.co_name.startswith("<") and code.co_name != "<lambda>"
-        return code.co_filename in self._names and not inline
+        wrapper = "<locals>" in code.co_qualname and code.co_flags & ANY_ARGUMENTS == ANY_ARGUMENTS
+        return code.co_filename in self._names and not inline and not wrapper
 
     def _caller(self, frame: FrameType) -> FrameType | None:
         """Return the run of a function of the files that a call comes from."""
@@ -246,7 +253,9 @@ class Follower:
 def argument_names(code: CodeType) -> tuple[str, ...]:
     """Return the names of a function's parameters."""
     count = code.co_argcount + code.co_kwonlyargcount
-    count += bool(code.co_flags & 4) + bool(code.co_flags & 8)  # *args and **kwargs
+    count += sum(
+        bool(code.co_flags & flag) for flag in (inspect.CO_VARARGS, inspect.CO_VARKEYWORDS)
+    )
     return code.co_varnames[:count]
 
 

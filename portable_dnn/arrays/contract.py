@@ -15,8 +15,9 @@ whose `compile` takes a training step and returns a loop over it, are still acce
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy.typing as npt
 
@@ -35,6 +36,7 @@ __all__ = [
     "RefusesArrays",
     "RepeatedStep",
     "Step",
+    "Undisturbed",
 ]
 
 CONTRACT = 2
@@ -228,4 +230,20 @@ class RefusesArrays(Protocol):
         -------
         str
             What it is, to follow "X is "; empty if it can be computed with.
+        """
+
+
+@runtime_checkable
+class Undisturbed(Protocol):
+    """What a backend may have beside the members of `Backend`: settings of a process to set aside.
+
+    Such as one by which a library refuses to copy a number to a device. Settings that change
+    results are none of these: they belong to `versions`.
+    """
+
+    def undisturbed(self) -> AbstractContextManager[object]:
+        """Return a context in which the library computes whatever the process has set.
+
+        It is entered by every public function, before the library is imported as well, and must be
+        quick.
         """

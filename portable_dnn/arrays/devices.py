@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from portable_dnn.arrays.contract import Array, Backend
+from portable_dnn.arrays.process_settings import undisturbed
 from portable_dnn.arrays.registry import backend_names, first_failure, get_backend, owner_of
 from portable_dnn.errors import BackendError, DeviceError, DTypeError
 
@@ -46,6 +47,7 @@ class Device:
         return f"{self.backend.name}:{self.name}"
 
 
+@undisturbed
 def choose_device(request: str | None = None) -> Device:
     """Turn a device string into a usable device.
 
@@ -144,6 +146,7 @@ def _usable(backend_name: str, asked: str) -> Backend:
     return backend
 
 
+@undisturbed
 def place(x: Any, device: str | Device | None = None, *, dtype: str | None = None) -> Any:
     """Put an array, or each array of a parameter dict, on a device.
 
@@ -233,6 +236,7 @@ _DTYPES = (
 )
 
 
+@undisturbed
 def to_host(x: Any) -> Any:
     """Bring an array, or each array of a parameter dict, to NumPy; one that is there is not copied.
 

@@ -11,11 +11,13 @@ import array_api_compat
 
 from portable_dnn.arrays.contract import Array, Namespace
 from portable_dnn.arrays.devices import backend_of, device_of
+from portable_dnn.arrays.process_settings import undisturbed
 from portable_dnn.errors import DeviceError, DTypeError
 
 __all__ = ["common_namespace", "dtype_name"]
 
 
+@undisturbed
 def common_namespace(
     arrays: Mapping[str, Array], labels: Mapping[str, Array] | None = None
 ) -> Namespace:

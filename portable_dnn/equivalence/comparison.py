@@ -10,6 +10,7 @@ import numpy as np
 
 from portable_dnn.arrays.contract import HostArray
 from portable_dnn.arrays.devices import Device, choose_device, place, to_host
+from portable_dnn.arrays.process_settings import undisturbed
 from portable_dnn.arrays.versions import versions
 from portable_dnn.equivalence.data_checks import check_data
 from portable_dnn.equivalence.exact.pairs import check_products
@@ -83,6 +84,7 @@ class Progress:
     judgement: Judgement | None = None
 
 
+@undisturbed
 def compare(
     backend: str | Device,
     X: HostArray,

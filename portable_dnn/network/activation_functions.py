@@ -6,8 +6,8 @@ or turns into NaN for any finite `Z`.
 """
 
 from portable_dnn.arrays.contract import Array, Namespace
-from portable_dnn.arrays.host_errors import never_raising
 from portable_dnn.arrays.namespaces import common_namespace
+from portable_dnn.arrays.process_settings import undisturbed
 from portable_dnn.arrays.shapes import check_same_shape
 
 __all__ = [
@@ -48,7 +48,7 @@ def sigmoid(Z: Array, *, xp: Namespace | None = None) -> tuple[Array, Array]:
     array([[0. , 0.5, 1. ]])
     """
     if xp is None:
-        return never_raising(sigmoid)(Z, xp=common_namespace({"Z": Z}))
+        return undisturbed(sigmoid)(Z, xp=common_namespace({"Z": Z}))
     e = xp.exp(-xp.abs(Z))  # in (0, 1], so that neither side of the sigmoid can overflow
     return xp.where(Z >= 0, 1.0 / (1.0 + e), e / (1.0 + e)), Z
 
@@ -79,7 +79,7 @@ def sigmoid_backward(dA: Array, cache: Array, *, xp: Namespace | None = None) ->
     array([[0.25, 0.  ]])
     """
     if xp is None:
-        return never_raising(sigmoid_backward)(dA, cache, xp=_check_backward(dA, cache))
+        return undisturbed(sigmoid_backward)(dA, cache, xp=_check_backward(dA, cache))
     # Not A (1 − A): where A rounds to 1, σ(−Z) still has all its digits.
     e = xp.exp(-xp.abs(cache))
     return dA * (e / ((1.0 + e) * (1.0 + e)))
@@ -111,7 +111,7 @@ def tanh(Z: Array, *, xp: Namespace | None = None) -> tuple[Array, Array]:
     array([[-1.,  0.,  1.]])
     """
     if xp is None:
-        return never_raising(tanh)(Z, xp=common_namespace({"Z": Z}))
+        return undisturbed(tanh)(Z, xp=common_namespace({"Z": Z}))
     return xp.tanh(Z), Z
 
 
@@ -141,7 +141,7 @@ def tanh_backward(dA: Array, cache: Array, *, xp: Namespace | None = None) -> Ar
     array([[1., 0.]])
     """
     if xp is None:
-        return never_raising(tanh_backward)(dA, cache, xp=_check_backward(dA, cache))
+        return undisturbed(tanh_backward)(dA, cache, xp=_check_backward(dA, cache))
     # Not 1 − A²: where A rounds to 1, this still has all its digits.
     e = xp.exp(-xp.abs(cache))
     e = e * e
@@ -173,7 +173,8 @@ def relu(Z: Array, *, xp: Namespace | None = None) -> tuple[Array, Array]:
     >>> A
     array([[0., 0., 3.]])
     """
-    xp = xp or common_namespace({"Z": Z})
+    if xp is None:
+        return undisturbed(relu)(Z, xp=common_namespace({"Z": Z}))
     return xp.maximum(Z, 0.0), Z
 
 
@@ -202,7 +203,8 @@ def relu_backward(dA: Array, cache: Array, *, xp: Namespace | None = None) -> Ar
     >>> relu_backward(np.array([[5.0, 6.0, 7.0]]), cache)
     array([[0., 0., 7.]])
     """
-    xp = xp or _check_backward(dA, cache)
+    if xp is None:
+        return undisturbed(relu_backward)(dA, cache, xp=_check_backward(dA, cache))
     # Not dA times the mask: 0 · ∞ is NaN, which XLA turns into 0 where it compiles, and others not.
     return xp.where(cache > 0, dA, 0.0)
 
@@ -237,7 +239,7 @@ def leaky_relu(
     array([[-0.5,  0. ,  3. ]])
     """
     if xp is None:
-        return never_raising(leaky_relu)(Z, slope, xp=common_namespace({"Z": Z}))
+        return undisturbed(leaky_relu)(Z, slope, xp=common_namespace({"Z": Z}))
     return xp.where(Z > 0, Z, float(slope) * Z), Z
 
 
@@ -271,7 +273,7 @@ def leaky_relu_backward(
     array([[0.25, 0.25, 1.  ]])
     """
     if xp is None:
-        return never_raising(leaky_relu_backward)(dA, cache, slope, xp=_check_backward(dA, cache))
+        return undisturbed(leaky_relu_backward)(dA, cache, slope, xp=_check_backward(dA, cache))
     return xp.where(cache > 0, dA, float(slope) * dA)
 
 

@@ -6,7 +6,7 @@ import array_api_compat
 import numpy as np
 
 from portable_dnn.arrays.contract import Array, Namespace, Parameters
-from portable_dnn.arrays.host_errors import never_raising
+from portable_dnn.arrays.process_settings import undisturbed
 from portable_dnn.errors import SettingError
 from portable_dnn.network.activations import Hidden, hidden_activations
 from portable_dnn.network.losses import compute_cost_from_logits
@@ -17,7 +17,7 @@ from portable_dnn.setting_checks import check_count
 __all__ = ["gradient_check"]
 
 
-@never_raising
+@undisturbed
 def gradient_check(
     X: Array,
     Y: Array,

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from portable_dnn.arrays.contract import Array, Namespace
-from portable_dnn.arrays.host_errors import never_raising
 from portable_dnn.arrays.namespaces import common_namespace
+from portable_dnn.arrays.process_settings import undisturbed
 from portable_dnn.arrays.shapes import check_input, check_layer, check_same_shape
 from portable_dnn.errors import ShapeError
 from portable_dnn.network.activations import Activation, get_activation
@@ -55,7 +55,7 @@ class LayerCache(NamedTuple):
     activation: Array
 
 
-@never_raising
+@undisturbed
 def linear_forward(
     A: Array, W: Array, b: Array, *, xp: Namespace | None = None
 ) -> tuple[Array, LinearCache]:
@@ -102,7 +102,7 @@ def linear_forward(
     return linear(W, A, b), LinearCache(A, W, b)
 
 
-@never_raising
+@undisturbed
 def linear_activation_forward(
     A_prev: Array,
     W: Array,
@@ -159,7 +159,7 @@ def linear_activation_forward(
     return A, LayerCache(linear_cache, activation_cache)
 
 
-@never_raising
+@undisturbed
 def linear_backward(
     dZ: Array,
     cache: LinearCache | tuple[Array, Array, Array],
@@ -217,7 +217,7 @@ def linear_backward(
     return dA_prev, dW, db
 
 
-@never_raising
+@undisturbed
 def linear_activation_backward(
     dA: Array,
     cache: LayerCache | tuple[tuple[Array, Array, Array], Array],

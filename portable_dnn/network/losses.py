@@ -1,15 +1,15 @@
 """The course's cost and its relatives: the checks at the door; the formulas are in `heads`."""
 
 from portable_dnn.arrays.contract import Array, Namespace
-from portable_dnn.arrays.host_errors import never_raising
 from portable_dnn.arrays.namespaces import common_namespace
+from portable_dnn.arrays.process_settings import undisturbed
 from portable_dnn.arrays.shapes import check_input, check_labels
 from portable_dnn.network.heads import SIGMOID
 
 __all__ = ["compute_cost", "compute_cost_from_logits", "cost_gradient"]
 
 
-@never_raising
+@undisturbed
 def compute_cost(AL: Array, Y: Array, *, xp: Namespace | None = None) -> Array:
     """Cross-entropy of probabilities, −(1/m) Σ [Y log A + (1 − Y) log(1 − A)].
 
@@ -49,7 +49,7 @@ def compute_cost(AL: Array, Y: Array, *, xp: Namespace | None = None) -> Array:
     return SIGMOID.cost_of_probabilities(AL, Y, AL.shape[1], xp=xp)
 
 
-@never_raising
+@undisturbed
 def compute_cost_from_logits(ZL: Array, Y: Array, *, xp: Namespace | None = None) -> Array:
     """Cross-entropy of logits, (1/m) Σ [max(Z, 0) − Z Y + log(1 + e^−|Z|)].
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from portable_dnn.arrays.contract import Array, Namespace, Parameters
-from portable_dnn.arrays.host_errors import never_raising
 from portable_dnn.arrays.namespaces import common_namespace
+from portable_dnn.arrays.process_settings import undisturbed
 from portable_dnn.arrays.shapes import check_input, check_labels, check_parameters, check_same_shape
 from portable_dnn.errors import ShapeError
 from portable_dnn.network.activations import Hidden, hidden_activations
@@ -64,7 +64,7 @@ def check_network(
     return xp, dims
 
 
-@never_raising
+@undisturbed
 def L_model_forward(
     X: Array,
     parameters: Parameters,
@@ -121,7 +121,7 @@ def L_model_forward(
     return SIGMOID.probabilities(Z, xp=xp), [*caches, LayerCache(linear_cache, Z)]
 
 
-@never_raising
+@undisturbed
 def L_model_backward(
     AL: Array,
     Y: Array,

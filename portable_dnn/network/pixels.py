@@ -3,6 +3,7 @@
 from portable_dnn.arrays.contract import Array, HostArray
 from portable_dnn.arrays.devices import backend_of
 from portable_dnn.arrays.namespaces import common_namespace, dtype_name
+from portable_dnn.arrays.process_settings import undisturbed
 from portable_dnn.errors import DTypeError, ShapeError
 from portable_dnn.setting_checks import FLOATS, check_choice
 
@@ -61,6 +62,7 @@ def are_pixels(X: Array) -> bool:
     return hasattr(X, "dtype") and dtype_name(X) == "uint8"
 
 
+@undisturbed
 def scale_pixels(X: Array, dtype: str = "float64") -> Array:
     """Turn pixels into floats from 0 to 1, on the device where they are.
 

@@ -3,8 +3,8 @@
 import math
 
 from portable_dnn.arrays.contract import Array, Parameters
-from portable_dnn.arrays.host_errors import never_raising
 from portable_dnn.arrays.namespaces import common_namespace
+from portable_dnn.arrays.process_settings import undisturbed
 from portable_dnn.arrays.shapes import check_labels
 from portable_dnn.errors import DTypeError, ShapeError
 from portable_dnn.network.activations import Hidden
@@ -14,7 +14,7 @@ from portable_dnn.network.passes import L_model_forward, check_network
 __all__ = ["accuracy", "predict", "predict_probabilities"]
 
 
-@never_raising
+@undisturbed
 def predict_probabilities(X: Array, parameters: Parameters, hidden: Hidden = "relu") -> Array:
     """Probability of class 1 for each sample.
 
@@ -51,6 +51,7 @@ def predict_probabilities(X: Array, parameters: Parameters, hidden: Hidden = "re
     return L_model_forward(X, parameters, hidden)[0]
 
 
+@undisturbed
 def predict(X: Array, parameters: Parameters, hidden: Hidden = "relu") -> Array:
     """Class of each sample: 1 where the probability is above 0.5, else 0.
 
@@ -82,7 +83,7 @@ def predict(X: Array, parameters: Parameters, hidden: Hidden = "relu") -> Array:
     return SIGMOID.decide(L_model_forward(X, parameters, hidden, xp=xp)[0], xp=xp)
 
 
-@never_raising
+@undisturbed
 def accuracy(predictions: Array, Y: Array) -> float:
     """Share of predictions that are right.
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from portable_dnn.arrays.contract import Array, HostArray
 from portable_dnn.arrays.devices import location_of, place, to_host
+from portable_dnn.arrays.process_settings import undisturbed
 from portable_dnn.data.dataset import DataSet, ImageSet
 from portable_dnn.errors import DataError, PortableDnnWarning
 from portable_dnn.models.model import Model, model_input
@@ -40,6 +41,7 @@ class Evaluation:
     probabilities: HostArray
 
 
+@undisturbed
 def evaluate(pictures: ImageSet, model: Model) -> Evaluation:
     """Measure accuracy and cost of a model on labelled pictures.
 

@@ -14,6 +14,7 @@ import numpy as np
 from portable_dnn.arrays.contract import HostArray
 from portable_dnn.arrays.devices import Device, place
 from portable_dnn.arrays.holding import holding_of
+from portable_dnn.arrays.process_settings import undisturbed
 from portable_dnn.arrays.versions import versions
 from portable_dnn.data.dataset import DataSet, ImageSet
 from portable_dnn.errors import DataError, PortableDnnWarning
@@ -250,6 +251,7 @@ def check_out(data: DataSet, settings: Settings, out: Path) -> None:
     check_savable(Model(parameters, settings.activations, data.class_names, shape, provenance), out)
 
 
+@undisturbed
 def run(
     data: DataSet,
     settings: Settings,

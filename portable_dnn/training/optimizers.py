@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from portable_dnn.arrays.contract import Array, Arrays, Namespace, Parameters
-from portable_dnn.arrays.host_errors import never_raising
 from portable_dnn.arrays.namespaces import common_namespace
+from portable_dnn.arrays.process_settings import undisturbed
 from portable_dnn.arrays.shapes import check_parameters, check_same_shape
 from portable_dnn.errors import SettingError, ShapeError
 from portable_dnn.files.text import shortened
@@ -186,7 +186,7 @@ def check_learning_rate(learning_rate: float) -> float:
     return rate
 
 
-@never_raising
+@undisturbed
 def update_parameters(
     parameters: Parameters,
     grads: Parameters,

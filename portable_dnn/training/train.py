@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, TypedDict, Unpack
 
 from portable_dnn.arrays.contract import Array, Measurements, Parameters
 from portable_dnn.arrays.devices import location_of
-from portable_dnn.arrays.host_errors import never_raising
 from portable_dnn.arrays.namespaces import dtype_name
+from portable_dnn.arrays.process_settings import undisturbed
 from portable_dnn.errors import DataError, DivergenceError, SettingError
 from portable_dnn.network.activations import Hidden, hidden_activations
 from portable_dnn.network.initializers import parameters_hash
@@ -97,6 +97,7 @@ class SingleSettings(TypedDict, total=False):
     compress: str
 
 
+@undisturbed
 def train(
     X: Array,
     Y: Array,
@@ -188,7 +189,7 @@ def train(
     )
 
 
-@never_raising
+@undisturbed
 def train_checked(
     problem: Problem,
     settings: Settings,

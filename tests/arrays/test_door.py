@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 
 import portable_dnn
-from portable_dnn import L_layer_model, place, predict, train
+from portable_dnn import L_layer_model, Settings, choose_device, place, predict, to_host, train
 from portable_dnn.arrays import registry
 from portable_dnn.arrays.registry import get_backend
+from portable_dnn.data import DataSet, ImageSet
+from portable_dnn.equivalence import compare
 from portable_dnn.errors import DTypeError, PortableDnnError, SettingError
+from portable_dnn.models.model import Model, classify
+from portable_dnn.results.evaluation import evaluate
+from portable_dnn.results.experiment import run
 from tests.public_functions import CALLS, arguments
 
 
@@ -173,6 +178,35 @@ def test_torch_defaults_change_nothing():
     assert classes.device.type == "cpu"
     for name, array in expected.items():
         assert torch.equal(found[name], array)
+
+
+GUARDS = ("", "_host_to_device", "_device_to_device", "_device_to_host")
+
+
+@pytest.mark.parametrize("how", ["disallow", "disallow_explicit"])
+@pytest.mark.parametrize("guard", GUARDS)
+def test_jax_transfer_guards_change_nothing(tmp_path, guard, how):
+    jax = pytest.importorskip("jax", reason="JAX is not installed")
+    setting = f"jax_transfer_guard{guard}"
+    before = getattr(jax.config, setting)
+    x = arguments(lambda array: place(array, "jax"))
+    jax.config.update(setting, how)
+    try:
+        for name, call in CALLS.items():
+            call(portable_dnn, x, tmp_path / f"{name}.h5")
+        place(x.X, "jax")
+        choose_device("jax")
+        whole = Model(x.start, ("relu",), ("a", "b"), image_shape=(1, 2, 3))
+        pictures = np.zeros((2, 1, 2, 3), np.uint8)
+        classify(pictures, whole)
+        evaluate(ImageSet(pictures, np.array([0, 1])), whole)
+        small = Settings(layers=(2,), iterations=2)
+        data = DataSet(ImageSet(pictures, np.array([0, 1])), None, ("a", "b"), "made")
+        run(data, small, choose_device("jax"))
+        if not guard:  # it takes seconds
+            compare("jax", to_host(x.X), to_host(x.Y), settings=small, many=0)
+    finally:
+        jax.config.update(setting, before)
 
 
 def test_programs_are_not_kept_for_ever():
