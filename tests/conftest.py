@@ -24,6 +24,9 @@ FIXTURES = {"device": ((), 2), "default_device": ((), 1), "cupy_device": (("cupy
 
 DATA_VARIABLE = "PORTABLE_DNN_DATA"
 
+# However slow a machine is, what commands say is the same; tests/cli/test_progress.py has it back.
+os.environ["PORTABLE_DNN_PROGRESS"] = "off"
+
 pytest_plugins = ["pytester", "tests.textbook"]
 
 

@@ -1,12 +1,15 @@
 """Saying now and then what is being done, where no bar can be drawn."""
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator
 from threading import Event, Thread
 
 __all__ = ["heartbeat"]
 
+VARIABLE = "PORTABLE_DNN_PROGRESS"
+"""Set to "off", nothing is said."""
 FIRST_SECONDS = 2.0
 """How long nothing is said: most of what is done takes less. Then twice as long each time."""
 LONGEST_SECONDS = 60.0
@@ -29,6 +32,9 @@ def heartbeat(say: Callable[[str], object], state: Callable[[], str]) -> Iterato
     ------
     None
     """
+    if os.environ.get(VARIABLE) == "off":
+        yield
+        return
     began, ended = time.monotonic(), Event()
 
     def beat() -> None:
@@ -39,9 +45,11 @@ def heartbeat(say: Callable[[str], object], state: Callable[[], str]) -> Iterato
                 pause = min(2 * pause, LONGEST_SECONDS)
 
     thread = Thread(target=beat, name="heartbeat", daemon=True)
-    thread.start()
+    with contextlib.suppress(RuntimeError):  # no thread is to be had: the work is done all the same
+        thread.start()
     try:
         yield
     finally:
         ended.set()
-        thread.join()
+        if thread.ident is not None:
+            thread.join()

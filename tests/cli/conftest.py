@@ -20,7 +20,7 @@ from PIL import Image
 
 from portable_dnn.arrays import registry
 from portable_dnn.arrays.devices import choose_device
-from portable_dnn.cli import heartbeat, main
+from portable_dnn.cli import main
 from portable_dnn.cli.console import Bar
 from portable_dnn.data import DataSet, ImageSet, write_dataset
 from portable_dnn.models.store import save_model
@@ -50,12 +50,6 @@ def folder(tmp_path, monkeypatch) -> Path:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     return tmp_path
-
-
-@pytest.fixture(autouse=True)
-def _no_heartbeat(monkeypatch) -> None:
-    """However slow a machine is, what a command says is the same."""
-    monkeypatch.setattr(heartbeat, "FIRST_SECONDS", 600.0)
 
 
 @pytest.fixture

@@ -11,6 +11,11 @@ from portable_dnn.cli.commands import evaluate, predict, sweep, train
 SMALL = ("--layers", "2", "--iterations", 3, "--device", "cpu")
 
 
+@pytest.fixture(autouse=True)
+def said_at_all(monkeypatch):
+    monkeypatch.delenv(heartbeat.VARIABLE)
+
+
 @pytest.fixture
 def soon(monkeypatch):
     monkeypatch.setattr(heartbeat, "FIRST_SECONDS", 0.005)
@@ -71,6 +76,18 @@ def test_quiet_is_silent_and_what_is_quick_says_nothing(monkeypatch, slowly, suc
     assert succeeds("train", data, *SMALL, "--quiet").err == ""
     monkeypatch.setattr(heartbeat, "FIRST_SECONDS", 60.0)
     assert succeeds("train", data, *SMALL).err == ""
+    monkeypatch.setattr(heartbeat, "FIRST_SECONDS", 0.005)
+    monkeypatch.setenv(heartbeat.VARIABLE, "off")
+    assert succeeds("train", data, *SMALL).err == ""
+
+
+def test_without_a_thread_the_work_is_done(monkeypatch):
+    def none(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(heartbeat.Thread, "start", none)
+    with heartbeat.heartbeat(print, lambda: "working"):
+        pass
 
 
 def test_lines_become_rarer(monkeypatch):
