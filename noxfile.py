@@ -61,6 +61,7 @@ REPEATED = (
     "--ignore=tests/equivalence/test_overflow.py",
     "--deselect=tests/equivalence/test_clean.py::test_a_clean_backend_is_not_flagged",
 )
+DOOR = "tests/arrays/test_door.py"  # what comes in; some of it is of one library
 ON_A_QUEUE = (
     "tests/arrays/test_generic_on_a_device.py",
     "tests/backends/test_dpnp_backend.py",
@@ -128,6 +129,7 @@ def tests_torch(session: nox.Session) -> None:
     install(session, "-e", ".[test]", "torch==2.13.0")
     run_tests(session, "--backend", "torch")
     session.run("pytest", "tests/backends/test_torch_backend.py")
+    session.run("pytest", DOOR, "-k", "torch")
 
 
 @nox.session(name="tests-jax")
@@ -136,6 +138,7 @@ def tests_jax(session: nox.Session) -> None:
     install(session, "-e", ".[test,jax]")
     run_tests(session, "--backend", "jax")
     session.run("pytest", "tests/backends/test_jax_backend.py")
+    session.run("pytest", DOOR, "-k", "jax")
 
 
 @nox.session(name="tests-dpnp")

@@ -183,8 +183,9 @@ def test_torch_defaults_change_nothing():
 GUARDS = ("", "_host_to_device", "_device_to_device", "_device_to_host")
 
 
-@pytest.mark.parametrize("how", ["disallow", "disallow_explicit"])
-@pytest.mark.parametrize("guard", GUARDS)
+@pytest.mark.parametrize(
+    ("guard", "how"), [("", "disallow"), *((guard, "disallow_explicit") for guard in GUARDS)]
+)
 def test_jax_transfer_guards_change_nothing(tmp_path, guard, how):
     jax = pytest.importorskip("jax", reason="JAX is not installed")
     setting = f"jax_transfer_guard{guard}"
