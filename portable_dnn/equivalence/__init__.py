@@ -2,6 +2,9 @@
 
 from portable_dnn.equivalence.assertion import Roundings, assert_equivalent
 from portable_dnn.equivalence.comparison import DEFAULTS, Progress, compare
+from portable_dnn.equivalence.programs.assertion import assert_function_equivalent
+from portable_dnn.equivalence.programs.compare_function import compare_function
+from portable_dnn.equivalence.programs.function_report import FunctionReport, JudgedOperation
 from portable_dnn.equivalence.report.file import as_dict, from_dict, read_report, write_report
 from portable_dnn.equivalence.report.report import (
     Element,
@@ -21,6 +24,8 @@ __all__ = [
     "Errors",
     "Failure",
     "FreeRun",
+    "FunctionReport",
+    "JudgedOperation",
     "Judgement",
     "Progress",
     "Report",
@@ -29,7 +34,9 @@ __all__ = [
     "Side",
     "as_dict",
     "assert_equivalent",
+    "assert_function_equivalent",
     "compare",
+    "compare_function",
     "from_dict",
     "in_order",
     "read_report",

@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -16,6 +16,7 @@ from portable_dnn.cli.messages import fail_to_write
 from portable_dnn.cli.options import (
     PathOption,
     QuietOption,
+    check_outputs,
     output_file,
     parse_layers,
     parse_names,
@@ -142,6 +143,24 @@ def compare(
             help="Folder to draw the report's charts in. It is made if it does not exist.",
         ),
     ] = None,
+    function: Annotated[
+        str | None,
+        typer.Option(
+            "--function",
+            metavar="MODULE:NAME",
+            help="Check a function of your own instead of the network: each of its operations, on "
+            "--backend, with the arrays of --inputs.",
+        ),
+    ] = None,
+    inputs: Annotated[
+        Path | None,
+        PathOption(
+            "--inputs",
+            metavar="INPUTS.npz",
+            help="Arrays for --function, as numpy.savez writes them: by the names of its "
+            "parameters, or in their order.",
+        ),
+    ] = None,
     quiet: QuietOption = False,
 ) -> None:
     """Check that two backends compute the same numbers.
@@ -149,8 +168,22 @@ def compare(
     Both compute every operation of a training step from the same inputs, and each result is
     compared with a more accurate one: an operation whose error is larger than rounding explains is
     wrong, and is named. Then both train on their own, to see how far rounding carries them apart.
-    Give either --backend or --all.
+    Give either --backend or --all. With --function, each operation of a function of your own is
+    judged on the inputs that it was given.
     """
+    if function is not None or inputs is not None:
+        network: dict[str, object] = {
+            "--all": every or None,
+            "--data": data,
+            "--iterations": iterations,
+            "--layers": layers,
+            "--hidden": hidden,
+            "--seed": seed,
+            "--against": against,
+            "--html": html,
+            "--plots": plots,
+        }
+        _judge_function(function, inputs, backend, dtype, json, network, quiet=quiet)
     # Imported here, so that the other commands do not wait for it.
     from portable_dnn.cli.show_comparison import (
         keep_report,
@@ -219,6 +252,32 @@ def compare(
     except OSError as error:  # the numbers are judged all the same: 1 means that one is wrong
         fail_to_write(error, _code(reports) or 2)
     raise typer.Exit(_code(reports))
+
+
+def _judge_function(
+    function: str | None,
+    inputs: Path | None,
+    backend: str | None,
+    dtype: str | None,
+    json: Path | None,
+    network: dict[str, object],
+    *,
+    quiet: bool,
+) -> NoReturn:
+    """Judge a function of the user's, and end."""
+    if function is None or inputs is None or backend is None:
+        raise SettingError(
+            "to judge a function of your own: --function module:name --inputs arrays.npz "
+            "--backend torch; all three are needed"
+        )
+    others = [option for option, value in network.items() if value is not None]
+    if others:
+        raise SettingError(f"{', '.join(others)} is for the network, not for --function")
+    from portable_dnn.cli.show_function import judge_function
+
+    check_outputs({"--json": json}, {"--inputs": inputs})
+    code = judge_function(Output(quiet=quiet), function, inputs, backend, dtype, json)
+    raise typer.Exit(code)
 
 
 def _settings(

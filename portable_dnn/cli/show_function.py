@@ -1,0 +1,116 @@
+"""The judgement of a function that the command line names, and what is shown of it."""
+
+import importlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from portable_dnn.cli.console import Output
+from portable_dnn.cli.saving import Keeper
+from portable_dnn.equivalence import FunctionReport, compare_function
+from portable_dnn.errors import DataError, SettingError
+from portable_dnn.files.atomic import write_somewhere, write_text
+from portable_dnn.files.text import words
+
+__all__ = ["judge_function"]
+
+_CODES = {"right": 0, "right in part": 0, "wrong": 1, "nothing judged": 2}
+
+
+def judge_function(
+    output: Output, named: str, inputs: Path, device: str, dtype: str | None, out: Path | None
+) -> int:
+    """Judge a function, show what was found, and save it.
+
+    Parameters
+    ----------
+    output : Output
+        Where to show it.
+    named : str
+        "package.module:function"; the module is looked for in the current folder too.
+    inputs : Path
+        A file of NumPy's, .npz; its arrays go by the names of the parameters, or in their order.
+    device : str
+        Where to run it.
+    dtype : str or None
+        To which floating inputs are cast.
+    out : Path or None
+        Where to save the report, as JSON.
+
+    Returns
+    -------
+    int
+        The exit code: 0, 1 if an operation is wrong, 2 if nothing was judged.
+
+    Raises
+    ------
+    SettingError, DataError
+        If there is no such function, or the file cannot be used.
+    """
+    function = _function(named)
+    positional, by_name = _arguments(inputs)
+    with output.working(lambda: f"judging {named}"):
+        report = compare_function(function, *positional, backend=device, dtype=dtype, **by_name)
+    for line in report.lines():
+        output.detail(line)
+    output.line(report.headline)
+    keeper = Keeper()
+
+    def save(path: Path) -> Iterator[str]:
+        write_somewhere(path, partial(_write, report), "the report")
+        yield f"report   {path}"
+
+    keeper.save(output, out, save)
+    keeper.check()
+    return _CODES[report.outcome]
+
+
+def _write(report: FunctionReport, path: Path) -> None:
+    write_text(path, json.dumps(report.as_dict(), indent=1, ensure_ascii=False) + "\n")
+
+
+def _function(named: str) -> Callable[..., Any]:
+    """Import a function."""
+    module_name, colon, name = named.partition(":")
+    if not module_name or not colon or not name:
+        raise SettingError(f"--function is {named!r}; package.module:name would be right")
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    try:
+        found: Any = importlib.import_module(module_name)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except AttributeError as error:
+        raise SettingError(f"--function: {module_name} has no {name}") from error
+    # A module of somebody else's may raise anything.
+    except Exception as error:
+        raise SettingError(
+            f"--function: {module_name} cannot be imported: {words(error)}"
+        ) from error
+    if not callable(found):
+        raise SettingError(f"--function: {named} is a {type(found).__name__}, not a function")
+    function: Callable[..., Any] = found
+    return function
+
+
+def _arguments(path: Path) -> tuple[list[Any], dict[str, Any]]:
+    """Read arrays: those that `numpy.savez` named itself, in their order, and the others."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {words(error)}") from error
+    except Exception as error:  # whatever a damaged archive makes NumPy raise
+        raise DataError(
+            f"{path} is no file of arrays: {words(error)}; numpy.savez makes one"
+        ) from error
+    numbered = [f"arr_{i}" for i in range(len(arrays)) if f"arr_{i}" in arrays]
+    return [arrays[name] for name in numbered], {
+        name: array for name, array in arrays.items() if name not in numbered
+    }

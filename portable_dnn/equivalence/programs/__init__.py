@@ -1,0 +1,1 @@
+"""Any array-API program, judged operation by operation while it runs."""

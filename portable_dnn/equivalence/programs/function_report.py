@@ -1,0 +1,193 @@
+"""What was found out about a function: every operation, and the first that is wrong."""
+
+import linecache
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from portable_dnn.equivalence.programs.judging import Said
+from portable_dnn.equivalence.programs.recorded import Operation
+from portable_dnn.equivalence.report.wording import number
+
+__all__ = ["FunctionReport", "JudgedOperation", "told"]
+
+_NAMED = 5
+"""Operations that the verdict names; of more, how many there are."""
+
+
+@dataclass(frozen=True)
+class JudgedOperation:
+    """An operation of a function, judged on its own inputs.
+
+    Attributes
+    ----------
+    name : str
+        In the array API standard's words, such as "matmul".
+    text : str
+        Of the names of the inputs, such as "X @ W".
+    file : str
+    line : int
+        Where the function called it.
+    verdict : str
+        "exact", "rounding", "by design" (subnormal numbers are taken for 0, as the library
+        documents), "wrong", "not judged", "no values", or "leaves the arrays".
+    reason : str
+        What is wrong, or why it is not judged.
+    ulps : float
+        Largest error, in units in the last place of the exact value.
+    share : float
+        Largest share of its limit; above 1 it is wrong.
+    """
+
+    name: str
+    text: str
+    file: str
+    line: int
+    verdict: str
+    reason: str = ""
+    ulps: float = 0.0
+    share: float = 0.0
+
+    @property
+    def where(self) -> str:
+        """File and line."""
+        return f"{Path(self.file).name}:{self.line}"
+
+    @property
+    def source(self) -> str:
+        """The line itself, if it can be read."""
+        return linecache.getline(self.file, self.line).strip()
+
+
+@dataclass(frozen=True)
+class FunctionReport:
+    """Every operation of a function that ran on a device.
+
+    Attributes
+    ----------
+    function : str
+        Its name.
+    device : str
+        Where it ran.
+    operations : tuple of JudgedOperation
+        In the order of the calls.
+    result : object
+        What the function returned, arrays of the device's library.
+    """
+
+    function: str
+    device: str
+    operations: tuple[JudgedOperation, ...]
+    result: Any
+
+    def of(self, *verdicts: str) -> tuple[JudgedOperation, ...]:
+        """Return the operations with one of these verdicts."""
+        return tuple(one for one in self.operations if one.verdict in verdicts)
+
+    @property
+    def outcome(self) -> Literal["right", "wrong", "right in part", "nothing judged"]:
+        """What was found: whether an operation is wrong, and whether all of them were judged."""
+        if self.of("wrong"):
+            return "wrong"
+        if not self.of("exact", "rounding", "by design"):
+            return "nothing judged"
+        return "right in part" if self.of("not judged", "leaves the arrays") else "right"
+
+    @property
+    def headline(self) -> str:
+        """The verdict in one sentence."""
+        count = len(self.operations)
+        wrong = self.of("wrong")
+        here = f"{self.function} on {self.device}"
+        if wrong:
+            first = wrong[0]
+            return (
+                f"WRONG: {len(wrong)} of {count} operations of {here}; the first is {first.name} "
+                f"at {first.where}, {first.text}: {first.reason}"
+            )
+        if self.outcome == "nothing judged":
+            return f"nothing of {here} was judged: no operation on arrays was seen"
+        rounded = len(self.of("rounding", "by design"))
+        text = f"right: {count} operations of {here}, of which {rounded} round, within their limits"
+        missed = self.of("not judged", "leaves the arrays")
+        if not missed:
+            return text
+        names = list(dict.fromkeys(f"{one.name} at {one.where} ({one.reason})" for one in missed))
+        more = f", and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        return f"{text}; not judged: {', '.join(names[:_NAMED])}{more}"
+
+    def lines(self) -> tuple[str, ...]:
+        """Return a table, a line an operation; what is called again at one line is one row."""
+        rows: dict[tuple[str, str, int], list[JudgedOperation]] = {}
+        for one in self.operations:
+            rows.setdefault((one.name, one.file, one.line), []).append(one)
+        cells = [("where", "operation", "calls", "worst ulp", "of its limit", "verdict")]
+        for calls in rows.values():
+            worst = max(calls, key=lambda one: (_ORDER.index(one.verdict), one.share))
+            verdict = "WRONG" if worst.verdict == "wrong" else worst.verdict
+            cells.append(
+                (
+                    worst.where,
+                    f"{worst.name}  {worst.text}",
+                    str(len(calls)),
+                    number(worst.ulps) if worst.ulps else "0",
+                    number(worst.share) if worst.share else "0",
+                    f"{verdict}: {worst.reason}" if worst.reason else verdict,
+                )
+            )
+        widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]) - 1)]
+        return tuple(
+            "  ".join(
+                [
+                    row[0].ljust(widths[0]),
+                    row[1].ljust(widths[1]),
+                    *(cell.rjust(width) for cell, width in zip(row[2:-1], widths[2:], strict=True)),
+                    row[-1],
+                ]
+            ).rstrip()
+            for row in cells
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain data, for JSON; without the function's result."""
+        return {
+            "function": self.function,
+            "device": self.device,
+            "outcome": self.outcome,
+            "headline": self.headline,
+            "operations": [asdict(one) | {"source": one.source} for one in self.operations],
+        }
+
+    def __str__(self) -> str:
+        return "\n".join((*self.lines(), self.headline))
+
+
+_ORDER = (
+    "no values",
+    "exact",
+    "rounding",
+    "by design",
+    "leaves the arrays",
+    "not judged",
+    "wrong",
+)
+
+
+def told(operation: Operation, said: Said | None) -> JudgedOperation:
+    """Join an operation and what is said of it.
+
+    Parameters
+    ----------
+    operation : Operation
+        What was called.
+    said : Said or None
+        What was found; None where the result is no array.
+
+    Returns
+    -------
+    JudgedOperation
+    """
+    if said is None:
+        reason = "what the program does with the number is not seen"
+        return JudgedOperation(*operation, "leaves the arrays", reason)
+    return JudgedOperation(*operation, *said)

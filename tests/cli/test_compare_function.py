@@ -1,0 +1,64 @@
+"""`compare --function`: a function of the user's own, from the command line."""
+
+import json
+
+import numpy as np
+import pytest
+
+SOURCE = """
+def centred(x, *, xp):
+    return x - xp.mean(x, axis=0)
+
+def wrong(x):
+    return x.nothing
+
+def without(n):
+    return n
+
+number = 3
+"""
+
+
+@pytest.fixture(autouse=True)
+def module(folder):
+    (folder / "ours_to_judge.py").write_text(SOURCE)
+    np.savez(folder / "inputs.npz", x=np.eye(4, dtype=np.float32))
+
+
+COMMAND = ("compare", "--backend", "numpy", "--inputs", "inputs.npz", "--function")
+
+
+def test_a_function_is_judged_and_the_report_kept(succeeds, folder):
+    outcome = succeeds(*COMMAND, "ours_to_judge:centred", "--json", "report.json")
+    assert outcome.lines[0].startswith("where")
+    assert "right: 2 operations of centred on numpy:cpu" in outcome.out
+    assert outcome.lines[-1] == "report   report.json"
+    content = json.loads((folder / "report.json").read_text("utf-8"))
+    assert [one["name"] for one in content["operations"]] == ["mean", "subtract"]
+    np.savez(folder / "inputs.npz", np.eye(4))
+    assert (
+        "right: 2 " in succeeds(*COMMAND, "ours_to_judge:centred", "--dtype", "float32", "-q").out
+    )
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        ("ours_to_judge", "package.module:name would be right"),
+        ("nowhere_at_all:f", "nowhere_at_all cannot be imported"),
+        ("ours_to_judge:none", "ours_to_judge has no none"),
+        ("ours_to_judge:number", "is a int, not a function"),
+    ],
+)
+def test_what_is_no_function_is_refused(refused, function, words):
+    assert words in refused(*COMMAND, function)
+
+
+def test_what_does_not_go_together_is_refused(refused, folder):
+    assert "all three are needed" in refused("compare", "--function", "a:b", "--backend", "cpu")
+    message = refused(*COMMAND, "ours_to_judge:centred", "--layers", "3", "--html", "a.html")
+    assert "--layers, --html is for the network" in message
+    (folder / "inputs.npz").write_bytes(b"PK no archive")
+    assert "is no file of arrays" in refused(*COMMAND, "ours_to_judge:centred")
+    (folder / "inputs.npz").unlink()
+    assert "cannot be read" in refused(*COMMAND, "ours_to_judge:centred")
