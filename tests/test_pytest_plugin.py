@@ -111,7 +111,8 @@ def example(pytester):
     """Write the page's example into a project; return its files' texts."""
     page = Path(__file__).parents[1] / "docs" / "pytest.md"
     shown = re.findall(r"<!-- (\S+) -->\n```python\n(.*?)```\n", page.read_text("utf-8"), re.DOTALL)
-    names = ["distances.py", "test_distances.py", "softmax.py", "test_softmax.py"]
+    names = ["distances.py", "test_distances.py", "test_function.py"]
+    names += ["softmax.py", "test_softmax.py"]
     assert [name for name, _ in shown] == names
     for name, text in shown:
         (pytester.path / name).write_text(text, encoding="utf-8")
@@ -120,7 +121,7 @@ def example(pytester):
 
 def test_the_example_of_the_page_runs(pytester, example):
     result = pytester.runpytest_subprocess("-v", "-W", "error")
-    result.assert_outcomes(passed=4 * len(DEVICES), skipped=4 * len(ABSENT))
+    result.assert_outcomes(passed=5 * len(DEVICES), skipped=5 * len(ABSENT))
 
 
 def test_the_example_without_its_conditioning_fails(pytester, example):

@@ -1,11 +1,11 @@
 """The judgement of a function that the command line names, and what is shown of it."""
 
-import importlib
 import json
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
@@ -83,9 +83,7 @@ def _function(named: str) -> Callable[..., Any]:
     if folder not in sys.path:
         sys.path.insert(0, folder)
     try:
-        found: Any = importlib.import_module(module_name)
-        for part in name.split("."):
-            found = getattr(found, part)
+        found: Any = resolve_name(named)
     except AttributeError as error:
         raise SettingError(f"--function: {module_name} has no {name}") from error
     # A module of somebody else's may raise anything.

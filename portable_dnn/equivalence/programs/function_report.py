@@ -37,6 +37,14 @@ class JudgedOperation:
         Largest error, in units in the last place of the exact value.
     share : float
         Largest share of its limit; above 1 it is wrong.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn.equivalence import JudgedOperation, compare_function
+    >>> (one,) = compare_function(lambda x: x * 2.0, np.ones(3)).operations
+    >>> isinstance(one, JudgedOperation), one.name, one.text, one.verdict
+    (True, 'multiply', 'x * 2.0', 'exact')
     """
 
     name: str
@@ -73,6 +81,14 @@ class FunctionReport:
         In the order of the calls.
     result : object
         What the function returned, arrays of the device's library.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from portable_dnn.equivalence import FunctionReport, compare_function
+    >>> report = compare_function(lambda x: x + 1.0, np.ones(3))
+    >>> isinstance(report, FunctionReport), report.outcome, len(report.of("wrong"))
+    (True, 'right', 0)
     """
 
     function: str

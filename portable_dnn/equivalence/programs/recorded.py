@@ -6,6 +6,7 @@ errors do not spread from one operation to the next, and the program's own branc
 """
 
 import operator
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from types import FrameType, ModuleType
@@ -410,8 +411,11 @@ def _texts(values: Any) -> list[str]:
 
 
 def _inner(text: str) -> str:
-    """Put a text with signs into brackets."""
-    return f"({text})" if any(sign in text for sign in _SIGNS) else text
+    """Put a text into brackets if it has a sign outside of all brackets."""
+    outside = text
+    while (shorter := re.sub(r"\([^()]*\)", "", outside)) != outside:
+        outside = shorter
+    return f"({text})" if any(sign in outside for sign in _SIGNS) else text
 
 
 def _shortened(text: str) -> str:

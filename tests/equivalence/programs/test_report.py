@@ -41,7 +41,7 @@ def test_names_for_people():
         "(X @ W) + b",
         "((X @ W) + b) *= 2.0",
         "((X @ W) + b).T",
-        "-(((X @ W) + b).T)",
+        "-((X @ W) + b).T",
     ]
 
 
