@@ -32,6 +32,7 @@ from portable_dnn.training.run_memory import (
     check_room,
     explained_shortage,
     fits,
+    parameter_bytes,
     slots_of,
     start_bytes,
 )
@@ -207,7 +208,7 @@ def planned(
 
 def _kept_bytes(settings: Settings, n_x: int) -> int:
     """Return the bytes of a run that has ended: its parameters, and the start."""
-    return 2 * start_bytes(settings.layer_dims(n_x, pixels=True), settings.dtype)
+    return 2 * parameter_bytes(settings.layer_dims(n_x, pixels=True), settings.dtype)
 
 
 def _features(pictures: ImageSet) -> int:

@@ -21,6 +21,7 @@ __all__ = [
     "explained_shortage",
     "fits",
     "is_shortage",
+    "parameter_bytes",
     "shortage",
     "slots_of",
     "start_bytes",
@@ -79,7 +80,7 @@ class RunSize:
         """About how many bytes beside the pictures, at most."""
         size, eager = ITEMSIZE[self.dtype], self.holding.in_place
         n, m = self.dims[0], self.pictures
-        weights = size * _weights(self.dims)
+        weights = parameter_bytes(self.dims, self.dtype)
         # The start as it was drawn, and as it was placed, and the pictures; on the way those that
         # are cast on the host, and a copy that is made for a library that keeps what it is given.
         always, on_the_way = weights + self.beside, n * m * size if self.cast else 0
@@ -165,6 +166,23 @@ def slots_of(optimizer: Optimizer) -> int:
     return sum(slot.shape == W.shape for slot in optimizer.init({"W1": W}, xp=np).values())
 
 
+def parameter_bytes(dims: tuple[int, ...], dtype: str) -> int:
+    """Return about how many bytes the parameters of a network take.
+
+    Parameters
+    ----------
+    dims : tuple of int
+        `n_0 … n_L`.
+    dtype : {"float64", "float32"}
+        Of the parameters.
+
+    Returns
+    -------
+    int
+    """
+    return _weights(dims) * ITEMSIZE[dtype]
+
+
 def start_bytes(dims: tuple[int, ...], dtype: str) -> int:
     """Return about how many bytes it takes to draw start parameters, on the host.
 
@@ -180,7 +198,7 @@ def start_bytes(dims: tuple[int, ...], dtype: str) -> int:
     int
     """
     draws = 8 * max(a * b for a, b in pairwise(dims))
-    rounded = _weights(dims) * ITEMSIZE[dtype]
+    rounded = parameter_bytes(dims, dtype)
     return rounded if dtype == "float64" else draws + rounded
 
 

@@ -2,7 +2,7 @@
 
 Holds the memory that is foretold for every way through the program against what it takes: each
 backend that computes on the host here, both dtypes, plain and in the span, checkpoints, prediction,
-evaluation and comparison; a sweep is several runs. A session of its own because it takes minutes
+evaluation, a sweep and comparison. A session of its own because it takes minutes
 and gigabytes. Ends with 1 if less was foretold than was taken, or over 1.3 times as much.
 """
 

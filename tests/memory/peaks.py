@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from portable_dnn.arrays.devices import Device, choose_device, place
 from portable_dnn.arrays.holding import holding_of
 from portable_dnn.checkpoints import writer
 from portable_dnn.checkpoints.intervals import Every
+from portable_dnn.cli import main as main_command
+from portable_dnn.data import write_dataset
 from portable_dnn.data.dataset import DataSet, ImageSet
 from portable_dnn.equivalence import compare
 from portable_dnn.equivalence.memory import comparison_bytes
@@ -51,11 +54,12 @@ RUNS: dict[str, tuple[int, int, dict[str, Any]]] = {
     "checkpoints": (3, 54, {"layers": (1024,), "iterations": 7, "compress": "off"}),
 }
 USES = ("predict", "evaluate")
+SWEEP = "sweep"
 COMPARISONS: dict[str, tuple[int, int, tuple[int, ...]]] = {
     "compare, input": (600, 32, (20, 7, 5)),
     "compare, wide layer": (20, 32, (300,)),
 }
-KINDS = (*RUNS, *USES, *COMPARISONS)
+KINDS = (*RUNS, *USES, SWEEP, *COMPARISONS)
 
 
 def main() -> None:
@@ -87,6 +91,8 @@ def _measured(kind: str, dtype: str, device: Device) -> tuple[int, int]:
         holding = holding_of(device)
         told = with_library(piece_bytes(dims, 1000, dtype, holding), holding)
         return told, _peak_of(lambda: use(part.images, model))
+    if kind == SWEEP:
+        return _swept(dtype, device)
     count, side, layers = COMPARISONS[kind]
     part = _pictures(count, side, dtype).train
     assert part is not None
@@ -114,6 +120,36 @@ def _use(data: DataSet, settings: Settings, device: Device) -> None:
     """Do the same with small pictures: what a library loads and compiles once is there after it."""
     assert data.train is not None
     evaluate(data.train, run(data, settings, device, stop_every=3).model)
+
+
+def _swept(dtype: str, device: Device) -> tuple[int, int]:
+    """Do three runs of the command, each better than the one before: of those the best is kept."""
+    data = _pictures(3, 54, dtype)
+    rates = (1e-4, 2e-4, 3e-4)
+    grid = [Settings((1024,), learning_rate=r, iterations=6, dtype=dtype) for r in rates]
+    told = max(planned(data, one, device, beside=grid)[1].bytes for one in grid)
+    options = [option for rate in rates for option in ("--learning-rate", str(rate))]
+    options += [
+        "--layers",
+        "1024",
+        "--iterations",
+        "6",
+        "--dtype",
+        dtype,
+        "--device",
+        str(device),
+        "-q",
+    ]
+
+    def sweep(file: Path, count: int, side: int) -> None:
+        write_dataset(_pictures(count, side, dtype), file)
+        sys.argv[1:] = ["sweep", str(file), *options, "--out", str(file.with_suffix(".model.h5"))]
+        with redirect_stdout(sys.stderr), suppress(SystemExit):
+            main_command()
+
+    with tempfile.TemporaryDirectory() as folder:
+        sweep(Path(folder) / "small.h5", 3, 8)  # what is loaded and compiled once is there after it
+        return told, _peak_of(lambda: sweep(Path(folder) / "data.h5", 3, 54))
 
 
 def _with_checkpoints(data: DataSet, settings: Settings, device: Device) -> None:

@@ -14,5 +14,5 @@ def test_what_is_foretold_is_what_it_takes(default_device):
     if device.name != "cpu":
         pytest.skip("a card's memory is not seen from the host")
     # Evaluation first: what a compiler takes is then its own, not left by a run before.
-    found = measure(str(device), "float32", "evaluate", "input", "wide layer", "predict")
+    found = measure(str(device), "float32", "evaluate", "input", "wide layer", "predict", "sweep")
     assert all(one.right for one in found), "\n".join(map(str, found))
