@@ -122,15 +122,22 @@ class FunctionReport:
                 f"at {first.where}, {first.text}: {first.reason}"
             )
         if self.outcome == "nothing judged":
-            return f"nothing of {here} was judged: no operation on arrays was seen"
+            why = self._not_judged() or "no operation on arrays was seen"
+            return f"nothing of {here} was judged: {why}"
         rounded = len(self.of("rounding", "by design"))
-        text = f"right: {count} operations of {here}, of which {rounded} round, within their limits"
+        text = (
+            f"right: {count} operation{'s' * (count != 1)} of {here}, of which {rounded} "
+            f"round{'s' * (rounded == 1)}, within their limits"
+        )
+        missed = self._not_judged()
+        return f"{text}; not judged: {missed}" if missed else text
+
+    def _not_judged(self) -> str:
+        """Name the operations that were not judged, and why."""
         missed = self.of("not judged", "leaves the arrays")
-        if not missed:
-            return text
         names = list(dict.fromkeys(f"{one.name} at {one.where} ({one.reason})" for one in missed))
         more = f", and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        return f"{text}; not judged: {', '.join(names[:_NAMED])}{more}"
+        return ", ".join(names[:_NAMED]) + more
 
     def lines(self) -> tuple[str, ...]:
         """Return a table, a line an operation; what is called again at one line is one row."""

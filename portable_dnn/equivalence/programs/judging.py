@@ -9,7 +9,7 @@ from portable_dnn.arrays.contract import HostArray
 from portable_dnn.equivalence.limits.accuracy import Accuracy
 from portable_dnn.equivalence.programs.replay import difference, replayed
 from portable_dnn.equivalence.programs.residuals import residual
-from portable_dnn.equivalence.programs.rules import ALIASES, Rule, rule_of
+from portable_dnn.equivalence.programs.rules import ALIASES, COUNTED, Rule, rule_of
 from portable_dnn.equivalence.programs.truths import truths
 from portable_dnn.equivalence.stages.judge import Finding, judge
 
@@ -69,12 +69,13 @@ def judged(
     -------
     Said
     """
-    rule = rule_of(name)
+    rule, standard = rule_of(name), ALIASES.get(name, name)
+    if standard in COUNTED and all(x.dtype.kind in "biu" for x in _arrays((arguments, result))):
+        rule = Rule("exact")
     if rule.family in ("no values", "not judged"):
         return Said(rule.family, rule.reason)
     if any(x.dtype.kind == "c" for x in _arrays((arguments, result))):
         return Said("not judged", "complex numbers are not judged")
-    standard = ALIASES.get(name, name)
     try:
         return _by_rule(rule, standard, arguments, options, result, accuracy, random)
     # What is called otherwise than in the standard is not understood, whatever goes wrong then.

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-__all__ = ["ALIASES", "RULES", "Rule", "rule_of"]
+__all__ = ["ALIASES", "COUNTED", "RULES", "Rule", "rule_of"]
 
 Family = Literal[
     "exact", "rounded", "function", "sum", "product", "residual", "no values", "not judged"
@@ -106,6 +106,9 @@ RULES: Mapping[str, Rule] = MappingProxyType(
     }
 )
 """By the names of the standard; methods of arrays and extensions too."""
+
+COUNTED = ("arange", "cumulative_prod", "floor_divide", "prod", "remainder")
+"""Of those that are not judged, the ones that are exact where they give integers."""
 
 ALIASES: Mapping[str, str] = MappingProxyType(
     {

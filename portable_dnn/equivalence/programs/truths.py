@@ -126,8 +126,8 @@ def _rows(x: HostArray, axis: Any) -> HostArray:
     axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
     last = [a % x.ndim for a in axes]
     kept = [a for a in range(x.ndim) if a not in last]
-    count = math.prod(x.shape[a] for a in last)
-    return np.transpose(x, (*kept, *last)).reshape(-1, count)
+    sums, terms = (math.prod(x.shape[a] for a in some) for some in (kept, last))
+    return np.transpose(x, (*kept, *last)).reshape(sums, terms)
 
 
 def _sum(rows: Pair, dtype: np.dtype, random: np.random.RandomState) -> Truth:

@@ -18,8 +18,7 @@ from tests.equivalence.programs.programs import PROGRAMS
 def test_programs_are_right(default_device, name, dtype):
     function, inputs = PROGRAMS[name]
     report = assert_function_equivalent(function, *inputs, device=default_device, dtype=dtype)
-    known = {"k_means_step": "right in part"}  # arange is not judged
-    assert report.outcome == known.get(name, "right"), str(report)
+    assert report.outcome == "right", str(report)
     assert all(one.file == function.__code__.co_filename for one in report.operations)
     assert all(one.source for one in report.operations)
 

@@ -29,6 +29,22 @@ def test_what_is_not_judged_stands_in_the_verdict():
     assert "exp" in names  # of NumPy itself, given such an array
 
 
+def test_nothing_judged_says_why():
+    report = compare_function(lambda x, xp: xp.prod(x), X)
+    assert report.outcome == "nothing judged"
+    assert "prod at test_report.py:" in report.headline
+
+
+def test_integers_and_nothing_at_all():
+    def program(n, empty, *, xp):
+        return xp.prod(n % 3 + n // 2), xp.sum(empty, axis=0) + 1.0
+
+    report = compare_function(program, np.arange(5), np.zeros((0, 2)))
+    assert report.outcome == "right", report.headline
+    one = compare_function(lambda x: x * 0.1, X)
+    assert one.headline.startswith("right: 1 operation of <lambda> on numpy:cpu, of which 1 rounds")
+
+
 def test_names_for_people():
     def program(X, W, *, b):
         Z = X @ W + b
