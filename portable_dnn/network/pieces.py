@@ -78,7 +78,8 @@ def with_library(counted: int, holding: Holding) -> int:
     -------
     int
     """
-    return counted + counted // 20 + (16_000_000 if holding.in_place else 64_000_000)
+    own = 16_000_000 if holding.shares_host else 32_000_000 if holding.in_place else 64_000_000
+    return counted + counted // 20 + own
 
 
 def _numbers(dims: Sequence[int]) -> int:

@@ -12,7 +12,7 @@ __all__ = ["Found", "measure"]
 
 ABOVE = 1.3
 """How many times the peak may be foretold, beside what is foretold for the library itself."""
-LIBRARY = 16_000_000
+LIBRARY = 32_000_000
 """Bytes of code and buffers, which another processor may not need, or which are there already."""
 COMPILER = 200_000_000
 """Bytes that are foretold for a compiler besides, whose programs another run may have left."""

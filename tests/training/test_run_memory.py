@@ -145,7 +145,7 @@ def test_evaluation_is_part_of_the_run(pictures, monkeypatch):
 def test_test_pictures_are_counted(pictures, monkeypatch):
     """More of them than there are to train on."""
     little, many = RunSize(DIMS, 2, "float64"), RunSize(DIMS, 2, "float64", tested=500)
-    assert many.bytes > 400 * DIMS[0] * 8 > little.bytes
+    assert many.bytes > 480 * DIMS[0] * 8 > little.bytes
     few = ImageSet(pictures.train.images[:2], pictures.train.labels[:2])
     monkeypatch.setattr(portable_dnn_numpy, "free_memory", lambda _device: little.bytes)
     with pytest.raises(DataError, match="this run makes about"):
