@@ -52,12 +52,15 @@ WORKERS = (
     *("-n", "logical", "--maxprocesses", "8"),
     *("--dist", "loadfile", "--no-loadscope-reorder"),
 )
-# A step on a queue takes a hundred times as long as NumPy's. Left out are trainings of thousands of
-# steps that show the network's behaviour (test_examples), which is no library's; comparisons of
-# pictures and learning rates that show the judge's; and one that another one contains.
+# Comparisons of flat pictures show the judge's behaviour, which is no library's; they take minutes
+# where every shape is compiled, or every call is queued.
+OF_THE_JUDGE = "--ignore=tests/equivalence/limits/test_repeated.py"
+# A step on a queue takes a hundred times as long as NumPy's. Left out besides are trainings of
+# thousands of steps that show the network's behaviour (test_examples), comparisons at rates
+# that overflow, and one that another one contains.
 REPEATED = (
+    OF_THE_JUDGE,
     "--ignore=tests/test_examples.py",
-    "--ignore=tests/equivalence/limits/test_repeated.py",
     "--ignore=tests/equivalence/test_overflow.py",
     "--deselect=tests/equivalence/test_clean.py::test_a_clean_backend_is_not_flagged",
 )
@@ -136,7 +139,7 @@ def tests_torch(session: nox.Session) -> None:
 def tests_jax(session: nox.Session) -> None:
     """The tests that compute, on JAX's CPU, and those of its backend."""
     install(session, "-e", ".[test,jax]")
-    run_tests(session, "--backend", "jax")
+    run_tests(session, "--backend", "jax", OF_THE_JUDGE)
     session.run("pytest", "tests/backends/test_jax_backend.py")
     session.run("pytest", DOOR, "-k", "jax")
 
