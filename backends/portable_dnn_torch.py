@@ -6,6 +6,7 @@ the user has them; `versions` tells them, for they change the numbers.
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,16 @@ def refuses(array: Array) -> str:
     if array.layout != torch.strided:
         return f"a tensor of layout {array.layout}; tensor.to_dense() makes a plain one of it"
     return ""
+
+
+def undisturbed() -> AbstractContextManager[object]:
+    """Switch autocast off, where a process has it on: it computes in another dtype than asked."""
+    torch: Any = sys.modules.get("torch")
+    stack = ExitStack()
+    if hasattr(torch, "is_autocast_enabled"):  # it may be half imported
+        for kind in filter(torch.is_autocast_enabled, ("cpu", "cuda")):
+            stack.enter_context(torch.autocast(kind, enabled=False))
+    return stack
 
 
 def device_of(array: Array) -> str:

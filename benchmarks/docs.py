@@ -11,7 +11,7 @@ from benchmarks.results import FOLDER, read
 __all__ = ["PAGE", "TABLES", "fill", "section", "update"]
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
-NOTHING = "*No result yet: `python -m benchmarks` makes one.*"
+NOTHING = "*No result yet.*"
 TABLES: dict[str, Callable[[Mapping[str, Any]], list[tuple[str, tables.Grid]]]] = {
     "published": tables.published_tables,
     "floor": tables.floor_tables,

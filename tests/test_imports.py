@@ -160,8 +160,8 @@ ROOMS = tuple(
         ("files", "errors machine", "bytes that are read and written; no meaning yet"),
         (
             "arrays",
-            "errors setting_checks files.text",
-            "any array library; it shortens what a library says",
+            "errors setting_checks machine.apart files.text",
+            "any array library; it shortens what a library says, and tries strangers' apart",
         ),
         ("network", "errors setting_checks arrays", "the mathematics, on arrays alone"),
         (

@@ -32,12 +32,7 @@ name = "dpnp"
 contract = CONTRACT
 
 # What decides which device computes and with which instructions, and so the last bits.
-_SETTINGS = (
-    ladder.DRIVERS,
-    "ONEAPI_DEVICE_SELECTOR",
-    "CL_CONFIG_CPU_TARGET_ARCH",
-    "DPCPP_CPU_NUM_CUS",
-)
+_SETTINGS = (ladder.DRIVERS, *ladder.HIDING, "DPCPP_CPU_NUM_CUS")
 
 
 def checks() -> Iterator[Check]:

@@ -10,15 +10,21 @@ import numpy as np
 
 from portable_dnn.arrays.contract import Check, HostArray
 from portable_dnn.files.text import words
+from portable_dnn.machine.apart import how_it_ends
 from portable_dnn.machine.installation import install_command
 
-__all__ = ["DRIVERS", "climb", "devices", "sycl_device"]
+__all__ = ["DRIVERS", "HIDING", "climb", "devices", "sycl_device"]
 
 DRIVERS = "OCL_ICD_FILENAMES"
 """Names the OpenCL drivers that are in no folder where OpenCL's loader looks."""
 
+HIDING = ("ONEAPI_DEVICE_SELECTOR", "CL_CONFIG_CPU_TARGET_ARCH")
+"""With these set, devices can be hidden; with nonsense in them, all are."""
+
 _DRIVER = "libintelocl.so"  # the processor's, in the wheel intel-opencl-rt
 _VENDORS = Path("/etc/OpenCL/vendors")
+
+_BETTER_DRIVER = "update the device's driver, or use the CPU: --device cpu"
 
 # In this order devices are listed.
 _KINDS = ("gpu", "accelerator", "cpu")
@@ -36,6 +42,12 @@ def climb() -> Iterator[Check]:
         One rung.
     """
     _name_the_driver()
+    # SYCL aborts the process over a selector that it cannot read.
+    if _set() and "dpnp" not in sys.modules:
+        end = how_it_ends("import dpnp")
+        if end:
+            yield Check("sycl-device", "failed", f"SYCL {end}", _without_device())
+            return
     try:
         import dpctl
         import dpnp
@@ -100,8 +112,7 @@ def _multiply(device: Any) -> Check:
         right, reason = False, f"failed: {words(error)}"
     if right:
         return Check("sycl-matmul", "ok", "a small matrix product came back right")
-    remedy = "update the device's driver, or use the CPU: --device cpu"
-    return Check("sycl-matmul", "failed", f"a small matrix product {reason}", remedy)
+    return Check("sycl-matmul", "failed", f"a small matrix product {reason}", _BETTER_DRIVER)
 
 
 def _name_the_driver() -> None:
@@ -126,9 +137,16 @@ def _wheels_driver() -> Path | None:
 
 def _without_device() -> str:
     """Say how SYCL gets a device."""
+    if _set():
+        return f"unset {', '.join(_set())}, which can hide devices"
     driver = _wheels_driver()
     if driver is None:
         return f"{install_command('dpnp')} brings the processor's driver; a card needs Intel's"
     if os.environ.get(DRIVERS) != str(driver):
         return f"export {DRIVERS}={driver}"
-    return "unset ONEAPI_DEVICE_SELECTOR, which can hide devices"
+    return _BETTER_DRIVER
+
+
+def _set() -> list[str]:
+    """Name the settings that can hide devices and are set."""
+    return [setting for setting in HIDING if setting in os.environ]

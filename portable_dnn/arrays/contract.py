@@ -17,7 +17,7 @@ whose `compile` takes a training step and returns a loop over it, are still acce
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy.typing as npt
 
@@ -233,17 +233,17 @@ class RefusesArrays(Protocol):
         """
 
 
-@runtime_checkable
 class Undisturbed(Protocol):
     """What a backend may have beside the members of `Backend`: settings of a process to set aside.
 
-    Such as one by which a library refuses to copy a number to a device. Settings that change
-    results are none of these: they belong to `versions`.
+    Such as one by which a library refuses to copy a number to a device, or computes in another
+    dtype than it is asked to. Settings for the accuracy of a dtype are none of these: they belong
+    to `versions`.
     """
 
     def undisturbed(self) -> AbstractContextManager[object]:
         """Return a context in which the library computes whatever the process has set.
 
-        It is entered by every public function, before the library is imported as well, and must be
-        quick.
+        Every public function enters it once the plug-in, or a module of the backend's name, has
+        been imported. It must be quick.
         """

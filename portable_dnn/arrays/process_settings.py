@@ -1,15 +1,13 @@
-"""Computing as if the user's process had set nothing: that NumPy raise, that JAX copy nothing."""
+"""Computing as if the user's process had set nothing: NumPy to raise, JAX to copy nothing."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from functools import cache, wraps
+from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from portable_dnn.arrays.contract import Undisturbed
-from portable_dnn.arrays.registry import backend_names, get_backend
-from portable_dnn.errors import BackendError
+from portable_dnn.arrays.registry import at_hand
 
 __all__ = ["undisturbed"]
 
@@ -51,22 +49,10 @@ def undisturbed(function: Callable[P, Result]) -> Callable[P, Result]:
         with ExitStack() as stack:
             if usual != now:
                 stack.enter_context(np.errstate(**usual))
-            for library in _libraries():
-                stack.enter_context(library.undisturbed())
+            for backend in at_hand():
+                set_aside = getattr(backend, "undisturbed", None)
+                if set_aside is not None:
+                    stack.enter_context(set_aside())
             return function(*arguments, **options)
 
     return run
-
-
-@cache
-def _libraries() -> tuple[Undisturbed, ...]:
-    """Return the backends whose libraries a process can set so that they refuse to compute."""
-    found = []
-    for name in backend_names():
-        try:
-            backend = get_backend(name)
-        except BackendError:  # a plug-in that does not load owns no array
-            continue
-        if isinstance(backend, Undisturbed):
-            found.append(backend)
-    return tuple(found)

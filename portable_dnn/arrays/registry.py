@@ -1,6 +1,7 @@
 """Finding backends, of this package and of others: the group `portable_dnn.backends`."""
 
 import inspect
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
@@ -14,8 +15,18 @@ from portable_dnn.arrays.contract_1 import ADDED, FirstContract
 from portable_dnn.arrays.generic import GenericBackend
 from portable_dnn.errors import BackendError, StoppedBySignal
 from portable_dnn.files.text import words
+from portable_dnn.machine.apart import how_it_ends
 
-__all__ = ["backend_names", "climb", "displaced", "first_failure", "get_backend", "owner_of"]
+__all__ = [
+    "at_hand",
+    "backend_names",
+    "climb",
+    "displaced",
+    "first_failure",
+    "get_backend",
+    "look_at",
+    "owner_of",
+]
 
 GROUP = "portable_dnn.backends"
 STANDARD = "2024.12"
@@ -85,6 +96,7 @@ def get_backend(name: str) -> Backend:
     except KeyError:
         known = ", ".join(backend_names()) or "none: is portable_dnn installed?"
         raise BackendError(f"unknown backend {name!r}; registered are {known}") from None
+    streams = sys.stdin, sys.stdout, sys.stderr
     try:
         plug_in = entry.load()
         version = getattr(plug_in, "contract", 1)
@@ -98,6 +110,8 @@ def get_backend(name: str) -> Backend:
         raise BackendError(
             f"the backend {name!r} ({entry.value}) does not load: {words(error)}"
         ) from error
+    finally:
+        sys.stdin, sys.stdout, sys.stderr = streams  # not a plug-in's to change
     if version not in (1, CONTRACT):
         raise BackendError(
             f"the backend {name!r} ({entry.value}) keeps to version {version!r} of the contract; "
@@ -114,6 +128,52 @@ def get_backend(name: str) -> Backend:
             f"be the same, and none of {', '.join(RESERVED)}"
         )
     return cast(Backend, plug_in if version == CONTRACT else FirstContract(plug_in))
+
+
+def look_at(name: str) -> Backend:
+    """Load a plug-in that nobody asked for by name, to see whether it can be used here.
+
+    A stranger's is tried in a process of its own first: it may end the process, or never return.
+
+    Parameters
+    ----------
+    name : str
+        A name of `backend_names()`.
+
+    Returns
+    -------
+    Backend
+
+    Raises
+    ------
+    BackendError
+        As for `get_backend`; and if loading it, or its ladder, ends the process or takes a minute.
+    """
+    entry = _entry_points().get(name)
+    if entry is not None and entry.module not in sys.modules and not _is_ours(entry):
+        end = how_it_ends(
+            "from portable_dnn.arrays.registry import first_failure, get_backend\n"
+            f"first_failure(get_backend({name!r}))"
+        )
+        if end:
+            raise BackendError(f"the backend {name!r} ({entry.value}) {end}")
+    return get_backend(name)
+
+
+def at_hand() -> Iterator[Backend]:
+    """List the backends whose plug-in has been imported, or a module of the backend's name.
+
+    Whatever arrays there are belong to one of these, so that no other plug-in need be imported to
+    compute with them: that takes time, and a stranger's may do anything.
+
+    Yields
+    ------
+    Backend
+    """
+    for name, entry in _entry_points().items():
+        if name in sys.modules or entry.module in sys.modules:
+            with suppress(BackendError):  # one that does not load owns no array
+                yield get_backend(name)
 
 
 def contract_members() -> tuple[str, ...]:
@@ -188,10 +248,21 @@ def owner_of(array: object) -> Backend | None:
         The plug-in that owns it, asked in the order of `backend_names`; for an array of a library
         without a plug-in, what the standard alone can tell; None for what is no array.
     """
+    for backend in at_hand():
+        with suppress(Exception):  # a stranger's may raise anything
+            if backend.owns(array):
+                return backend
+    if not array_api_compat.is_array_api_obj(array):
+        return None
+    return _owner_not_at_hand(array) or GenericBackend(array)
+
+
+def _owner_not_at_hand(array: object) -> Backend | None:
+    """Find the backend, of a name that is not the library's, whose library has been used alone."""
+    at_hand_already = [backend.name for backend in at_hand()]
     for name in backend_names():
         # A broken plug-in of somebody else's must not stop work on other arrays.
         with suppress(Exception):
-            backend = get_backend(name)
-            if backend.owns(array):
+            if name not in at_hand_already and (backend := look_at(name)).owns(array):
                 return backend
-    return GenericBackend(array) if array_api_compat.is_array_api_obj(array) else None
+    return None

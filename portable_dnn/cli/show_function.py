@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from portable_dnn.cli.console import Output
+from portable_dnn.cli.messages import fail_to_write
 from portable_dnn.cli.saving import Keeper
 from portable_dnn.equivalence import FunctionReport, compare_function
+from portable_dnn.equivalence.programs.function_report import COLUMNS
 from portable_dnn.errors import DataError, SettingError
 from portable_dnn.files.atomic import write_somewhere, write_text
 from portable_dnn.files.text import words
@@ -50,24 +52,27 @@ def judge_function(
     Raises
     ------
     SettingError, DataError
-        If there is no such function, or the file cannot be used.
+        If there is no such function, if it fails, or if the file cannot be used.
     """
-    function = _function(named)
+    function = _named_by(named, _function(named))
     positional, by_name = _arguments(inputs)
     with output.working(lambda: f"judging {named}"):
         report = compare_function(function, *positional, backend=device, dtype=dtype, **by_name)
-    for line in report.lines():
-        output.detail(line)
+    if not output.quiet:
+        output.table(COLUMNS, report.rows())
     output.line(report.headline)
-    keeper = Keeper()
+    keeper, code = Keeper(), _CODES[report.outcome]
 
     def save(path: Path) -> Iterator[str]:
         write_somewhere(path, partial(_write, report), "the report")
         yield f"report   {path}"
 
     keeper.save(output, out, save)
-    keeper.check()
-    return _CODES[report.outcome]
+    try:
+        keeper.check()
+    except OSError as error:  # the operations are judged all the same: 1 means that one is wrong
+        fail_to_write(error, code or 2)
+    return code
 
 
 def _write(report: FunctionReport, path: Path) -> None:
@@ -95,6 +100,19 @@ def _function(named: str) -> Callable[..., Any]:
         raise SettingError(f"--function: {named} is a {type(found).__name__}, not a function")
     function: Callable[..., Any] = found
     return function
+
+
+def _named_by(named: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Say of an error that it is the function's."""
+
+    @wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        try:
+            return function(*arguments, **options)
+        except Exception as error:  # a function of somebody else's may raise anything
+            raise SettingError(f"{named} fails with these inputs: {words(error)}") from error
+
+    return call
 
 
 def _arguments(path: Path) -> tuple[list[Any], dict[str, Any]]:

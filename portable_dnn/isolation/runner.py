@@ -23,6 +23,7 @@ import psutil
 
 from portable_dnn.errors import DamagedError, DataError, OutputError, SettingError
 from portable_dnn.files.json_objects import read_object
+from portable_dnn.machine.apart import signal_name
 from portable_dnn.machine.limits import MOST_HEADER_BYTES
 from portable_dnn.machine.memory import show_bytes
 
@@ -225,21 +226,13 @@ def _refusal(folder: Path, code: int, said: Path) -> str:
     if -code == getattr(signal, "SIGXCPU", 0):
         return _TIME
     if code < 0:
-        end = f"crashed ({_signal_name(-code)})"
+        end = f"crashed ({signal_name(-code)})"
     else:
         end = f"failed ({_last_line(said) or hex(code)})"
     return (
         f"{{subject}} was not read: the process that read it {_quoted(end)}, within the limits of "
         "--isolate, {limits}; the file is damaged or malicious, and nothing in it was used"
     )
-
-
-def _signal_name(number: int) -> str:
-    """Name a signal; those for real-time use have none."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def _last_line(said: Path) -> str:

@@ -1,6 +1,7 @@
 """What no public function can compute with is refused by each of them, in a sentence of ours."""
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -178,6 +179,41 @@ def test_torch_defaults_change_nothing():
     assert classes.device.type == "cpu"
     for name, array in expected.items():
         assert torch.equal(found[name], array)
+
+
+def test_torch_autocast_changes_nothing():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    x = arguments(lambda array: place(array.astype(array.dtype.str.replace("f8", "f4")), "torch"))
+    expected = train(x.X, x.Y, x.start, num_iterations=3).parameters
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = train(x.X, x.Y, x.start, num_iterations=3).parameters
+        Z, _ = portable_dnn.linear_forward(x.X, x.start["W1"], x.start["b1"])
+        assert (x.X.T @ x.X).dtype == torch.bfloat16  # the process has its setting back
+    assert Z.dtype == torch.float32
+    for name, array in expected.items():
+        assert torch.equal(found[name], array)
+
+
+def test_what_is_not_used_is_not_imported(monkeypatch):
+    """A plug-in of a stranger may end the process when it is imported, or take a minute."""
+
+    def load():
+        raise KeyboardInterrupt("it was imported")
+
+    bomb = SimpleNamespace(load=load, module="bomb_of_a_stranger", value="bomb_of_a_stranger")
+    known = registry._entry_points()
+    monkeypatch.setattr(registry, "_entry_points", lambda: {**known, "bomb": bomb})
+    x = arguments()
+    train(x.X, x.Y, x.start, num_iterations=3)
+    place(x.X, "cpu")
+    run(
+        DataSet(ImageSet(np.zeros((2, 1, 2, 3), np.uint8), np.array([0, 1])), None, ("a", "b"), ""),
+        Settings(layers=(2,), iterations=2),
+        choose_device("cpu"),
+    )
+    monkeypatch.setitem(sys.modules, "bomb", SimpleNamespace())
+    with pytest.raises(KeyboardInterrupt):  # its library is there, so its arrays may be
+        train(x.X, x.Y, x.start, num_iterations=3)
 
 
 GUARDS = ("", "_host_to_device", "_device_to_device", "_device_to_host")

@@ -19,8 +19,8 @@ from portable_dnn.arrays import registry
 def stranger(monkeypatch):
     """array-api-strict as if nobody had written a backend for it."""
     library = pytest.importorskip("array_api_strict", reason="array-api-strict is not installed")
-    known = tuple(name for name in registry.backend_names() if name != "strict")
-    monkeypatch.setattr(registry, "backend_names", lambda: known)
+    known = {name: entry for name, entry in registry._entry_points().items() if name != "strict"}
+    monkeypatch.setattr(registry, "_entry_points", lambda: known)
     return library
 
 

@@ -34,7 +34,8 @@ def register(monkeypatch):
 
     def put(module, name="toy"):
         load = module if callable(module) else lambda: module
-        found = {**registry._entry_points(), name: SimpleNamespace(value="toy_module", load=load)}
+        fake = SimpleNamespace(value="toy_module", module=__name__, load=load)
+        found = {**registry._entry_points(), name: fake}
         monkeypatch.setattr(registry, "_entry_points", lambda: found)
         registry.get_backend.cache_clear()
 

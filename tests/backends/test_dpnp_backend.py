@@ -1,5 +1,7 @@
 """What is dpnp's own, beyond the contract: its ladder, its devices and its queue."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -102,7 +104,23 @@ def test_without_a_device_the_variable_is_named(monkeypatch, tmp_path):
     driver.touch()
     assert last().remedy == f"export OCL_ICD_FILENAMES={driver}"  # dpctl is there: too late
     monkeypatch.setenv(ladder.DRIVERS, str(driver))
-    assert "ONEAPI_DEVICE_SELECTOR" in last().remedy
+    assert "update the device's driver" in last().remedy
+    for setting in ladder.HIDING:
+        monkeypatch.setenv(setting, "nonsense")
+        assert last().remedy == f"unset {setting}, which can hide devices"
+        monkeypatch.delenv(setting)
+
+
+def test_a_selector_that_ends_the_process_is_told(dpnp):
+    """In processes of their own: SYCL reads its settings once."""
+    environment = {**os.environ, "ONEAPI_DEVICE_SELECTOR": "nonsense"}
+    command = [sys.executable, "-m", "portable_dnn", "doctor", "--backend", "dpnp"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("FAILED  sycl-device: SYCL ends the process (SIGABRT)")
+    assert done.stdout.splitlines()[-1].endswith(
+        "unset ONEAPI_DEVICE_SELECTOR, which can hide devices"
+    )
 
 
 @pytest.mark.usefixtures("no_driver_is_named")

@@ -5,6 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from portable_dnn.cli import show_function
+from portable_dnn.equivalence import FunctionReport, JudgedOperation
+from portable_dnn.errors import OutputError
+
 SOURCE = """
 def centred(x, *, xp):
     return x - xp.mean(x, axis=0)
@@ -12,8 +16,8 @@ def centred(x, *, xp):
 def wrong(x):
     return x.nothing
 
-def without(n):
-    return n
+def fails(x):
+    raise ValueError("not today")
 
 number = 3
 """
@@ -48,6 +52,8 @@ def test_a_function_is_judged_and_the_report_kept(succeeds, folder):
         ("nowhere_at_all:f", "nowhere_at_all cannot be imported"),
         ("ours_to_judge:none", "ours_to_judge has no none"),
         ("ours_to_judge:number", "is a int, not a function"),
+        ("ours_to_judge:fails", "ours_to_judge:fails fails with these inputs: not today"),
+        ("ours_to_judge:wrong", "ours_to_judge:wrong fails with these inputs: "),
     ],
 )
 def test_what_is_no_function_is_refused(refused, function, words):
@@ -56,9 +62,26 @@ def test_what_is_no_function_is_refused(refused, function, words):
 
 def test_what_does_not_go_together_is_refused(refused, folder):
     assert "all three are needed" in refused("compare", "--function", "a:b", "--backend", "cpu")
-    message = refused(*COMMAND, "ours_to_judge:centred", "--layers", "3", "--html", "a.html")
-    assert "--layers, --html is for the network" in message
+    message = refused(*COMMAND, "ours_to_judge:centred", "--reference", "torch", "--layers", "3")
+    assert "--reference, --layers: of the network, not of --function" in message
     (folder / "inputs.npz").write_bytes(b"PK no archive")
     assert "is no file of arrays" in refused(*COMMAND, "ours_to_judge:centred")
     (folder / "inputs.npz").unlink()
     assert "cannot be read" in refused(*COMMAND, "ours_to_judge:centred")
+
+
+def test_a_wrong_operation_ends_with_1_though_nothing_can_be_written(
+    portable_dnn_command, monkeypatch
+):
+    wrong = JudgedOperation("add", "x + y", "f.py", 3, "wrong", "9 where 8 is right")
+    report = FunctionReport("centred", "numpy:cpu", (wrong,), None)
+    monkeypatch.setattr(show_function, "compare_function", lambda *_, **__: report)
+
+    def full(path, write, what):
+        raise OutputError(f"cannot write {path}: no space left on the device")
+
+    monkeypatch.setattr(show_function, "write_somewhere", full)
+    outcome = portable_dnn_command(*COMMAND, "ours_to_judge:centred", "--json", "r.json")
+    assert outcome.code == 1
+    assert "the first is add at f.py:3, x + y: 9 where 8 is right" in outcome.out
+    assert "no space left" in outcome.err

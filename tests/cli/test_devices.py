@@ -1,6 +1,7 @@
 """`portable-dnn devices` and `portable-dnn doctor`."""
 
 import json
+import os
 import re
 from importlib.metadata import EntryPoint
 
@@ -9,6 +10,7 @@ import pytest
 from portable_dnn.arrays import registry
 from portable_dnn.arrays.contract import Check
 from portable_dnn.arrays.registry import backend_names, first_failure, get_backend
+from portable_dnn.machine.apart import how_it_ends
 
 
 @pytest.fixture
@@ -74,6 +76,48 @@ def test_a_plug_in_that_does_not_load(succeeds, monkeypatch):
     outcome = succeeds("devices")
     assert "broken cannot run here: the backend 'broken' (no_such_module) does not" in outcome.out
     assert re.search("^numpy:cpu ", outcome.out, re.MULTILINE)
+
+
+@pytest.fixture
+def stranger(monkeypatch, folder):
+    """Return a function that installs a package with a plug-in of this source."""
+
+    def install(source):
+        (folder / "strangers_plug_in.py").write_text(source)
+        package = folder / "stranger-1.0.dist-info"
+        package.mkdir()
+        (package / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n")
+        registered = f"[{registry.GROUP}]\nstranger = strangers_plug_in\n"
+        (package / "entry_points.txt").write_text(registered)
+        monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
+        monkeypatch.syspath_prepend(folder)
+        registry._entry_points.cache_clear()
+
+    yield install
+    monkeypatch.undo()
+    registry._entry_points.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import os; os._exit(7)", "ends the process (exit code 7)"),
+        ("import os; os.abort()", "ends the process (SIGABRT)"),
+        ("import sys; sys.stdout = sys.stderr = None; 1 / 0", "does not load: division by zero"),
+        ("raise KeyboardInterrupt", "ends the process"),
+    ],
+)
+def test_a_strangers_plug_in_hurts_itself_only(succeeds, stranger, source, said):
+    """It is registered, and nobody asks for it by name."""
+    stranger(source)
+    sentence = f"stranger cannot run here: the backend 'stranger' (strangers_plug_in) {said}"
+    outcome = succeeds("devices")
+    assert sentence in outcome.out
+    assert re.search("^numpy:cpu ", outcome.out, re.MULTILINE)
+
+
+def test_one_that_does_not_answer(monkeypatch):
+    assert how_it_ends("import time; time.sleep(60)", seconds=0.5) == "does not answer within 0.5 s"
 
 
 # ---- doctor -------------------------------------------------------------------------------------

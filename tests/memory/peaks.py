@@ -1,9 +1,9 @@
 """What runs take in this process, at most, beside what was foretold.
 
 Usage: `python -m tests.memory.peaks DEVICE DTYPE KIND …`; prints JSON, a list of [kind, foretold,
-peak]. Each kind makes another part of the sum in `portable_dnn.training.run_memory` the largest, at
-sizes where the arrays are most of it. Arrays of less than 32 MiB come from a heap that glibc does
-not always give back, so most are larger.
+of that for the library itself, peak]. Each kind makes another part of the sum in
+`portable_dnn.training.run_memory` the largest, at sizes where the arrays are most of it. Arrays of
+less than 32 MiB come from a heap that glibc does not always give back, so most are larger.
 """
 
 import ctypes
@@ -66,7 +66,9 @@ def main() -> None:
     """Measure what is named."""
     name, dtype, *kinds = sys.argv[1:]
     device = choose_device(name)
-    found = [(kind, *_measured(kind, dtype, device)) for kind in kinds]
+    own = with_library(0, holding_of(device))
+    measured = ((kind, *_measured(kind, dtype, device)) for kind in kinds)
+    found = [(kind, told, own, peak) for kind, told, peak in measured]
     sys.stdout.write(json.dumps(found))
 
 

@@ -8,7 +8,7 @@ import typer
 
 from portable_dnn.arrays.contract import HostArray
 from portable_dnn.arrays.devices import Device, choose_device
-from portable_dnn.arrays.registry import backend_names
+from portable_dnn.arrays.registry import backend_names, look_at
 from portable_dnn.arrays.versions import backend_versions
 from portable_dnn.cli.console import Output
 from portable_dnn.cli.inputs import load_data
@@ -24,7 +24,7 @@ from portable_dnn.cli.options import (
 from portable_dnn.cli.results import network_of
 from portable_dnn.cli.saving import Keeper
 from portable_dnn.data.dataset import DataSet
-from portable_dnn.errors import DeviceError, SettingError
+from portable_dnn.errors import BackendError, DeviceError, SettingError
 from portable_dnn.network.pixels import flatten_images
 from portable_dnn.results.drawing import import_matplotlib
 from portable_dnn.results.experiment import draw_start, training_pictures
@@ -174,6 +174,7 @@ def compare(
     if function is not None or inputs is not None:
         network: dict[str, object] = {
             "--all": every or None,
+            "--reference": None if reference == "numpy" else reference,
             "--data": data,
             "--iterations": iterations,
             "--layers": layers,
@@ -272,7 +273,7 @@ def _judge_function(
         )
     others = [option for option, value in network.items() if value is not None]
     if others:
-        raise SettingError(f"{', '.join(others)} is for the network, not for --function")
+        raise SettingError(f"{', '.join(others)}: of the network, not of --function; leave it out")
     from portable_dnn.cli.show_function import judge_function
 
     check_outputs({"--json": json}, {"--inputs": inputs})
@@ -306,8 +307,9 @@ def _others(reference: Device) -> tuple[list[Device], list[str]]:
     found, missing = [], []
     for name in backend_names():
         try:
+            look_at(name)
             first = choose_device(name)
-        except DeviceError as error:
+        except (BackendError, DeviceError) as error:
             missing.append(str(error))
             continue
         cards = [device for device in first.backend.devices() if device.startswith("cuda")]

@@ -2,7 +2,7 @@
 
 from portable_dnn.arrays.contract import Backend
 from portable_dnn.arrays.devices import choose_device
-from portable_dnn.arrays.registry import backend_names, displaced, first_failure, get_backend
+from portable_dnn.arrays.registry import backend_names, displaced, first_failure, look_at
 from portable_dnn.arrays.versions import backend_versions
 from portable_dnn.cli.console import Output
 
@@ -20,7 +20,7 @@ def devices() -> None:
     missing: list[str] = []
     for name in backend_names():
         try:
-            backend = get_backend(name)
+            backend = look_at(name)
             failure = first_failure(backend)
             if failure is None:
                 rows += [(f"{name}:{d}", *_state(backend, d)) for d in backend.devices()]

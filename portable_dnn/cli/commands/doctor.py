@@ -8,7 +8,7 @@ import typer
 
 from portable_dnn.arrays.contract import Check
 from portable_dnn.arrays.devices import CUDA
-from portable_dnn.arrays.registry import climb, get_backend
+from portable_dnn.arrays.registry import climb, look_at
 from portable_dnn.cli.console import Output
 from portable_dnn.training.trial import try_step
 
@@ -63,7 +63,7 @@ def doctor(
 
 def _climbed(name: str) -> Iterator[Check]:
     """Climb a backend's ladder, and take a step of training at its end."""
-    backend = get_backend(name)
+    backend = look_at(name)
     usable = True
     for check in climb(backend):
         usable = usable and check.status != "failed"

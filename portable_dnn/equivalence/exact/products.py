@@ -11,7 +11,7 @@ from portable_dnn.equivalence.exact.truth import Truth, wide
 from portable_dnn.equivalence.limits.noise import Noise, squares_of_terms
 from portable_dnn.equivalence.limits.repeats import mostly_repeated
 
-__all__ = ["matrix_product", "mean"]
+__all__ = ["NOISE_ELEMENTS", "NOISE_TERMS", "matrix_product", "mean", "noise_of_terms"]
 
 LARGEST_PRODUCT = 2**28
 """Multiplications of a product that is judged whole; of larger ones a part is drawn."""
@@ -121,7 +121,23 @@ def _noise(a: HostArray, b: HostArray, random: np.random.RandomState) -> Noise:
     count = min(n * p, max(NOISE_TERMS // k, NOISE_ELEMENTS))
     where = random.randint(n * p, size=count) if n * p > 2**20 else random.permutation(n * p)
     where = np.sort(where[:count])
-    terms = wide(a[where // p]) * wide(b[:, where % p]).T
+    return noise_of_terms(where, wide(a[where // p]) * wide(b[:, where % p]).T)
+
+
+def noise_of_terms(where: HostArray, terms: HostArray) -> Noise:
+    """Tell the noise of those sums whose terms do not repeat each other.
+
+    Parameters
+    ----------
+    where : numpy.ndarray
+        Flat indices of the sums.
+    terms : numpy.ndarray
+        A row of each, float64.
+
+    Returns
+    -------
+    Noise
+    """
     varied = ~mostly_repeated(terms)
     return Noise(where[varied], squares_of_terms(terms[varied]))
 

@@ -15,12 +15,13 @@ from portable_dnn.equivalence.programs.function_report import (
     JudgedOperation,
     told,
 )
-from portable_dnn.equivalence.programs.judging import judged
+from portable_dnn.equivalence.programs.judging import Said, judged
+from portable_dnn.equivalence.programs.namespace import RecordingNamespace
 from portable_dnn.equivalence.programs.recorded import (
     Operation,
     Recorded,
-    RecordingNamespace,
     Watcher,
+    bare_of,
     mapped,
 )
 from portable_dnn.errors import SettingError
@@ -109,7 +110,14 @@ def compare_function(
         said = judged(operation.name, arguments, named, result, accuracy, random)
         operations.append(told(operation, said))
 
-    watcher = Watcher(to_host, see, lambda operation: operations.append(told(operation, None)))
+    def leave(operation: Operation) -> None:
+        operations.append(told(operation, None))
+
+    def miss(operation: Operation, trouble: str) -> None:
+        reason = f"its arrays cannot be copied to NumPy: {trouble}"
+        operations.append(told(operation, Said("not judged", reason)))
+
+    watcher = Watcher(to_host, see, leave, miss)
     watcher.namespace = RecordingNamespace(device.backend.namespace(), watcher)
     signature = _signature(function)
     names = _names(signature, len(inputs))
@@ -127,7 +135,7 @@ def compare_function(
         raise SettingError("the function was given no array; there would be nothing to judge")
     if "xp" in signature and "xp" not in named and signature.index("xp") >= len(given):
         named["xp"] = watcher.namespace
-    result = mapped(function(*given, **named), lambda array: array.bare)
+    result = mapped(function(*given, **named), bare_of)
     name = getattr(function, "__qualname__", type(function).__qualname__)
     return FunctionReport(name.rpartition(".")[2], str(device), tuple(operations), result)
 

@@ -9,7 +9,10 @@ from portable_dnn.equivalence.programs.judging import Said
 from portable_dnn.equivalence.programs.recorded import Operation
 from portable_dnn.equivalence.report.wording import number
 
-__all__ = ["FunctionReport", "JudgedOperation", "told"]
+__all__ = ["COLUMNS", "FunctionReport", "JudgedOperation", "told"]
+
+COLUMNS = ("where", "operation", "calls", "worst ulp", "of its limit", "verdict")
+"""What `FunctionReport.rows` has."""
 
 _NAMED = 5
 """Operations that the verdict names; of more, how many there are."""
@@ -139,37 +142,12 @@ class FunctionReport:
         more = f", and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         return ", ".join(names[:_NAMED]) + more
 
-    def lines(self) -> tuple[str, ...]:
-        """Return a table, a line an operation; what is called again at one line is one row."""
-        rows: dict[tuple[str, str, int], list[JudgedOperation]] = {}
+    def rows(self) -> tuple[tuple[str, ...], ...]:
+        """Return a table under `COLUMNS`; what is called again at one line is one row."""
+        called: dict[tuple[str, str, int], list[JudgedOperation]] = {}
         for one in self.operations:
-            rows.setdefault((one.name, one.file, one.line), []).append(one)
-        cells = [("where", "operation", "calls", "worst ulp", "of its limit", "verdict")]
-        for calls in rows.values():
-            worst = max(calls, key=lambda one: (_ORDER.index(one.verdict), one.share))
-            verdict = "WRONG" if worst.verdict == "wrong" else worst.verdict
-            cells.append(
-                (
-                    worst.where,
-                    f"{worst.name}  {worst.text}",
-                    str(len(calls)),
-                    number(worst.ulps) if worst.ulps else "0",
-                    number(worst.share) if worst.share else "0",
-                    f"{verdict}: {worst.reason}" if worst.reason else verdict,
-                )
-            )
-        widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]) - 1)]
-        return tuple(
-            "  ".join(
-                [
-                    row[0].ljust(widths[0]),
-                    row[1].ljust(widths[1]),
-                    *(cell.rjust(width) for cell, width in zip(row[2:-1], widths[2:], strict=True)),
-                    row[-1],
-                ]
-            ).rstrip()
-            for row in cells
-        )
+            called.setdefault((one.name, one.file, one.line), []).append(one)
+        return tuple(map(_row, called.values()))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain data, for JSON; without the function's result."""
@@ -182,7 +160,24 @@ class FunctionReport:
         }
 
     def __str__(self) -> str:
-        return "\n".join((*self.lines(), self.headline))
+        cells = (COLUMNS, *self.rows())
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        table = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
+        return "\n".join((*table, self.headline))
+
+
+def _row(calls: list[JudgedOperation]) -> tuple[str, ...]:
+    """Show the worst of the calls at a line."""
+    worst = max(calls, key=lambda one: (_ORDER.index(one.verdict), one.share))
+    verdict = "WRONG" if worst.verdict == "wrong" else worst.verdict
+    return (
+        f"{worst.where}  {worst.text}",
+        worst.name,
+        str(len(calls)),
+        number(worst.ulps) if worst.ulps else "0",
+        number(worst.share) if worst.share else "0",
+        f"{verdict}: {worst.reason}" if worst.reason else verdict,
+    )
 
 
 _ORDER = (

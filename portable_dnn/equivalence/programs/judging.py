@@ -7,7 +7,7 @@ import numpy as np
 
 from portable_dnn.arrays.contract import HostArray
 from portable_dnn.equivalence.limits.accuracy import Accuracy
-from portable_dnn.equivalence.programs.replay import difference, replayed
+from portable_dnn.equivalence.programs.replay import difference, ordered, replayed
 from portable_dnn.equivalence.programs.residuals import residual
 from portable_dnn.equivalence.programs.rules import ALIASES, COUNTED, Rule, rule_of
 from portable_dnn.equivalence.programs.truths import truths
@@ -98,8 +98,9 @@ def _by_rule(
         wrong = residual(name, arguments, options, result)
         return Said("wrong", wrong) if wrong else Said("rounding")
     if rule.family == "exact" or not floats:
-        right = replayed(name, arguments, options)
-        wrong = difference(result, right, name, flushes=accuracy.flushes)
+        both = result, replayed(name, arguments, options)
+        found, right = (ordered(name, arguments, options, x) for x in both)
+        wrong = difference(found, right, flushes=accuracy.flushes)
         return Said("wrong", wrong) if wrong else Said("exact")
     findings = [
         judge(part, truth, accuracy)

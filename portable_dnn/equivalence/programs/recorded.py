@@ -1,4 +1,4 @@
-"""Arrays that have whatever is done with them judged, and their namespace.
+"""Arrays that have whatever is done with them judged.
 
 A `Recorded` wraps an array of any library. What is done with it is done by the library, on its own
 array; then the operation, its inputs and its result go to whoever watches. As nothing is replayed,
@@ -9,14 +9,15 @@ import operator
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from types import FrameType, ModuleType
+from types import FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from portable_dnn.arrays.contract import Array, HostArray, Namespace
+from portable_dnn.files.text import words
 
-__all__ = ["Operation", "Recorded", "RecordingNamespace", "Watcher", "mapped"]
+__all__ = ["Operation", "Recorded", "Watcher", "bare_of", "mapped"]
 
 # Operators by the name of the function that they call, and as they are written.
 _BINARY = {
@@ -94,6 +95,8 @@ class Watcher:
         result, with NumPy's arrays too.
     leave : callable
         Takes an `Operation` whose result is no array, so that nothing that comes of it is seen.
+    miss : callable
+        Takes an `Operation` whose arrays cannot be copied to NumPy, and why.
     """
 
     def __init__(
@@ -101,10 +104,12 @@ class Watcher:
         to_host: Callable[[Array], HostArray],
         see: Callable[[Operation, tuple[Any, ...], dict[str, Any], Any], object],
         leave: Callable[[Operation], object],
+        miss: Callable[[Operation, str], object],
     ) -> None:
-        self._to_host = to_host
+        self.to_host = to_host
         self._see = see
         self._leave = leave
+        self._miss = miss
         self.namespace: Namespace = None
 
     def call(
@@ -116,14 +121,22 @@ class Watcher:
         **options: Any,
     ) -> Any:
         """Have the library do something, and show it; arrays that come of it are recorded too."""
-        # Before it is done: some are written to.
-        given, named = mapped((arguments, options), self._on_host)
-        result = function(
-            *mapped(arguments, _bare), **{key: mapped(x, _bare) for key, x in options.items()}
-        )
-        words = text or f"{name}({', '.join(_texts(arguments))})"
-        operation = Operation(name, _shortened(words), *_place())
-        self._see(operation, given, named, mapped(result, self._fetched, _is_library_array))
+        text = text or f"{name}({', '.join(map(_text, arguments))})"
+        operation = Operation(name, _shortened(text), *_place())
+        trouble = ""
+        try:  # before it is done: some are written to
+            given, named = mapped((arguments, options), lambda x: np.array(self.to_host(x.bare)))
+        except Exception as error:  # bfloat16, and whatever else NumPy does not have
+            trouble = words(error)
+        result = function(*mapped(arguments, bare_of), **mapped(options, bare_of))
+        try:
+            found = mapped(result, self.to_host, _is_library_array)
+        except Exception as error:
+            trouble = trouble or words(error)
+        if trouble:
+            self._miss(operation, trouble)
+        else:
+            self._see(operation, given, named, found)
         return mapped(
             result, lambda array: Recorded(array, self, operation.text), _is_library_array
         )
@@ -131,12 +144,6 @@ class Watcher:
     def left(self, name: str, array: "Recorded") -> None:
         """Say that a number has left the arrays."""
         self._leave(Operation(name, f"{name}({array.text})", *_place()))
-
-    def _on_host(self, array: "Recorded") -> HostArray:
-        return np.array(self._to_host(array.bare))
-
-    def _fetched(self, array: Array) -> HostArray:
-        return np.array(self._to_host(array))
 
 
 class Recorded:
@@ -236,7 +243,7 @@ class Recorded:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> HostArray:
         self.watcher.left("__array__", self)
-        return np.asarray(self.watcher._fetched(self.bare), dtype=dtype)
+        return np.array(self.watcher.to_host(self.bare), dtype=dtype)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
@@ -303,53 +310,6 @@ def _add_operators() -> None:
 _add_operators()
 
 
-class RecordingNamespace:
-    """A library's namespace, whose functions are seen.
-
-    Parameters
-    ----------
-    bare : namespace
-        The library's own.
-    watcher : Watcher
-        Who sees them.
-    prefix : str
-        Of an extension, such as "linalg.".
-    """
-
-    def __init__(self, bare: Namespace, watcher: Watcher, prefix: str = "") -> None:
-        self._bare, self._watcher, self._prefix = bare, watcher, prefix
-        self.__name__ = bare.__name__
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._bare, name)
-        if isinstance(found, ModuleType):
-            return RecordingNamespace(found, self._watcher, f"{name}.")
-        if isinstance(found, type) or not callable(found) or name in _ABOUT:
-            return _unwrapping(found) if name in _ABOUT else found
-        if name == "asarray":
-            return self._asarray
-        return lambda *arguments, **options: self._watcher.call(
-            f"{self._prefix}{name}", found, *arguments, **options
-        )
-
-    def _asarray(self, x: Any, /, **options: Any) -> Any:
-        """Return what is an array already as it is, as the library does."""
-        if isinstance(x, Recorded) and not {k: v for k, v in options.items() if v is not None}:
-            return x
-        return self._watcher.call("asarray", self._bare.asarray, x, **options)
-
-
-# What tells about arrays and dtypes, and computes nothing.
-_ABOUT = ("isdtype", "finfo", "iinfo", "result_type", "can_cast", "__array_namespace_info__")
-
-
-def _unwrapping(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a function the bare arrays."""
-    return lambda *arguments, **options: function(
-        *mapped(arguments, _bare), **{key: mapped(x, _bare) for key, x in options.items()}
-    )
-
-
 def mapped(
     value: Any, change: Callable[[Any], Any], kind: Callable[[Any], bool] | None = None
 ) -> Any:
@@ -381,7 +341,8 @@ def mapped(
     return value
 
 
-def _bare(array: Recorded) -> Array:
+def bare_of(array: Recorded) -> Array:
+    """Return the library's own array."""
     return array.bare
 
 
@@ -404,10 +365,6 @@ def _text(value: Any) -> str:
     if isinstance(value, Recorded):
         return value.text
     return repr(value) if isinstance(value, bool | int | float) else "…"
-
-
-def _texts(values: Any) -> list[str]:
-    return [_text(value) for value in values]
 
 
 def _inner(text: str) -> str:

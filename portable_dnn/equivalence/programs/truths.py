@@ -11,11 +11,15 @@ import numpy as np
 
 from portable_dnn.arrays.contract import HostArray
 from portable_dnn.equivalence.exact.pairs import Pair, add, divide, multiply, pair, subtract
-from portable_dnn.equivalence.exact.products import NOISE_ELEMENTS, NOISE_TERMS, matrix_product
+from portable_dnn.equivalence.exact.products import (
+    NOISE_ELEMENTS,
+    NOISE_TERMS,
+    matrix_product,
+    noise_of_terms,
+)
 from portable_dnn.equivalence.exact.truth import Truth, sampled, wide
 from portable_dnn.equivalence.limits.accuracy import Accuracy
-from portable_dnn.equivalence.limits.noise import Noise, squares_of_terms
-from portable_dnn.equivalence.limits.repeats import mostly_repeated
+from portable_dnn.equivalence.limits.noise import Noise
 from portable_dnn.equivalence.limits.rounding import ulp, unit_roundoff
 from portable_dnn.equivalence.programs.exactly import FUNCTIONS, function, quotient, root, sum_of
 from portable_dnn.equivalence.programs.rules import RULES
@@ -63,6 +67,9 @@ def truths(
     TypeError, ValueError, KeyError, IndexError
         If the arguments are not those of the standard.
     """
+    if name == "linalg.outer":
+        a, b = arguments
+        name, arguments = "multiply", (a[:, None], b[None, :])
     if name in _ELEMENTWISE or name in FUNCTIONS:
         yield _elementwise(name, arguments, options, result, accuracy, random), result
     elif name in _SUMS:
@@ -130,25 +137,22 @@ def _rows(x: HostArray, axis: Any) -> HostArray:
     return np.transpose(x, (*kept, *last)).reshape(sums, terms)
 
 
-def _sum(rows: Pair, dtype: np.dtype, random: np.random.RandomState) -> Truth:
+def _sum(rows: Pair, random: np.random.RandomState) -> Truth:
     """Make the truth of sums of terms."""
     terms = rows.hi
     count, k = terms.shape
     size = np.abs(terms).sum(axis=1)
     drawn = random.permutation(count)[: max(NOISE_TERMS // max(k, 1), NOISE_ELEMENTS)]
     drawn = np.sort(drawn)
-    finite = np.isfinite(terms[drawn]).all(axis=1)
-    drawn = drawn[finite]
-    if drawn.size and k:
-        drawn = drawn[~mostly_repeated(terms[drawn])]
-    squares = squares_of_terms(terms[drawn]) if drawn.size and k else np.zeros(0)
+    drawn = drawn[np.isfinite(terms[drawn]).all(axis=1)]
+    noise = noise_of_terms(drawn, terms[drawn]) if drawn.size and k else None
     return Truth(
         kind="product",
         shape=(count,),
         value=sum_of(rows),
         magnitude=size,
         inner=max(k, 1),
-        noise=Noise(drawn, squares),
+        noise=noise,
         flushed=float(k + 1),
         terms=lambda index: terms[index],
         reach=size,
@@ -163,22 +167,22 @@ def _floats(x: Any, dtype: np.dtype) -> HostArray:
 def _summed(arguments: Any, options: Any, result: HostArray, random: Any) -> Truth:
     (x,) = arguments
     rows = _rows(_floats(x, result.dtype), _of_sum(options))
-    return replace(_sum(pair(rows), result.dtype, random), shape=result.shape)
+    return replace(_sum(pair(rows), random), shape=result.shape)
 
 
 def _averaged(arguments: Any, options: Any, result: HostArray, random: Any) -> Truth:
     (x,) = arguments
     rows = _rows(_floats(x, result.dtype), _of_sum(options))
     k = rows.shape[1]
-    truth = _sum(pair(rows), result.dtype, random)
-    assert truth.noise is not None
+    truth = _sum(pair(rows), random)
+    noise = truth.noise
     return replace(
         truth,
         kind="mean product",
         shape=result.shape,
         value=divide(truth.value, k),
         magnitude=truth.magnitude / k,
-        noise=Noise(truth.noise.where, truth.noise.squares / k**2),
+        noise=None if noise is None else Noise(noise.where, noise.squares / k**2),
         flushed=2.0,
     )
 
@@ -206,10 +210,9 @@ def _variance(arguments: Any, options: Any, result: HostArray, random: Any) -> T
     u = unit_roundoff(result.dtype)
     delta = (k + 2) * u * np.abs(wide(rows)).sum(axis=1) / k
     distance = np.abs(away.hi)
-    error = delta[:, None] + u * (distance + np.abs(wide(rows)) * 0)
-    limit = ((k + 6) * u * (distance + error) ** 2 + 2 * distance * error + error**2).sum(
-        axis=1
-    ) / n
+    error = delta[:, None] + u * distance
+    squares = (k + 6) * u * (distance + error) ** 2 + 2 * distance * error + error**2
+    limit = squares.sum(axis=1) / n
     reach = (distance**2).sum(axis=1)
     tiny = float(np.finfo(result.dtype).tiny)
     return Truth(
@@ -267,7 +270,7 @@ def _inner(arguments: Any, options: Any, result: HostArray, random: Any) -> Trut
     if options:
         raise TypeError("unknown keywords")
     rows = multiply(pair(_rows(x, axis)), pair(_rows(y, axis)))
-    return replace(_sum(rows, result.dtype, random), shape=result.shape)
+    return replace(_sum(rows, random), shape=result.shape)
 
 
 def _norm(arguments: Any, options: Any, result: HostArray, random: Any) -> Truth:
@@ -314,9 +317,6 @@ def _products(
 ) -> Iterator[Drawn]:
     """Matrix products, one of a batch after the other."""
     a, b = (_floats(x, result.dtype) for x in arguments[:2])
-    if name == "linalg.outer":
-        yield _elementwise("multiply", (a[:, None], b[None, :]), {}, result, None, random), result  # type: ignore[arg-type]
-        return
     if name == "tensordot":
         a, b = _flattened(a, b, options.pop("axes", arguments[2] if arguments[2:] else 2))
         result = result.reshape(a.shape[0], b.shape[1])

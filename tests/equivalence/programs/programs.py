@@ -75,6 +75,10 @@ def written(x, *, xp):
     return xp.cumulative_sum(xp.concat((out, x)), axis=0)
 
 
+def ranked(x, *, xp):
+    return xp.argsort(x, axis=1), xp.unique_values(x)
+
+
 def nested(pair, options):
     return {"sum": pair["a"] + pair["b"], "scaled": [options[0] * pair["a"]]}
 
@@ -95,6 +99,7 @@ PROGRAMS = {
         Program(solved, (_A @ _A.T + np.eye(12), _random.randn(12, 3))),
         Program(standardized, (_random.randn(50, 4) * [1, 10, 100, 0],)),
         Program(written, (_random.randn(4, 6),)),
+        Program(ranked, (np.round(_random.randn(5, 9)),)),
         Program(nested, ({"a": _random.randn(5), "b": _random.randn(5)}, (0.1,))),
     )
 }

@@ -54,6 +54,14 @@ def wrong_max(x, **options):
     return honest.max(x, **options) * np.float32(1 + 2e-7)
 
 
+def wrong_argsort(x, **options):
+    return np.roll(honest.argsort(x, **options), 1, axis=-1)
+
+
+def short_unique(x):
+    return honest.unique_values(x)[1:]
+
+
 def faulty(**functions):
     """A device like NumPy's, with other functions."""
 
@@ -78,6 +86,8 @@ def faulty(**functions):
 
 
 FAULTS = [
+    ({"argsort": wrong_argsort}, "ranked", "argsort", "xp.argsort(x, axis=1)"),
+    ({"unique_values": short_unique}, "ranked", "unique_values", "xp.unique_values(x)"),
     ({"matmul": tf32}, "attention", "matmul", "xp.matmul(softmax(xp.matmul(q, k.mT)"),
     ({"matmul": tf32}, "distances", "matmul", "2.0 * xp.matmul(x, y.T)"),
     ({"matmul": tf32}, "convolution", "matmul", "xp.matmul(patches, weights.T)"),
