@@ -124,11 +124,13 @@ def owns(array: object) -> bool:
 
 
 def refuses(array: Array) -> str:
-    """Refuse what stands for an array while JAX traces a function."""
+    """Refuse what stands for an array while JAX traces a function, and arrays that are gone."""
     import jax
 
     if isinstance(array, jax.core.Tracer):
         return "an array inside of jax.jit or jax.grad, which has no numbers yet; call from outside"
+    if array.is_deleted():
+        return "an array that is gone: it was deleted, or given up to a compiled function (donated)"
     return ""
 
 

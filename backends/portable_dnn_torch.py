@@ -4,6 +4,8 @@ PyTorch is imported only inside the functions. Its threads and its precision set
 the user has them; `versions` tells them, for they change the numbers.
 """
 
+import os
+import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
@@ -101,6 +103,13 @@ def refuses(array: Array) -> str:
     """Refuse tensors without numbers, and those that are not laid out one after the other."""
     import torch
 
+    if array.is_nested:
+        return "a nested tensor, whose rows have different lengths; one of one shape would be right"
+    if array.dtype.is_floating_point and array.dtype.itemsize == 1:
+        return f"a tensor of {array.dtype}, in which PyTorch only stores; cast it first"
+    if array.is_quantized:
+        return "a quantized tensor; tensor.dequantize() makes a plain one of it"
+
     if array.device.type == "meta":
         return "a tensor on the device meta, which holds no numbers; make one on the CPU or a card"
     if array.layout != torch.strided:
@@ -116,6 +125,16 @@ def undisturbed() -> AbstractContextManager[object]:
         for kind in filter(torch.is_autocast_enabled, ("cpu", "cuda")):
             stack.enter_context(torch.autocast(kind, enabled=False))
     return stack
+
+
+def fragments(device: str) -> bool:
+    """Whether its arrays break up glibc's heap: it asks for aligned places there.
+
+    A place that is free is only as long as the array that was in it, and an aligned one is sought
+    in something longer. Arrays with pages of their own are not concerned.
+    """
+    of_its_own = "MALLOC_MMAP_THRESHOLD_" in os.environ or "malloc" in os.getenv("LD_PRELOAD", "")
+    return device == "cpu" and platform.libc_ver()[0] == "glibc" and not of_its_own
 
 
 def device_of(array: Array) -> str:

@@ -1,5 +1,5 @@
 """`python -m portable_dnn` is `portable-dnn`."""
 
-from portable_dnn.cli import main
+from portable_dnn_command import main
 
 main()

@@ -9,7 +9,7 @@ from portable_dnn.arrays.shapes import check_layer_dims
 from portable_dnn.errors import SettingError, ShapeError
 from portable_dnn.network.activations import Hidden
 from portable_dnn.network.initializers import initialize_parameters, initialize_parameters_deep
-from portable_dnn.setting_checks import FLOATS
+from portable_dnn.setting_checks import FLOATS, check_flag
 from portable_dnn.training.train import Progress, train
 
 __all__ = ["L_layer_model", "two_layer_model"]
@@ -67,6 +67,7 @@ def L_layer_model(
     >>> predict(X, parameters, "tanh")  # exclusive or
     array([[0, 1, 1, 0]], dtype=int32)
     """
+    check_flag(print_cost, "print_cost")
     _check_sizes(check_layer_dims(layers_dims), X, Y)
     start = initialize_parameters_deep(layers_dims, method=initialization, seed=seed)
     return _model(X, Y, start, learning_rate, num_iterations, print_cost, hidden)
@@ -120,6 +121,7 @@ def two_layer_model(
     Cost after iteration 0: 0.693...
     Cost after iteration 100: 0.004...
     """
+    check_flag(print_cost, "print_cost")
     dims = check_layer_dims(layers_dims)
     if len(dims) != 3:
         raise SettingError(

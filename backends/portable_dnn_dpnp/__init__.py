@@ -75,6 +75,20 @@ def owns(array: object) -> bool:
     return kind is not None and isinstance(array, kind)
 
 
+def refuses(array: Array) -> str:
+    """Refuse arrays that are not on the queue of their device: dpnp mixes no queues."""
+    import dpctl
+
+    kind = array.sycl_device.device_type.name
+    devices_own = (dpctl.get_device_cached_queue(sycl_device(name)) for name in devices())
+    if array.sycl_queue in devices_own:
+        return ""
+    return (
+        "an array on a SYCL queue of your own, or on a part of a device; "
+        f"array.to_device({kind!r}) brings it to the queue of the whole device"
+    )
+
+
 def device_of(array: Array) -> str:
     """Name the device that an array lies on."""
     own = array.sycl_device

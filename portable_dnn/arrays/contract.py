@@ -247,3 +247,23 @@ class Undisturbed(Protocol):
         Every public function enters it once the plug-in, or a module of the backend's name, has
         been imported. It must be quick.
         """
+
+
+class Fragments(Protocol):
+    """What a backend may have beside the members of `Backend`: a heap that its arrays break up."""
+
+    def fragments(self, device: str) -> bool:
+        """Tell whether the place of an array that is gone is too small for the next of its size.
+
+        Then a run takes several times the memory of the arrays that are there at once, and its
+        estimate allows for that.
+
+        Parameters
+        ----------
+        device : str
+            One of `devices()`.
+
+        Returns
+        -------
+        bool
+        """

@@ -17,6 +17,7 @@ from portable_dnn.arrays.contract import Array, Backend
 from portable_dnn.arrays.process_settings import undisturbed
 from portable_dnn.arrays.registry import backend_names, first_failure, get_backend, owner_of
 from portable_dnn.errors import BackendError, DeviceError, DTypeError
+from portable_dnn.setting_checks import described
 
 __all__ = ["Device", "backend_of", "choose_device", "device_of", "location_of", "place", "to_host"]
 
@@ -80,7 +81,9 @@ def choose_device(request: str | None = None) -> Device:
     """
     origin = ""
     if request is not None and not isinstance(request, str):
-        raise DeviceError(f"the device is {request!r}; a string such as 'cuda:0' would be right")
+        raise DeviceError(
+            f"the device is {described(request)}; a string such as 'cuda:0' would be right"
+        )
     if request is None:
         request = os.environ.get(ENVIRONMENT_VARIABLE) or "auto"
         if request != "auto":
@@ -189,10 +192,10 @@ def place(x: Any, device: str | Device | None = None, *, dtype: str | None = Non
 def _place_array(x: Array, target: Device, dtype: str | None, label: str) -> Array:
     """Move one array, through the host unless it is already there."""
     owner = backend_of(x, label)
-    if dtype is not None and dtype not in _DTYPES:
-        raise DTypeError(f"unknown dtype {dtype!r}; use one of {', '.join(_DTYPES)}")
+    if dtype is not None and (not isinstance(dtype, str) or dtype not in _DTYPES):
+        raise DTypeError(f"unknown dtype {described(dtype)}; use one of {', '.join(_DTYPES)}")
     if owner != target.backend or owner.device_of(x) != target.name:
-        host = _travelling(owner.to_host(x), target, label)
+        host = _travelling(_to_host(x, label), target, label)
         x = target.backend.from_host(_narrowed(host, dtype), target.name)
     if dtype is None:
         return x
@@ -273,7 +276,12 @@ def to_host(x: Any) -> Any:
 def _to_host(x: Array, label: str) -> Any:
     """Fetch one array, and refuse what a plug-in gives instead of one."""
     owner = backend_of(x, label)
-    host: object = owner.to_host(x)
+    try:
+        host: object = owner.to_host(x)
+    except TypeError as error:  # such as bfloat16
+        raise DTypeError(
+            f"{label} has dtype {x.dtype}, which NumPy has not; cast it first, say to float32"
+        ) from error
     if not isinstance(host, np.ndarray | np.generic) or host.shape != tuple(x.shape):
         kind = f"shape {host.shape}" if hasattr(host, "shape") else type(host).__qualname__
         raise BackendError(

@@ -20,11 +20,14 @@ class Holding(NamedTuple):
         Whether an array that is brought to the host is a copy.
     in_place : bool
         Whether `a += b` writes into `a`; else it makes another array.
+    fragments : bool
+        Whether its arrays break up the heap (see `portable_dnn.arrays.contract.Fragments`).
     """
 
     shares_host: bool = False
     copies_back: bool = True
     in_place: bool = True
+    fragments: bool = False
 
 
 EAGER = Holding()
@@ -46,4 +49,10 @@ def holding_of(device: Device) -> Holding:
     host = np.zeros((1, 1))
     placed = device.backend.from_host(host, device.name)
     back, again = (device.backend.to_host(placed) for _ in range(2))
-    return Holding(placed is host, not np.shares_memory(back, again), hasattr(placed, "__iadd__"))
+    fragments = getattr(device.backend, "fragments", None)
+    return Holding(
+        shares_host=placed is host,
+        copies_back=not np.shares_memory(back, again),
+        in_place=hasattr(placed, "__iadd__"),
+        fragments=fragments is not None and fragments(device.name),
+    )

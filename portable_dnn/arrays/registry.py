@@ -248,6 +248,8 @@ def owner_of(array: object) -> Backend | None:
         The plug-in that owns it, asked in the order of `backend_names`; for an array of a library
         without a plug-in, what the standard alone can tell; None for what is no array.
     """
+    if isinstance(array, type):  # a class of arrays is none itself
+        return None
     for backend in at_hand():
         with suppress(Exception):  # a stranger's may raise anything
             if backend.owns(array):

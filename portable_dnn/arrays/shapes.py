@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from portable_dnn.errors import SettingError, ShapeError
-from portable_dnn.setting_checks import check_count
+from portable_dnn.setting_checks import check_count, described, whole_number
 
 __all__ = [
     "LayerShapes",
@@ -14,6 +16,7 @@ __all__ = [
     "check_labels",
     "check_layer",
     "check_layer_dims",
+    "check_names",
     "check_parameters",
     "check_same_shape",
     "layer_shapes",
@@ -40,18 +43,52 @@ def check_layer_dims(layer_dims: Sequence[int]) -> tuple[int, ...]:
     SettingError
         If there are fewer than two, or one is not a positive whole number.
     """
-    if not isinstance(layer_dims, Sequence) and hasattr(layer_dims, "tolist"):
+    if isinstance(layer_dims, np.ndarray):
         layer_dims = layer_dims.tolist()  # an array of sizes will do
     if not isinstance(layer_dims, Sequence) or len(layer_dims) < 2:
         raise SettingError(
-            f"layer sizes {layer_dims!r}: at least the number of features and the number of "
-            "outputs are needed"
+            f"layer sizes {described(layer_dims)}: at least the number of features and the number "
+            "of outputs are needed"
         )
-    for layer, size in enumerate(layer_dims):
-        if isinstance(size, bool) or not hasattr(size, "__index__") or int(size) < 1:
+    dims = tuple(map(whole_number, layer_dims))
+    for layer, size in enumerate(dims):
+        if size is None or size < 1:
             what = "input features" if layer == 0 else f"units in layer {layer}"
-            raise SettingError(f"{size!r} {what}: a whole number of at least 1 is right")
-    return tuple(int(size) for size in layer_dims)
+            raise SettingError(
+                f"{described(layer_dims[layer])} {what}: a whole number of at least 1 is right"
+            )
+    return tuple(size for size in dims if size is not None)
+
+
+def check_names(parameters: Mapping[str, Any]) -> int:
+    """Check that something is a dict with the names of a network's parameters.
+
+    Parameters
+    ----------
+    parameters : mapping of str to array
+        To have `W1, b1 … WL, bL`.
+
+    Returns
+    -------
+    int
+        L.
+
+    Raises
+    ------
+    ShapeError
+        If it is anything else, or a name is missing or unexpected.
+    """
+    if not isinstance(parameters, Mapping):
+        kind = type(parameters).__name__
+        raise ShapeError(f"the parameters are a {kind}; a dict W1, b1 … WL, bL would be right")
+    L = len(parameters) // 2
+    expected = [f"{kind}{layer}" for layer in range(1, L + 1) for kind in "Wb"]
+    if L == 0 or set(parameters) != set(expected):
+        raise ShapeError(
+            f"the parameters are {', '.join(map(str, parameters)) or 'empty'}; a network has "
+            "W1, b1 … WL, bL, a pair for each layer"
+        )
+    return L
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> tuple[int, ...]:
@@ -72,13 +109,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> tuple[int, ...]:
     ShapeError
         If a name is missing or unexpected, or a shape does not fit; the message names the layer.
     """
-    L = len(parameters) // 2
-    expected = [f"{kind}{layer}" for layer in range(1, L + 1) for kind in "Wb"]
-    if L == 0 or sorted(parameters) != sorted(expected):
-        raise ShapeError(
-            f"the parameters are {', '.join(map(str, parameters)) or 'empty'}; a network has "
-            "W1, b1 … WL, bL, a pair for each layer"
-        )
+    L = check_names(parameters)
     dims: list[int] = []
     for layer in range(1, L + 1):
         W, b = parameters[f"W{layer}"], parameters[f"b{layer}"]

@@ -28,17 +28,39 @@ __all__ = [
     "SeedOption",
     "TestOption",
     "check_outputs",
+    "input_path",
     "output_file",
     "parse_every",
     "parse_layers",
     "parse_names",
 ]
 
-# A file that may not be read is refused by whatever reads it, in one sentence; typer would answer
-# with its usage.
-PathArgument = partial(typer.Argument, readable=False)
+
+def input_path(text: str) -> Path:
+    """Read the path of something that is to be read; an empty one is refused.
+
+    Parameters
+    ----------
+    text : str
+        As it was given: a Path would make the current folder of nothing.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is empty.
+    """
+    if not text:
+        raise typer.BadParameter("the path is empty; the path of a file would be right")
+    return Path(text)
+
+
+PathArgument = partial(typer.Argument, parser=input_path)
 """`typer.Argument` for a path."""
-PathOption = partial(typer.Option, readable=False)
+PathOption = partial(typer.Option, parser=input_path)
 """`typer.Option` for a path."""
 
 

@@ -214,6 +214,7 @@ def _read_open_file(
         raise DataError(
             f"{path} holds no such data set: expected the keys {needed}; found "
             f"{_listed(sorted(links)) or 'none'}"
+            + ("; it may be a model file" if "parameters" in links else "")
         )
     arrays = {key: open_array(file, key, path) for pair in present.values() for key in pair}
     check_memory(arrays.values(), path)

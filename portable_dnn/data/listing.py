@@ -197,5 +197,7 @@ def _names(kind: str, files: Sequence[Path]) -> str:
 
 def _files_below(folder: Path) -> str:
     """Count the files in a folder and the folders in it."""
-    count = sum(len(files) for _, _, files in os.walk(folder))
-    return f"{count} file{'s' * (count != 1)}"
+    closed: list[OSError] = []
+    count = sum(len(files) for _, _, files in os.walk(folder, onerror=closed.append))
+    hidden = " that can be listed" if closed else ""
+    return f"{count} file{'s' * (count != 1)}{hidden}"

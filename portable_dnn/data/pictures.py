@@ -112,7 +112,7 @@ def read_pictures(
 ) -> NDArray[np.uint8]:
     """Read pictures and bring them to one size, as `read_picture` does.
 
-    Memory and the headers of all files are looked at before the first picture is decoded.
+    Memory and the headers of all files are looked at before room is made and a picture is decoded.
 
     Parameters
     ----------
@@ -146,7 +146,10 @@ def read_pictures(
     height, width = (size, size) if isinstance(size, int) else size
     check_pictures_fit(len(paths), (height, width))
     _check_size(height, width)
-    _refuse(_failures(paths, lambda place, path: _check_header(path)), len(paths))
+    bad = _failures(paths, lambda place, path: _check_header(path))
+    if bad:  # refused in any case: the others are decoded so that all bad ones are named at once
+        decoded = _failures(paths, lambda place, path: read_picture(path, 1), look)
+        _refuse({**decoded, **bad}, len(paths))
     pictures = np.empty((len(paths), height, width, 3), np.uint8)
 
     def read(place: int, path: Path) -> None:

@@ -14,7 +14,7 @@ from portable_dnn.equivalence.limits.distance import distance, in_bounds, is_bey
 from portable_dnn.equivalence.limits.rounding import ROUNDINGS, bound, roundings, ulp
 from portable_dnn.equivalence.report.wording import number
 from portable_dnn.errors import DTypeError, SettingError, ShapeError
-from portable_dnn.setting_checks import FLOATS, check_choice, check_count
+from portable_dnn.setting_checks import FLOATS, check_choice, check_count, described
 
 __all__ = ["Roundings", "assert_equivalent"]
 
@@ -193,7 +193,15 @@ def _values(
 
 def _magnitude(magnitude: Any, right: HostArray) -> HostArray:
     """Bring the magnitudes to the host and to the result's shape."""
-    size = to_host(magnitude) if hasattr(magnitude, "shape") else np.asarray(magnitude)
+    plain = isinstance(magnitude, float | int | list | tuple | dict)
+    size = np.asarray(magnitude, dtype=object) if plain else to_host(magnitude)
+    if size.dtype.kind not in "biuf":
+        try:
+            size = size.astype(np.float64)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise SettingError(
+                f"the magnitude is {described(magnitude)}; numbers, sums of |terms|, are right"
+            ) from error
     try:
         size = np.broadcast_to(size, right.shape)
     except ValueError as error:

@@ -7,11 +7,20 @@ import stat
 from pathlib import Path
 
 from portable_dnn.errors import DataError
+from portable_dnn.files.text import shortened
 
-__all__ = ["entries", "existing_file", "existing_folder", "is_folder", "leads_out", "web_address"]
+__all__ = [
+    "entries",
+    "existing_file",
+    "existing_folder",
+    "is_folder",
+    "leads_out",
+    "path_of",
+    "web_address",
+]
 
 # A path keeps one slash of the two; a drive of Windows has one letter.
-_WEB = re.compile(r"(https?|ftps?|s3|gs|hf):[/\\]+(?=[^/\\])")
+_WEB = re.compile(r"(https?|ftps?|s3|gs|hf|file):[/\\]+(?=[^/\\])")
 
 
 def existing_file(path: str | Path, what: str) -> Path:
@@ -34,7 +43,8 @@ def existing_file(path: str | Path, what: str) -> Path:
     DataError
         If nothing is there, it cannot be looked at, or it is a folder or a device.
     """
-    path, wanted = Path(path), f"the path of {what}"
+    wanted = f"the path of {what}"
+    path = path_of(path, wanted)
     mode = _mode(path, wanted)
     if stat.S_ISDIR(mode):
         raise DataError(f"{path} is a folder, not {what}")
@@ -44,9 +54,43 @@ def existing_file(path: str | Path, what: str) -> Path:
     return path
 
 
+def path_of(path: object, wanted: str) -> Path:
+    """Take a path from a caller.
+
+    Parameters
+    ----------
+    path : object
+        To be a text or a path.
+    wanted : str
+        What it should lead to, for the message: "the path of a model file".
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    DataError
+        If it is anything else, such as a number.
+    """
+    if not isinstance(path, str | os.PathLike):
+        kind = type(path).__name__
+        raise DataError(f"the path is a {kind}; {wanted} as a str or Path would be right")
+    text = os.fspath(path)
+    if not text:
+        raise DataError(f"the path is empty; give {wanted}")
+    try:
+        allowed = isinstance(text, str) and b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        allowed = False
+    if not allowed:
+        raise DataError(f"{text!r} holds a character that no path may have; give {wanted}")
+    return Path(text)
+
+
 def existing_folder(path: str | Path, what: str) -> Path:
     """Check that a path leads to a folder; parameters and errors as for `existing_file`."""
-    path = Path(path)
+    path = path_of(path, what)
     if not is_folder(path, what):
         raise DataError(f"{path} is not a folder; give {what}")
     return path
@@ -85,7 +129,11 @@ def _mode(path: Path, wanted: str) -> int:
 def _why_not(path: Path, error: OSError | ValueError, wanted: str) -> str:
     """Say why a path leads to nothing, and what would be right."""
     code = getattr(error, "errno", None)
+    if code == errno.ENAMETOOLONG:
+        return f"{shortened(path)} is too long for a path; give {wanted}"
     if address := web_address(path):
+        if address.startswith("file:"):
+            return f"{path} is an address; give {wanted} itself, without file://"
         return f"{address} is a web address; download it and give {wanted}"
     if code == errno.ELOOP:
         return f"{path} is a link that leads back to itself; give {wanted}"

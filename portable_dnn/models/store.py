@@ -10,8 +10,9 @@ from types import ModuleType
 
 from portable_dnn.arrays.devices import Device, choose_device, place, to_host
 from portable_dnn.arrays.holding import holding_of
+from portable_dnn.errors import DTypeError
 from portable_dnn.files.atomic import write_somewhere
-from portable_dnn.files.paths import existing_file
+from portable_dnn.files.paths import existing_file, path_of
 from portable_dnn.machine.memory import check_fits
 from portable_dnn.models import hdf5 as store_hdf5
 from portable_dnn.models import safetensors as store_safetensors
@@ -44,6 +45,9 @@ def save_model(model: Model, path: str | Path) -> None:
     >>> model = Model(parameters, ("relu",), ("non-cat", "cat"), image_shape=(2, 2, 3))
     >>> save_model(model, "model.safetensors")
     """
+    path = path_of(path, "the path of the model file")
+    if not isinstance(model, Model):
+        raise DTypeError(f"the model is a {type(model).__name__}; a Model would be right")
     _kind_for(path).write(path, describe(model, path), to_host(model.parameters))
 
 

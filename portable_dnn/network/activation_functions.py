@@ -9,6 +9,7 @@ from portable_dnn.arrays.contract import Array, Namespace
 from portable_dnn.arrays.namespaces import common_namespace
 from portable_dnn.arrays.process_settings import undisturbed
 from portable_dnn.arrays.shapes import check_same_shape
+from portable_dnn.setting_checks import check_number
 
 __all__ = [
     "leaky_relu",
@@ -20,6 +21,9 @@ __all__ = [
     "tanh",
     "tanh_backward",
 ]
+
+
+_SLOPE = "a finite number would be right, such as 0.01"
 
 
 def sigmoid(Z: Array, *, xp: Namespace | None = None) -> tuple[Array, Array]:
@@ -239,6 +243,7 @@ def leaky_relu(
     array([[-0.5,  0. ,  3. ]])
     """
     if xp is None:
+        slope = check_number(slope, "slope", _SLOPE)
         return undisturbed(leaky_relu)(Z, slope, xp=common_namespace({"Z": Z}))
     return xp.where(Z > 0, Z, float(slope) * Z), Z
 
@@ -273,6 +278,7 @@ def leaky_relu_backward(
     array([[0.25, 0.25, 1.  ]])
     """
     if xp is None:
+        slope = check_number(slope, "slope", _SLOPE)
         return undisturbed(leaky_relu_backward)(dA, cache, slope, xp=_check_backward(dA, cache))
     return xp.where(cache > 0, dA, float(slope) * dA)
 

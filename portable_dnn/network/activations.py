@@ -1,6 +1,6 @@
 """Activations by name; the functions themselves are in `activation_functions`."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from portable_dnn.network.activation_functions import (
     tanh,
     tanh_backward,
 )
+from portable_dnn.setting_checks import described
 
 __all__ = [
     "ACTIVATIONS",
@@ -104,11 +105,10 @@ def get_activation(name: str | Activation) -> Activation:
         return name
     if isinstance(name, str) and name in ACTIVATIONS:
         return ACTIVATIONS[name]
-    kind, _, setting = str(name).partition(":")
-    if kind == "leaky_relu":
-        return _leaky(name, setting)
+    if isinstance(name, str) and name.startswith("leaky_relu:"):
+        return _leaky(name, name.partition(":")[2])
     raise SettingError(
-        f"unknown activation {name!r}; use {', '.join(ACTIVATIONS)} or leaky_relu:SLOPE"
+        f"unknown activation {described(name)}; use {', '.join(ACTIVATIONS)} or leaky_relu:SLOPE"
     )
 
 
@@ -156,9 +156,10 @@ def hidden_activations(hidden: Hidden, count: int) -> tuple[Activation, ...]:
         return hidden  # looked up before: a training step asks every time
     if isinstance(hidden, str | Activation):
         return _Resolved((get_activation(hidden),) * count)
-    if not isinstance(hidden, Iterable):
+    if not isinstance(hidden, Sequence):
         raise SettingError(
-            f"the hidden activation is {hidden!r}; a name such as 'relu', or a list, would be right"
+            f"the hidden activation is {described(hidden)}; a name such as 'relu', or a list, "
+            "would be right"
         )
     found = _Resolved(get_activation(name) for name in hidden)
     if len(found) != count:

@@ -7,12 +7,11 @@ import numpy as np
 
 from portable_dnn.arrays.contract import Array, Namespace, Parameters
 from portable_dnn.arrays.process_settings import undisturbed
-from portable_dnn.errors import SettingError
 from portable_dnn.network.activations import Hidden, hidden_activations
 from portable_dnn.network.losses import compute_cost_from_logits
 from portable_dnn.network.passes import L_model_backward, L_model_forward, check_network
 from portable_dnn.network.randomness import random_stream
-from portable_dnn.setting_checks import check_count
+from portable_dnn.setting_checks import check_count, check_number
 
 __all__ = ["gradient_check"]
 
@@ -74,12 +73,11 @@ def gradient_check(
     >>> max(errors.values()) < 1e-7
     True
     """
-    xp, dims = check_network(X, parameters, Y)
+    xp, dims = check_network(X, parameters, {"Y": Y})
     activations = hidden_activations(hidden, len(dims) - 2)
     if epsilon is None:
         epsilon = float(xp.finfo(X.dtype).eps) ** (1 / 3)
-    if not 0 < epsilon < float("inf"):
-        raise SettingError(f"epsilon is {epsilon}; a number above 0 would be right, such as 1e-6")
+    epsilon = check_number(epsilon, "epsilon", "a number above 0 would be right", above=0.0)
     if max_entries is not None:
         check_count(max_entries, "greatest number of entries to check")
 

@@ -17,7 +17,7 @@ import numpy as np
 from portable_dnn.arrays.contract import HostArray
 from portable_dnn.arrays.devices import to_host
 from portable_dnn.arrays.shapes import check_layer_dims
-from portable_dnn.errors import DTypeError, PortableDnnWarning
+from portable_dnn.errors import DTypeError, PortableDnnWarning, SettingError
 from portable_dnn.network.randomness import random_stream
 from portable_dnn.setting_checks import FLOATS, check_choice
 
@@ -106,7 +106,8 @@ def initialize_parameters_deep(
     Raises
     ------
     SettingError
-        If a size is not a positive whole number, or a method, seed or dtype is unknown.
+        If a size is not a positive whole number, a layer does not fit into memory, or a method,
+        seed or dtype is unknown.
 
     Warns
     -----
@@ -134,7 +135,14 @@ def initialize_parameters_deep(
     stream = random_stream(seed)
     parameters: dict[str, HostArray] = {}
     for layer, (n_in, n_out) in enumerate(pairwise(dims), start=1):
-        W = INITIALIZATIONS[method](stream.randn(n_out, n_in), n_in, n_out)
+        try:
+            draws = stream.randn(n_out, n_in)
+        except (MemoryError, ValueError) as error:  # a ValueError where no computer could
+            raise SettingError(
+                f"the {n_out} x {n_in} weights of layer {layer} do not fit into memory; smaller "
+                "layers would be right"
+            ) from error
+        W = INITIALIZATIONS[method](draws, n_in, n_out)
         parameters[f"W{layer}"] = W.astype(target, copy=False)
         parameters[f"b{layer}"] = np.zeros((n_out, 1), dtype=target)
     return parameters
@@ -156,7 +164,7 @@ def parameters_hash(parameters: Mapping[str, Any]) -> str:
     Raises
     ------
     DTypeError
-        If something is not an array, or not of numbers.
+        If something is no dict of arrays, or not of numbers.
 
     Examples
     --------
@@ -168,6 +176,9 @@ def parameters_hash(parameters: Mapping[str, Any]) -> str:
     >>> parameters_hash({**parameters, "b1": np.full((1, 1), 1e-300)})[:16]
     'ce9b8931688c9025'
     """
+    if not isinstance(parameters, Mapping):
+        kind = type(parameters).__name__
+        raise DTypeError(f"the parameters are a {kind}; a dict of arrays would be right")
     digest = hashlib.sha256()
     for name, array in sorted(to_host(parameters).items()):
         if array.dtype.kind not in "biuf":

@@ -9,6 +9,7 @@ from portable_dnn.arrays.shapes import check_input, check_layer, check_same_shap
 from portable_dnn.errors import ShapeError
 from portable_dnn.network.activations import Activation, get_activation
 from portable_dnn.network.linear import input_derivative, linear
+from portable_dnn.setting_checks import check_flag
 
 __all__ = [
     "LayerCache",
@@ -209,6 +210,7 @@ def linear_backward(
     """
     if xp is None:
         xp = _check_backward({"dZ": dZ}, *check_linear_cache(cache))
+        check_flag(input_gradient, "input_gradient")
     A_prev, W, _ = cache
     m = A_prev.shape[1]
     dW = dZ @ A_prev.T / m
@@ -272,6 +274,7 @@ def linear_activation_backward(
     if xp is None:
         (A_prev, W, b), Z = check_cache(cache)
         xp = _check_backward({"dA": dA, "Z": Z}, A_prev, W, b)
+        check_flag(input_gradient, "input_gradient")
     linear_cache, Z = cache
     dZ = g.backward(dA, Z, xp=xp)
     return linear_backward(dZ, linear_cache, input_gradient=input_gradient, xp=xp)

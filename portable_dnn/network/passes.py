@@ -5,7 +5,13 @@ from collections.abc import Mapping, Sequence
 from portable_dnn.arrays.contract import Array, Namespace, Parameters
 from portable_dnn.arrays.namespaces import common_namespace
 from portable_dnn.arrays.process_settings import undisturbed
-from portable_dnn.arrays.shapes import check_input, check_labels, check_parameters, check_same_shape
+from portable_dnn.arrays.shapes import (
+    check_input,
+    check_labels,
+    check_names,
+    check_parameters,
+    check_same_shape,
+)
 from portable_dnn.errors import ShapeError
 from portable_dnn.network.activations import Hidden, hidden_activations
 from portable_dnn.network.heads import SIGMOID
@@ -17,12 +23,17 @@ from portable_dnn.network.layers import (
     linear_forward,
 )
 from portable_dnn.network.losses import cost_gradient
+from portable_dnn.setting_checks import check_flag, described
 
 __all__ = ["L_model_backward", "L_model_forward", "check_network"]
 
 
 def check_network(
-    X: Array, parameters: Parameters, Y: Array | None = None, *, pixels: bool = False
+    X: Array,
+    parameters: Parameters,
+    labels: Mapping[str, Array] | None = None,
+    *,
+    pixels: bool = False,
 ) -> tuple[Namespace, tuple[int, ...]]:
     """Check at the door that input, labels and parameters fit each other.
 
@@ -32,8 +43,8 @@ def check_network(
         Input, (n_x, m).
     parameters : mapping of str to array
         `W1, b1 … WL, bL`.
-    Y : array, optional
-        Labels, (n_L, m).
+    labels : mapping of str to array, optional
+        `Y`, (n_L, m), where there are labels.
     pixels : bool
         Whether X is bytes, which have no floating dtype to agree in.
 
@@ -49,17 +60,15 @@ def check_network(
     ShapeError, DTypeError, DeviceError
         If they do not; the message names the layer or the two devices.
     """
-    if not isinstance(parameters, Mapping):
-        kind = type(parameters).__name__
-        raise ShapeError(f"the parameters are a {kind}; a dict W1, b1 … WL, bL would be right")
-    labels = {} if Y is None else {"Y": Y}
+    check_names(parameters)
+    labels = {} if labels is None else labels
     if pixels:
         xp = common_namespace(parameters, {"X": X, **labels})
     else:
         xp = common_namespace({"X": X, **parameters}, labels)
     dims = check_parameters(parameters)
     check_input(X, dims[0])
-    if Y is not None:
+    for Y in labels.values():
         check_labels(Y, dims[-1], X.shape[1])
     return xp, dims
 
@@ -172,9 +181,10 @@ def L_model_backward(
     >>> sorted(grads)
     ['dA1', 'dW1', 'dW2', 'db1', 'db2']
     """
-    L = len(caches)
     if xp is None:
         xp = _check_caches(AL, Y, caches)
+        check_flag(input_gradient, "input_gradient")
+    L = len(caches)
     activations = hidden_activations(hidden, L - 1)
     grads: dict[str, Array] = {}
     dZ = cost_gradient(AL, Y, xp=xp)
@@ -196,8 +206,10 @@ def _check_caches(
     caches: Sequence[LayerCache | tuple[tuple[Array, Array, Array], Array]],
 ) -> Namespace:
     """Check that caches are those of a network whose output is AL."""
-    if not caches:
-        raise ShapeError("there are no caches; give those that L_model_forward returned")
+    if not isinstance(caches, list | tuple) or not caches:
+        raise ShapeError(
+            f"the caches are {described(caches)}; give those that L_model_forward returned"
+        )
     caches = [check_cache(cache) for cache in caches]
     parameters: dict[str, Array] = {}
     inputs: Mapping[str, Array] = {f"A{i}": linear[0] for i, (linear, _) in enumerate(caches)}

@@ -1,6 +1,7 @@
 """Using a trained network: probabilities, classes, accuracy."""
 
 import math
+from collections.abc import Mapping
 
 from portable_dnn.arrays.contract import Array, Parameters
 from portable_dnn.arrays.namespaces import common_namespace
@@ -79,6 +80,11 @@ def predict(X: Array, parameters: Parameters, hidden: Hidden = "relu") -> Array:
     >>> predict(X, parameters)
     array([[1, 0, 0]], dtype=int32)
     """
+    if isinstance(hidden, Mapping):
+        raise ShapeError(
+            "the parameters are the second argument here, as in predict(X, parameters); "
+            "accuracy(predict(X, parameters), Y) is the share that is right"
+        )
     xp, _ = check_network(X, parameters)
     return SIGMOID.decide(L_model_forward(X, parameters, hidden, xp=xp)[0], xp=xp)
 

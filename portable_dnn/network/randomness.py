@@ -3,6 +3,7 @@
 import numpy as np
 
 from portable_dnn.errors import SettingError
+from portable_dnn.setting_checks import described, whole_number
 
 __all__ = ["check_seed", "random_stream", "uniform"]
 
@@ -25,9 +26,11 @@ def check_seed(seed: int) -> int:
     SettingError
         If it is not a whole number from 0 to 2³² − 1.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
-        raise SettingError(f"the seed is {seed!r}; a whole number from 0 to 2**32 - 1 is right")
-    return int(seed)
+    found = whole_number(seed)
+    if found is None or not 0 <= found < 2**32:
+        given = described(seed)
+        raise SettingError(f"the seed is {given}; a whole number from 0 to 2**32 - 1 is right")
+    return found
 
 
 def random_stream(seed: int) -> np.random.RandomState:

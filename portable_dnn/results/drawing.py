@@ -1,6 +1,7 @@
 """Pictures are drawn under matplotlib's own defaults, whatever a user or a folder has set."""
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ def import_matplotlib() -> None:
     found = None if "matplotlib" in sys.modules else find_spec("matplotlib")
     if found is None or found.origin is None:
         return  # it is imported already, or cannot be: drawing will say why
+    # That it makes its caches elsewhere where a home cannot be written, and takes time for it.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     defaults = Path(found.origin).with_name("mpl-data")
     backend = os.environ.pop("MPLBACKEND", None)
     try:

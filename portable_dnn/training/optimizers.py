@@ -4,7 +4,6 @@ A new rule is a class with the members of `Optimizer` and a row in `OPTIMIZERS`;
 class after the learning rate are its settings, "momentum:0.9" in a text.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
@@ -13,9 +12,9 @@ from typing import Any, Protocol
 from portable_dnn.arrays.contract import Array, Arrays, Namespace, Parameters
 from portable_dnn.arrays.namespaces import common_namespace
 from portable_dnn.arrays.process_settings import undisturbed
-from portable_dnn.arrays.shapes import check_parameters, check_same_shape
+from portable_dnn.arrays.shapes import check_names, check_parameters, check_same_shape
 from portable_dnn.errors import SettingError, ShapeError
-from portable_dnn.files.text import shortened
+from portable_dnn.setting_checks import check_number, described
 
 __all__ = [
     "OPTIMIZERS",
@@ -141,7 +140,7 @@ def get_optimizer(name: str, learning_rate: float) -> Optimizer:
     kind, colon, text = str(name).partition(":")
     rule = OPTIMIZERS.get(kind)
     if rule is None:
-        raise SettingError(f"unknown optimizer {name!r}; use {' or '.join(OPTIMIZERS)}")
+        raise SettingError(f"unknown optimizer {described(name)}; use {' or '.join(OPTIMIZERS)}")
     learning_rate = check_learning_rate(learning_rate)
     names = [field.name for field in fields(rule)][1:]
     parts = text.split(",") if colon else []
@@ -174,16 +173,8 @@ def check_learning_rate(learning_rate: float) -> float:
     SettingError
         If it is not a finite number above 0.
     """
-    try:
-        rate = float(learning_rate)
-    except (TypeError, ValueError, OverflowError):
-        rate = math.nan
-    if not (math.isfinite(rate) and rate > 0):
-        raise SettingError(
-            f"the learning rate is {shortened(learning_rate)}; a number above 0 would be right, "
-            "such as 0.0075"
-        )
-    return rate
+    right = "a number above 0 would be right, such as 0.0075"
+    return check_number(learning_rate, "learning rate", right, above=0.0)
 
 
 @undisturbed
@@ -236,12 +227,16 @@ def update_parameters(
 
 def _check(parameters: Parameters, grads: Parameters) -> None:
     """Check that each parameter has its gradient, at the door."""
-    check_parameters(parameters)
+    check_names(parameters)
+    if not isinstance(grads, Mapping):
+        kind = type(grads).__name__
+        raise ShapeError(f"the gradients are a {kind}; a dict dW1, db1 … dWL, dbL would be right")
     missing = [f"d{name}" for name in parameters if f"d{name}" not in grads]
     if missing:
         raise ShapeError(
             f"the gradients lack {', '.join(missing)}; give what L_model_backward returned"
         )
     common_namespace({**parameters, **{f"d{name}": grads[f"d{name}"] for name in parameters}})
+    check_parameters(parameters)
     for name, array in parameters.items():
         check_same_shape(grads[f"d{name}"], array.shape, f"d{name}", name)

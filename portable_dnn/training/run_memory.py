@@ -28,6 +28,15 @@ __all__ = [
 ]
 
 
+# What XLA's program for a layer takes, and the numbers of a sample that it adds for one.
+_COMPILED_LAYER, _COMPILED_NUMBERS = 1_000_000, 4
+# An array of so many bytes has pages of its own; of smaller ones, a heap that they break up takes
+# as many times the memory at most.
+_OWN_PAGES, _FRAGMENTED = 32 * 2**20, 4
+# What the cost of a sample is made of: numbers for each output.
+_COST = 16
+
+
 @dataclass(frozen=True)
 class RunSize:
     """What decides how much memory a run takes.
@@ -88,7 +97,9 @@ class RunSize:
             always, on_the_way = always + on_the_way, 0
         else:
             placed = n * m * (1 if self.pixels else size)
-            always += weights + placed
+            # Of a queue, an array that is no longer needed goes when the work before it is done.
+            queued = max(a * b for a, b in pairwise(self.dims)) * size if eager else 0
+            always += weights + placed + queued
             on_the_way += 0 if eager else placed
         training = self._in_span(size) if self.compressed else self._plain(size)
         # At the end, layer 1 in pieces and put together, and what is held against the pictures.
@@ -96,7 +107,7 @@ class RunSize:
         tested = max(m, self.tested)
         piece = weights + piece_bytes(self.dims, tested, self.dtype, self.holding)
         if not eager:
-            training = max(training, COMPILING)
+            training = max(training + _COMPILED_LAYER * len(self.dims), COMPILING)
         return with_library(always + max(on_the_way + training, end, piece), self.holding)
 
     def _plain(self, size: int) -> int:
@@ -142,7 +153,15 @@ class RunSize:
         # On the way back through a layer: what came to it, what it makes, and a mask of bytes.
         back = max(n * ((1 + made) * size + 1) + above * size for n, above in pairwise((*units, 0)))
         # Each layer's input and output.
-        return self.pictures * (2 * sum(units) * size + back)
+        kept = 2 * sum(n * self._times(n * size) for n in units)
+        if not self.holding.in_place:
+            kept += _COMPILED_NUMBERS * len(units)
+        return self.pictures * ((kept + _COST * units[-1]) * size + back)
+
+    def _times(self, row: int) -> int:
+        """Say how many times the bytes of a layer's arrays are taken, from those of a sample."""
+        alone = self.pictures * row >= _OWN_PAGES
+        return _FRAGMENTED if self.holding.fragments and not alone else 1
 
 
 def _weights(dims: tuple[int, ...]) -> int:

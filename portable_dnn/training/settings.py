@@ -9,7 +9,7 @@ from portable_dnn.errors import SettingError
 from portable_dnn.network.activations import Activation, hidden_activations
 from portable_dnn.network.initializers import INITIALIZATIONS
 from portable_dnn.network.randomness import check_seed
-from portable_dnn.setting_checks import FLOATS, check_choice, check_count
+from portable_dnn.setting_checks import FLOATS, check_choice, check_count, described
 from portable_dnn.training.optimizers import get_optimizer
 
 __all__ = ["COMPRESS", "Settings", "as_of_today", "check_settings", "without_later"]
@@ -73,7 +73,7 @@ class Settings:
             value = getattr(self, name)
             if isinstance(value, str | Activation):
                 value = (value,)
-            if isinstance(value, Iterable):
+            if isinstance(value, Iterable) and getattr(value, "ndim", 1) == 1:
                 object.__setattr__(self, name, tuple(value))
 
     @property
@@ -118,7 +118,8 @@ class Settings:
         """Raise a SettingError for what is not allowed, before any data are read."""
         if not isinstance(self.layers, tuple):
             raise SettingError(
-                f"the hidden layers are {self.layers!r}; a tuple of sizes is right, such as (20, 7)"
+                f"the hidden layers are {described(self.layers)}; a tuple of sizes is right, "
+                "such as (20, 7)"
             )
         check_layer_dims((1, *self.layers, _OUTPUTS))
         _ = self.activations

@@ -15,7 +15,7 @@ from portable_dnn.network.activations import Hidden, hidden_activations
 from portable_dnn.network.initializers import parameters_hash
 from portable_dnn.network.passes import check_network
 from portable_dnn.network.pixels import are_pixels
-from portable_dnn.setting_checks import check_count
+from portable_dnn.setting_checks import check_callable, check_count, check_number, described
 from portable_dnn.training.history import History, Record, to_record
 from portable_dnn.training.library_errors import named_library
 from portable_dnn.training.loop import first_not_finite, iterate
@@ -223,7 +223,15 @@ def train_checked(
     check_count(record_every, "interval between records")
     if stop_every is not None:
         check_count(stop_every, "interval between stops")
-    look_every = None if callback is None else callback_seconds
+    look_every = None
+    if callback is not None:
+        check_callable(callback, "callback")
+        right = "a number of seconds, 0 or more, would be right"
+        look_every = check_number(
+            callback_seconds, "callback_seconds", right, least=0.0, finite=False
+        )
+    if begin is not None and not isinstance(begin, Snapshot):
+        raise SettingError(f"begin is {described(begin)}; a Progress.snapshot would be right")
     with named_library(problem.device):
         run = prepare(problem, settings, record_every, begin)
         stops = iterate(
@@ -273,7 +281,7 @@ def _settings(
 def _checked(X: Array, Y: Array, parameters: Parameters) -> Problem:
     """Check data and start against each other: the door of every run."""
     pixels = are_pixels(X)
-    xp, _ = check_network(X, parameters, Y, pixels=pixels)
+    xp, _ = check_network(X, parameters, {"Y": Y}, pixels=pixels)
     Y = xp.astype(Y, parameters["W1"].dtype, copy=False)
     if not bool(xp.all((Y == 0) | (Y == 1))):
         raise DataError("Y has values other than 0 and 1; class 1 is 1, the other class is 0")

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -109,6 +110,21 @@ def test_without_a_device_the_variable_is_named(monkeypatch, tmp_path):
         monkeypatch.setenv(setting, "nonsense")
         assert last().remedy == f"unset {setting}, which can hide devices"
         monkeypatch.delenv(setting)
+
+
+def test_arrays_on_a_queue_of_the_users_own_are_refused_with_what_helps(dpnp):
+    dpctl = pytest.importorskip("dpctl")
+    device = dpctl.SyclDevice("cpu")
+    queues = [dpctl.SyclQueue(device)]
+    with suppress(dpctl.SyclSubDeviceCreationError):  # of one core there are no parts
+        queues.append(dpctl.SyclQueue(device.create_sub_devices(partition=1)[0]))
+    X, Y = np.ones((3, 2)), np.array([[0, 1]])
+    for queue in queues:
+        theirs = dpnp.asarray(X, sycl_queue=queue)
+        with pytest.raises(DTypeError, match=r"X is an array on a SYCL queue .*to_device\('cpu'\)"):
+            L_layer_model(theirs, dpnp.asarray(Y, sycl_queue=queue), [3, 2, 1])
+        there = theirs.to_device("cpu")
+        assert L_layer_model(there, dpnp.asarray(Y), [3, 2, 1], num_iterations=1)
 
 
 def test_a_selector_that_ends_the_process_is_told(dpnp):

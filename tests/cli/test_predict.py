@@ -144,11 +144,15 @@ def album(folder):
 def test_all_bad_pictures_of_a_folder_are_named(portable_dnn_command, model, folder):
     album(folder)
     (folder / "album" / "4.png").write_text("not a picture", encoding="utf-8")
-    outcome = portable_dnn_command("predict", model, "album")
+    outcome = portable_dnn_command("predict", model, "nosuch.png", "album")
     assert outcome.code == 2
     assert not outcome.out
+    assert "4 of 6 pictures cannot be used" in outcome.err
     for name in ("0.png", "4.png"):
         assert f"album/{name} is not a JPEG, PNG, WebP or BMP picture" in outcome.err
+    # One header is good and the rest is not there; one file is not there at all.
+    assert "album/2.png is a damaged picture" in outcome.err
+    assert "nosuch.png does not exist" in outcome.err
 
 
 @pytest.mark.parametrize("isolate", [(), ("--isolate",)])

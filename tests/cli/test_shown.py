@@ -63,7 +63,7 @@ def test_the_command_shows_what_a_library_says_as_text(portable_dnn_command, mon
     def fail(_name):
         raise RuntimeError(EVIL)
 
-    monkeypatch.setattr(devices, "get_backend", fail)
+    monkeypatch.setattr(devices, "look_at", fail)
     lines = as_text(portable_dnn_command("devices"))
     assert not [line for line in lines if line.startswith("last.png")]
 

@@ -49,6 +49,15 @@ RUNS: dict[str, tuple[int, int, dict[str, Any]]] = {
         4,
         {"layers": (1000,), "iterations": 2, "compress": "off", "hidden": ("tanh",)},
     ),
+    **{
+        f"many layers, {name}": (
+            10000,
+            4,
+            {"layers": (100,) * 30, "iterations": 8, "compress": "off", "hidden": (name,)},
+        )
+        for name in ("relu", "leaky_relu", "tanh", "sigmoid")
+    },
+    "narrow layers": (300000, 4, {"layers": (5,) * 30, "iterations": 3, "compress": "off"}),
     "span": (3000, 32, {"layers": (5,), "iterations": 2, "compress": "on"}),
     "span, wide layer": (3, 54, {"layers": (1024,), "iterations": 6, "compress": "on"}),
     "checkpoints": (3, 54, {"layers": (1024,), "iterations": 7, "compress": "off"}),

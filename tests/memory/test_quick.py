@@ -14,6 +14,6 @@ def test_what_is_foretold_is_what_it_takes(default_device):
     if device.name != "cpu":
         pytest.skip("a card's memory is not seen from the host")
     # Each in a process of its own: what one leaves in the heap is not the next one's.
-    kinds = ("evaluate", "input", "wide layer", "predict", "sweep")
+    kinds = ("evaluate", "input", "wide layer", "predict", "sweep", "many layers, relu")
     found = [one for kind in kinds for one in measure(str(device), "float32", kind)]
     assert all(one.right for one in found), "\n".join(map(str, found))

@@ -21,7 +21,7 @@ from portable_dnn.cli.options import (
     parse_layers,
     parse_names,
 )
-from portable_dnn.cli.results import network_of
+from portable_dnn.cli.results import network_of, show_remarks
 from portable_dnn.cli.saving import Keeper
 from portable_dnn.data.dataset import DataSet
 from portable_dnn.errors import BackendError, DeviceError, SettingError
@@ -342,6 +342,7 @@ def _show_start(output: Output, pictures: DataSet, settings: Settings) -> None:
     """Say what is about to happen."""
     part = training_pictures(pictures)
     output.detail(f"data     {pictures.source}: {len(part.labels)} pictures")
+    show_remarks(output, pictures)
     output.detail(f"network  {network_of(settings, pictures)}, {settings.dtype}")
 
 

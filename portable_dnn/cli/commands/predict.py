@@ -19,6 +19,7 @@ from portable_dnn.cli.inputs import (
     load_pictures,
 )
 from portable_dnn.cli.options import DeviceOption, PathArgument
+from portable_dnn.errors import DataError
 from portable_dnn.files.paths import is_folder
 from portable_dnn.models.model import check_room_for, classify
 
@@ -65,7 +66,7 @@ def predict(
         loaded = load_model_file(model, target, limits)
     paths: list[Path] = []
     for named in pictures:
-        if is_folder(named, "a picture or a folder of pictures"):
+        if _is_folder(named, alone=len(pictures) == 1):
             paths += picture_files(named, follow_links=follow_links)
             for remark in left_out(named, follow_links=follow_links):
                 output.aside(remark)
@@ -102,3 +103,13 @@ def predict(
             for path, p in zip(paths, predictions, strict=True)
         ],
     )
+
+
+def _is_folder(named: Path, *, alone: bool) -> bool:
+    """Tell a folder from a picture; what is neither is refused, among others with all bad ones."""
+    try:
+        return is_folder(named, "a picture or a folder of pictures")
+    except DataError:
+        if alone:
+            raise
+        return False

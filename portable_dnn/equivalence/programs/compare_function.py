@@ -25,7 +25,7 @@ from portable_dnn.equivalence.programs.recorded import (
     mapped,
 )
 from portable_dnn.errors import SettingError
-from portable_dnn.setting_checks import check_choice
+from portable_dnn.setting_checks import check_callable, check_choice
 
 __all__ = ["compare_function"]
 
@@ -96,12 +96,14 @@ def compare_function(
     >>> [one.name for one in report.operations]
     ['max', 'subtract', 'exp', 'sum', 'divide']
     """
+    check_callable(function, "function")
     if dtype is not None:
         check_choice(dtype, DTYPES, "dtype")
     check_products()
-    device = backend if isinstance(backend, Device) else choose_device(backend or "cpu")
+    if not isinstance(backend, Device):
+        backend = choose_device("cpu" if backend is None else backend)
     random = np.random.RandomState(1)
-    accuracies = {name: accuracy_of(device, np.dtype(name)) for name in ("float32", "float64")}
+    accuracies = {name: accuracy_of(backend, np.dtype(name)) for name in ("float32", "float64")}
     operations: list[JudgedOperation] = []
 
     def see(operation: Operation, arguments: Any, named: Any, result: Any) -> None:
@@ -118,13 +120,13 @@ def compare_function(
         operations.append(told(operation, Said("not judged", reason)))
 
     watcher = Watcher(to_host, see, leave, miss)
-    watcher.namespace = RecordingNamespace(device.backend.namespace(), watcher)
+    watcher.namespace = RecordingNamespace(backend.backend.namespace(), watcher)
     signature = _signature(function)
     names = _names(signature, len(inputs))
 
     def recorded(x: Any, text: str) -> Any:
         def placed(array: Any) -> Recorded:
-            there = place(_cast(array, dtype), device)
+            there = place(_cast(array, dtype), backend)
             return Recorded(there, watcher, text)
 
         return mapped(x, placed, _is_array)
@@ -137,7 +139,7 @@ def compare_function(
         named["xp"] = watcher.namespace
     result = mapped(function(*given, **named), bare_of)
     name = getattr(function, "__qualname__", type(function).__qualname__)
-    return FunctionReport(name.rpartition(".")[2], str(device), tuple(operations), result)
+    return FunctionReport(name.rpartition(".")[2], str(backend), tuple(operations), result)
 
 
 def _signature(function: Callable[..., Any]) -> list[str]:

@@ -80,8 +80,12 @@ def cells(row: Judgement) -> tuple[str, ...]:
 
 
 def _verdict(row: Judgement) -> str:
-    """Write a verdict; a stretch of steps is held against the same steps, not the reference."""
+    """Write a verdict.
+
+    A stretch of steps is held against the same steps, not the reference. Without an error, only
+    signs of zeros differ, or bits of what is no number.
+    """
     exact = row.tested is not None and row.tested.max_bounds == 0
-    if row.operation.startswith(STRETCH) and row.verdict == "rounding" and exact:
-        return "as step by step"
+    if row.verdict == "rounding" and exact:
+        return "as step by step" if row.operation.startswith(STRETCH) else "exact"
     return row.verdict.upper() if row.verdict == "wrong" else row.verdict
