@@ -25,7 +25,13 @@ _CODES = {"right": 0, "right in part": 0, "wrong": 1, "nothing judged": 2}
 
 
 def judge_function(
-    output: Output, named: str, inputs: Path, device: str, dtype: str | None, out: Path | None
+    output: Output,
+    named: str,
+    inputs: Path,
+    device: str,
+    dtype: str | None,
+    out: Path | None,
+    compiled: str | None = None,
 ) -> int:
     """Judge a function, show what was found, and save it.
 
@@ -43,21 +49,26 @@ def judge_function(
         To which floating inputs are cast.
     out : Path or None
         Where to save the report, as JSON.
+    compiled : str or None
+        The same function as a compiler made it, named as `named` is.
 
     Returns
     -------
     int
-        The exit code: 0, 1 if an operation is wrong, 2 if nothing was judged.
+        The exit code: 0, 1 if an operation or a result is wrong, 2 if nothing was judged.
 
     Raises
     ------
     SettingError, DataError
         If there is no such function, if it fails, or if the file cannot be used.
     """
-    function = _named_by(named, _function(named))
+    function = _named_by(named, _function(named, "--function"))
+    made = None if compiled is None else _named_by(compiled, _function(compiled, "--compiled"))
     positional, by_name = _arguments(inputs)
     with output.working(lambda: f"judging {named}"):
-        report = compare_function(function, *positional, backend=device, dtype=dtype, **by_name)
+        report = compare_function(
+            function, *positional, backend=device, dtype=dtype, compiled=made, **by_name
+        )
     if not output.quiet:
         output.table(COLUMNS, report.rows())
     output.line(report.headline)
@@ -79,25 +90,23 @@ def _write(report: FunctionReport, path: Path) -> None:
     write_text(path, json.dumps(report.as_dict(), indent=1, ensure_ascii=False) + "\n")
 
 
-def _function(named: str) -> Callable[..., Any]:
+def _function(named: str, option: str) -> Callable[..., Any]:
     """Import a function."""
     module_name, colon, name = named.partition(":")
     if not module_name or not colon or not name:
-        raise SettingError(f"--function is {named!r}; package.module:name would be right")
+        raise SettingError(f"{option} is {named!r}; package.module:name would be right")
     folder = str(Path.cwd())
     if folder not in sys.path:
         sys.path.insert(0, folder)
     try:
         found: Any = resolve_name(named)
     except AttributeError as error:
-        raise SettingError(f"--function: {module_name} has no {name}") from error
+        raise SettingError(f"{option}: {module_name} has no {name}") from error
     # A module of somebody else's may raise anything.
     except Exception as error:
-        raise SettingError(
-            f"--function: {module_name} cannot be imported: {words(error)}"
-        ) from error
+        raise SettingError(f"{option}: {module_name} cannot be imported: {words(error)}") from error
     if not callable(found):
-        raise SettingError(f"--function: {named} is a {type(found).__name__}, not a function")
+        raise SettingError(f"{option}: {named} is a {type(found).__name__}, not a function")
     function: Callable[..., Any] = found
     return function
 

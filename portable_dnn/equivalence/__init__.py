@@ -5,6 +5,7 @@ from portable_dnn.equivalence.comparison import DEFAULTS, Progress, compare
 from portable_dnn.equivalence.programs.assertion import assert_function_equivalent
 from portable_dnn.equivalence.programs.compare_function import compare_function
 from portable_dnn.equivalence.programs.function_report import FunctionReport, JudgedOperation
+from portable_dnn.equivalence.programs.whole import JudgedResult
 from portable_dnn.equivalence.report.file import as_dict, from_dict, read_report, write_report
 from portable_dnn.equivalence.report.report import (
     Element,
@@ -26,6 +27,7 @@ __all__ = [
     "FreeRun",
     "FunctionReport",
     "JudgedOperation",
+    "JudgedResult",
     "Judgement",
     "Progress",
     "Report",

@@ -16,6 +16,12 @@ def centred(x, *, xp):
 def wrong(x):
     return x.nothing
 
+def compiled(x):
+    return x - x.mean(axis=0)
+
+def carelessly(x):
+    return x - x.mean(axis=0) * 1.001
+
 def fails(x):
     raise ValueError("not today")
 
@@ -43,6 +49,17 @@ def test_a_function_is_judged_and_the_report_kept(succeeds, folder):
     assert (
         "right: 2 " in succeeds(*COMMAND, "ours_to_judge:centred", "--dtype", "float32", "-q").out
     )
+
+
+def test_a_compiled_function_is_judged_as_a_whole(portable_dnn_command):
+    for name, code, words in (("compiled", 0, "right: 2"), ("carelessly", 1, "WRONG as a whole:")):
+        options = ("ours_to_judge:centred", "--compiled", f"ours_to_judge:{name}")
+        outcome = portable_dnn_command(*COMMAND, *options)
+        assert (outcome.code, outcome.err) == (code, "")
+        assert outcome.lines[-1].startswith(words)
+    options = ("ours_to_judge:centred", "--compiled", "ours_to_judge:none")
+    outcome = portable_dnn_command(*COMMAND, *options)
+    assert (outcome.code, "--compiled: ours_to_judge has no none" in outcome.err) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +91,7 @@ def test_a_wrong_operation_ends_with_1_though_nothing_can_be_written(
     portable_dnn_command, monkeypatch
 ):
     wrong = JudgedOperation("add", "x + y", "f.py", 3, "wrong", "9 where 8 is right")
-    report = FunctionReport("centred", "numpy:cpu", (wrong,), None)
+    report = FunctionReport("centred", "numpy:cpu", (wrong,), (), None)
     monkeypatch.setattr(show_function, "compare_function", lambda *_, **__: report)
 
     def full(path, write, what):

@@ -161,6 +161,15 @@ def compare(
             "parameters, or in their order.",
         ),
     ] = None,
+    compiled: Annotated[
+        str | None,
+        typer.Option(
+            "--compiled",
+            metavar="MODULE:NAME",
+            help="The same function as a compiler made it (jax.jit, torch.compile): its results "
+            "are judged as a whole.",
+        ),
+    ] = None,
     quiet: QuietOption = False,
 ) -> None:
     """Check that two backends compute the same numbers.
@@ -169,9 +178,9 @@ def compare(
     compared with a more accurate one: an operation whose error is larger than rounding explains is
     wrong, and is named. Then both train on their own, to see how far rounding carries them apart.
     Give either --backend or --all. With --function, each operation of a function of your own is
-    judged on the inputs that it was given.
+    judged on the inputs that it was given, and its results as a whole.
     """
-    if function is not None or inputs is not None:
+    if function is not None or inputs is not None or compiled is not None:
         network: dict[str, object] = {
             "--all": every or None,
             "--reference": None if reference == "numpy" else reference,
@@ -184,7 +193,8 @@ def compare(
             "--html": html,
             "--plots": plots,
         }
-        _judge_function(function, inputs, backend, dtype, json, network, quiet=quiet)
+        functions = (function, compiled)
+        _judge_function(functions, inputs, backend, dtype, json, network, quiet=quiet)
     # Imported here, so that the other commands do not wait for it.
     from portable_dnn.cli.show_comparison import (
         keep_report,
@@ -256,7 +266,7 @@ def compare(
 
 
 def _judge_function(
-    function: str | None,
+    functions: tuple[str | None, str | None],
     inputs: Path | None,
     backend: str | None,
     dtype: str | None,
@@ -266,6 +276,7 @@ def _judge_function(
     quiet: bool,
 ) -> NoReturn:
     """Judge a function of the user's, and end."""
+    function, compiled = functions
     if function is None or inputs is None or backend is None:
         raise SettingError(
             "to judge a function of your own: --function module:name --inputs arrays.npz "
@@ -277,7 +288,7 @@ def _judge_function(
     from portable_dnn.cli.show_function import judge_function
 
     check_outputs({"--json": json}, {"--inputs": inputs})
-    code = judge_function(Output(quiet=quiet), function, inputs, backend, dtype, json)
+    code = judge_function(Output(quiet=quiet), function, inputs, backend, dtype, json, compiled)
     raise typer.Exit(code)
 
 

@@ -1,4 +1,4 @@
-"""An assertion for any tests: every operation of a function is right, up to rounding."""
+"""An assertion for any tests: a function's operations and results are right, up to rounding."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ def assert_function_equivalent(
     dtype: str | None = None,
     **options: Any,
 ) -> FunctionReport:
-    """Fail if an operation of a function is wrong on a device; no tolerance is needed.
+    """Fail if an operation of a function, or its result, is wrong on a device, without a tolerance.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def assert_function_equivalent(
     Raises
     ------
     AssertionError
-        If an operation is wrong, or none was judged: the table and the verdict.
+        If an operation or a result is wrong, or nothing was judged: the table and the verdict.
     DeviceError, SettingError
         As for `compare_function`.
 

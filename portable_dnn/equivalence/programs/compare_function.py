@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from portable_dnn.arrays.contract import HostArray, Namespace
 from portable_dnn.arrays.devices import Device, choose_device, place, to_host
 from portable_dnn.arrays.process_settings import undisturbed
 from portable_dnn.equivalence.exact.pairs import check_products
 from portable_dnn.equivalence.limits.accuracy import accuracy_of
+from portable_dnn.equivalence.programs.disturbed import NoisyRun
 from portable_dnn.equivalence.programs.function_report import (
     FunctionReport,
     JudgedOperation,
@@ -22,9 +24,12 @@ from portable_dnn.equivalence.programs.recorded import (
     Recorded,
     Watcher,
     bare_of,
+    is_library_array,
     mapped,
 )
+from portable_dnn.equivalence.programs.whole import JudgedResult, judge_whole
 from portable_dnn.errors import SettingError
+from portable_dnn.files.text import words
 from portable_dnn.setting_checks import check_callable, check_choice
 
 __all__ = ["compare_function"]
@@ -38,9 +43,10 @@ def compare_function(
     *inputs: Any,
     backend: str | Device | None = None,
     dtype: str | None = None,
+    compiled: Callable[..., Any] | None = None,
     **options: Any,
 ) -> FunctionReport:
-    """Run a function of arrays on a device, and judge every operation that it does.
+    """Run a function of arrays on a device, and judge every operation and its results as a whole.
 
     Nothing is replayed, and no tolerance is needed: each operation is judged on the inputs that
     it was really given, by what rounding may make of its exact result. A library that multiplies
@@ -48,8 +54,8 @@ def compare_function(
     line of the function that it shows at.
 
     The function takes arrays that follow the array API standard: it uses their operators and
-    methods, and the functions of their `__array_namespace__()`. If it has a parameter `xp` that is
-    not given, it gets the namespace as that.
+    methods, and the functions of their `__array_namespace__()`. If it has a parameter `xp` without
+    a value, it gets the namespace as that.
 
     Parameters
     ----------
@@ -61,13 +67,16 @@ def compare_function(
         Where it is to run, such as "torch", "cupy" or "jax:cpu"; by default on the CPU with NumPy.
     dtype : {"float16", "float32", "float64"}, optional
         To which floating inputs are cast first; by default they stay what they are.
+    compiled : callable, optional
+        The same function as a compiler made it, such as `jax.jit(function)`: it is one operation
+        to whoever calls it. Its results are judged as a whole, in place of those of `function`.
     **options : object
         Its keyword arguments, treated as `inputs`.
 
     Returns
     -------
     FunctionReport
-        `outcome`, `headline`, and each operation; as text, a table.
+        `outcome`, `headline`, each operation, and each array of the result; as text, a table.
 
     Raises
     ------
@@ -78,9 +87,11 @@ def compare_function(
 
     Notes
     -----
-    A compiled function (`jax.jit`, a CUDA graph) is one operation to whoever calls it, and cannot
-    be looked into; judge what it was compiled from. Numbers that leave the arrays (`float(x)`,
-    `if x > 0`) are named in the verdict, since what becomes of them is not seen.
+    As a whole, results are held against 34 runs of `function` on the host in better arithmetic, in
+    which each operation is disturbed by noise of its own rounding's size; so the function should
+    change nothing but its arrays. Where it cannot be run there, or has an operation of which the
+    size of the error is not known, that is said. Numbers that leave the arrays (`float(x)`, `if x >
+    0`) are named in the verdict, since what becomes of them is not seen.
 
     Examples
     --------
@@ -95,6 +106,8 @@ def compare_function(
     'right'
     >>> [one.name for one in report.operations]
     ['max', 'subtract', 'exp', 'sum', 'divide']
+    >>> [one.verdict for one in report.results]
+    ['right']
     """
     check_callable(function, "function")
     if dtype is not None:
@@ -121,25 +134,74 @@ def compare_function(
 
     watcher = Watcher(to_host, see, leave, miss)
     watcher.namespace = RecordingNamespace(backend.backend.namespace(), watcher)
-    signature = _signature(function)
-    names = _names(signature, len(inputs))
+    call = _Call(function, inputs, options, dtype)
 
-    def recorded(x: Any, text: str) -> Any:
-        def placed(array: Any) -> Recorded:
-            there = place(_cast(array, dtype), backend)
-            return Recorded(there, watcher, text)
+    def recorded(array: HostArray, text: str) -> Recorded:
+        return Recorded(place(array, backend), watcher, text)
 
-        return mapped(x, placed, _is_array)
+    result = mapped(call.run(function, recorded, watcher.namespace), bare_of)
+    found = result
+    if compiled is not None:
+        check_callable(compiled, "compiled function")
+        namespace = backend.backend.namespace()
+        found = call.run(compiled, lambda array, _: place(array, backend), namespace)
 
-    given = [recorded(x, name) for x, name in zip(inputs, names, strict=True)]
-    named = {name: recorded(x, name) for name, x in options.items()}
-    if not _holds_arrays((given, named)):
-        raise SettingError("the function was given no array; there would be nothing to judge")
-    if "xp" in signature and "xp" not in named and signature.index("xp") >= len(given):
-        named["xp"] = watcher.namespace
-    result = mapped(function(*given, **named), bare_of)
-    name = getattr(function, "__qualname__", type(function).__qualname__)
-    return FunctionReport(name.rpartition(".")[2], str(backend), tuple(operations), result)
+    def noisy(run: NoisyRun) -> Any:
+        return call.run(function, run.array, run.namespace)
+
+    name = getattr(function, "__qualname__", type(function).__qualname__).rpartition(".")[2]
+    results = _whole(noisy, found, call.dtypes, flushes=accuracies["float32"].flushes)
+    return FunctionReport(name, str(backend), tuple(operations), results, found)
+
+
+class _Call:
+    """A call of a function, with its arrays on the host: they are made into others for each run."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        inputs: tuple[Any, ...],
+        options: dict[str, Any],
+        dtype: str | None,
+    ) -> None:
+        self._inputs, self._options = mapped(
+            (inputs, options), lambda x: _cast(x, dtype), _is_array
+        )
+        self._signature = _signature(function)
+        arrays: list[HostArray] = []
+        mapped((self._inputs, self._options), arrays.append, _is_array)
+        if not arrays:
+            raise SettingError("the function was given no array; there would be nothing to judge")
+        self.dtypes = [x.dtype for x in arrays if x.dtype.kind == "f"]
+
+    def run(
+        self,
+        function: Callable[..., Any],
+        make: Callable[[HostArray, str], Any],
+        namespace: Namespace,
+    ) -> Any:
+        """Call a function with copies of the arrays, each made into another kind."""
+
+        def made(x: Any, text: str) -> Any:
+            return mapped(x, lambda array: make(array.copy(), text), _is_array)
+
+        names = _names(self._signature, len(self._inputs))
+        given = [made(x, name) for x, name in zip(self._inputs, names, strict=True)]
+        named = {name: made(x, name) for name, x in self._options.items()}
+        if "xp" not in named and _lacks_namespace(function, len(given)):
+            named["xp"] = namespace
+        return function(*given, **named)
+
+
+def _whole(
+    noisy: Callable[[NoisyRun], Any], found: Any, dtypes: list[np.dtype], *, flushes: bool
+) -> tuple[JudgedResult, ...]:
+    """Judge results as a whole, if NumPy can hold them."""
+    try:
+        there = mapped(found, to_host, is_library_array)
+    except Exception as error:  # bfloat16, and whatever else NumPy does not have
+        return (JudgedResult("result", "not judged", words(error)),)
+    return judge_whole(noisy, there, dtypes, flushes=flushes)
 
 
 def _signature(function: Callable[..., Any]) -> list[str]:
@@ -148,6 +210,18 @@ def _signature(function: Callable[..., Any]) -> list[str]:
         return list(inspect.signature(function).parameters)
     except (TypeError, ValueError):
         return []
+
+
+def _lacks_namespace(function: Callable[..., Any], given: int) -> bool:
+    """Tell whether a function has a parameter `xp` that it needs beside what is given."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
+    wanted = parameters.get("xp")
+    if wanted is None or wanted.default not in (None, inspect.Parameter.empty):
+        return False
+    return wanted.kind is wanted.KEYWORD_ONLY or list(parameters).index("xp") >= given
 
 
 def _names(signature: list[str], count: int) -> list[str]:
@@ -166,9 +240,3 @@ def _cast(array: Any, dtype: str | None) -> Any:
     if not isinstance(array, np.ndarray):
         array = to_host(array)
     return array.astype(dtype) if dtype is not None and array.dtype.kind == "f" else array
-
-
-def _holds_arrays(value: Any) -> bool:
-    found: list[Recorded] = []
-    mapped(value, found.append)
-    return bool(found)

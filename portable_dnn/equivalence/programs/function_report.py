@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from portable_dnn.equivalence.programs.judging import Said
 from portable_dnn.equivalence.programs.recorded import Operation
+from portable_dnn.equivalence.programs.whole import JudgedResult
 from portable_dnn.equivalence.report.wording import number
 
 __all__ = ["COLUMNS", "FunctionReport", "JudgedOperation", "told"]
@@ -82,6 +83,8 @@ class FunctionReport:
         Where it ran.
     operations : tuple of JudgedOperation
         In the order of the calls.
+    results : tuple of JudgedResult
+        Each array that the function returned, judged as a whole.
     result : object
         What the function returned, arrays of the device's library.
 
@@ -97,6 +100,7 @@ class FunctionReport:
     function: str
     device: str
     operations: tuple[JudgedOperation, ...]
+    results: tuple[JudgedResult, ...]
     result: Any
 
     def of(self, *verdicts: str) -> tuple[JudgedOperation, ...]:
@@ -105,12 +109,15 @@ class FunctionReport:
 
     @property
     def outcome(self) -> Literal["right", "wrong", "right in part", "nothing judged"]:
-        """What was found: whether an operation is wrong, and whether all of them were judged."""
-        if self.of("wrong"):
+        """What was found: whether anything is wrong, and whether all operations were judged."""
+        if self.of("wrong") or self._wrong_results():
             return "wrong"
         if not self.of("exact", "rounding", "by design"):
             return "nothing judged"
         return "right in part" if self.of("not judged", "leaves the arrays") else "right"
+
+    def _wrong_results(self) -> tuple[JudgedResult, ...]:
+        return tuple(one for one in self.results if one.verdict == "wrong")
 
     @property
     def headline(self) -> str:
@@ -124,6 +131,11 @@ class FunctionReport:
                 f"WRONG: {len(wrong)} of {count} operations of {here}; the first is {first.name} "
                 f"at {first.where}, {first.text}: {first.reason}"
             )
+        for one in self._wrong_results():
+            return (
+                f"WRONG as a whole: {one.name} of {here}, though each of {count} operations that "
+                f"were seen is right: {one.reason}"
+            )
         if self.outcome == "nothing judged":
             why = self._not_judged() or "no operation on arrays was seen"
             return f"nothing of {here} was judged: {why}"
@@ -133,7 +145,9 @@ class FunctionReport:
             f"round{'s' * (rounded == 1)}, within their limits"
         )
         missed = self._not_judged()
-        return f"{text}; not judged: {missed}" if missed else text
+        text = f"{text}; not judged: {missed}" if missed else text
+        open_ = [f"{one.name} ({one.reason})" for one in self.results if one.verdict in _OPEN]
+        return f"{text}; as a whole: {_OPEN_TEXT} {', '.join(open_[:_NAMED])}" if open_ else text
 
     def _not_judged(self) -> str:
         """Name the operations that were not judged, and why."""
@@ -147,7 +161,7 @@ class FunctionReport:
         called: dict[tuple[str, str, int], list[JudgedOperation]] = {}
         for one in self.operations:
             called.setdefault((one.name, one.file, one.line), []).append(one)
-        return tuple(map(_row, called.values()))
+        return (*map(_row, called.values()), *map(_result_row, self.results))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain data, for JSON; without the function's result."""
@@ -157,6 +171,7 @@ class FunctionReport:
             "outcome": self.outcome,
             "headline": self.headline,
             "operations": [asdict(one) | {"source": one.source} for one in self.operations],
+            "results": [one._asdict() for one in self.results],
         }
 
     def __str__(self) -> str:
@@ -179,6 +194,17 @@ def _row(calls: list[JudgedOperation]) -> tuple[str, ...]:
         f"{verdict}: {worst.reason}" if worst.reason else verdict,
     )
 
+
+def _result_row(one: JudgedResult) -> tuple[str, ...]:
+    """Show a result as a whole."""
+    verdict = "WRONG" if one.verdict == "wrong" else one.verdict
+    told = f"{verdict}: {one.reason}" if one.reason else verdict
+    share = number(one.share) if one.share else "0"
+    return ("as a whole", one.name, "-", "-", share, told)
+
+
+_OPEN = ("undecided", "not judged")
+_OPEN_TEXT = "not decided or not judged"
 
 _ORDER = (
     "no values",

@@ -17,7 +17,7 @@ import numpy as np
 from portable_dnn.arrays.contract import Array, HostArray, Namespace
 from portable_dnn.files.text import words
 
-__all__ = ["Operation", "Recorded", "Watcher", "bare_of", "mapped"]
+__all__ = ["Operation", "Recorded", "Watcher", "bare_of", "is_library_array", "mapped"]
 
 # Operators by the name of the function that they call, and as they are written.
 _BINARY = {
@@ -130,16 +130,14 @@ class Watcher:
             trouble = words(error)
         result = function(*mapped(arguments, bare_of), **mapped(options, bare_of))
         try:
-            found = mapped(result, self.to_host, _is_library_array)
+            found = mapped(result, self.to_host, is_library_array)
         except Exception as error:
             trouble = trouble or words(error)
         if trouble:
             self._miss(operation, trouble)
         else:
             self._see(operation, given, named, found)
-        return mapped(
-            result, lambda array: Recorded(array, self, operation.text), _is_library_array
-        )
+        return mapped(result, lambda array: Recorded(array, self, operation.text), is_library_array)
 
     def left(self, name: str, array: "Recorded") -> None:
         """Say that a number has left the arrays."""
@@ -164,6 +162,15 @@ class Recorded:
 
     def __array_namespace__(self, api_version: str | None = None) -> Namespace:
         return self.watcher.namespace
+
+    @property
+    def told(self) -> Array:
+        """What a number is made of, where one is asked for."""
+        return self.bare
+
+    def become(self, after: "Recorded") -> None:
+        """Be what has been written into it."""
+        self.bare = after.bare
 
     def __repr__(self) -> str:
         return f"Recorded({self.text}: {self.bare!r})"
@@ -217,7 +224,7 @@ class Recorded:
             return x
 
         text = f"{_inner(self.text)}[…] = {_text(value)}"
-        self.bare = self.watcher.call("setitem", written, self, key, value, text=text).bare
+        self.become(self.watcher.call("setitem", written, self, key, value, text=text))
 
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(self.shape[0]))
@@ -227,19 +234,19 @@ class Recorded:
 
     def __bool__(self) -> bool:
         self.watcher.left("bool", self)
-        return bool(self.bare)
+        return bool(self.told)
 
     def __float__(self) -> float:
         self.watcher.left("float", self)
-        return float(self.bare)
+        return float(self.told)
 
     def __int__(self) -> int:
         self.watcher.left("int", self)
-        return int(self.bare)
+        return int(self.told)
 
     def __index__(self) -> int:
         self.watcher.left("index", self)
-        return operator.index(self.bare)
+        return operator.index(self.told)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> HostArray:
         self.watcher.left("__array__", self)
@@ -284,7 +291,7 @@ def _add_operators() -> None:
         def into(self: Recorded, other: Any) -> Any:
             text = f"{_inner(self.text)} {sign}= {_inner(_text(other))}"
             assert in_place is not None
-            self.bare = self.watcher.call(standard, in_place, self, other, text=text).bare
+            self.become(self.watcher.call(standard, in_place, self, other, text=text))
             return self
 
         setattr(Recorded, f"__{name}__", forward)
@@ -346,8 +353,18 @@ def bare_of(array: Recorded) -> Array:
     return array.bare
 
 
-def _is_library_array(x: object) -> bool:
-    """Whether something is an array; NumPy's numbers are some of no dimension."""
+def is_library_array(x: object) -> bool:
+    """Tell whether something is an array; NumPy's numbers are some of no dimension.
+
+    Parameters
+    ----------
+    x : object
+        Anything.
+
+    Returns
+    -------
+    bool
+    """
     return hasattr(x, "dtype") and hasattr(x, "shape") and not isinstance(x, type)
 
 

@@ -81,10 +81,11 @@ def test_the_table_has_a_row_a_line():
         return x
 
     report = compare_function(program, X)
-    (row,) = report.rows()
+    row, result = report.rows()
+    assert result == ("as a whole", "result", "-", "-", "0", "right")
     assert row[0].endswith("  x * 0.5")
     assert row[1:3] == ("multiply", "3")
-    assert len(str(report).splitlines()) == 3
+    assert len(str(report).splitlines()) == 4
 
 
 def test_plain_data_for_json():
