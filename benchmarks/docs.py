@@ -22,6 +22,7 @@ TABLES: dict[str, Callable[[Mapping[str, Any]], list[tuple[str, tables.Grid]]]] 
     "gpu": tables.gpu_tables,
     "crossing": tables.crossing_tables,
     "queue": tables.queue_tables,
+    "assertions": tables.assertion_tables,
 }
 """What makes the tables of each benchmark's section, by the benchmark's name."""
 

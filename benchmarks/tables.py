@@ -11,6 +11,7 @@ from rich.table import Table
 __all__ = [
     "Grid",
     "against_tables",
+    "assertion_tables",
     "checkpoint_tables",
     "crossing_tables",
     "floor_tables",
@@ -290,6 +291,24 @@ def crossing_tables(result: Result) -> list[tuple[str, Grid]]:
     ]
     card = result["settings"]["card"]
     return [(f"a step by the kernel and by operations on {card}", Grid(head, rows))]
+
+
+def assertion_tables(result: Result) -> list[tuple[str, Grid]]:
+    """Tabulate how often each assertion fails, of honest libraries and of faulty ones."""
+    names = list(result["rows"][0]["failed"])
+    draws = result["settings"]["draws"]
+    grids = []
+    for honest, title in (
+        (True, "honest, which should pass"),
+        (False, "faulty, which should fail"),
+    ):
+        rows = [
+            (row["program"], row["change"], *(f"{row['failed'][n]} of {draws}" for n in names))
+            for row in result["rows"]
+            if row["honest"] == honest
+        ]
+        grids.append((title, Grid(("program", "change", *(f"{n} fails" for n in names)), rows)))
+    return grids
 
 
 def queue_tables(result: Result) -> list[tuple[str, Grid]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import against, checkpoints, docs, gpu, gpu_programs
+from benchmarks import against, assertions, checkpoints, docs, gpu, gpu_programs
 from benchmarks.cases import NOT_TOUCHED, Case, in_round, make_cases, opponents
 from benchmarks.growth import needed_bytes
 from benchmarks.peers import PEERS
@@ -23,7 +23,13 @@ from benchmarks.problem import LAYERS, compressed, random_pictures
 from benchmarks.processes import environment
 from benchmarks.published import OURS, summarize
 from benchmarks.results import envelope, median_interval, read, write
-from benchmarks.tables import against_tables, crossing_tables, gpu_tables, markdown
+from benchmarks.tables import (
+    against_tables,
+    assertion_tables,
+    crossing_tables,
+    gpu_tables,
+    markdown,
+)
 from benchmarks.verdict import judge
 from benchmarks.worker import weights_error
 from portable_dnn import choose_device
@@ -370,3 +376,14 @@ def test_the_table_of_the_crossing():
     ((title, grid),) = crossing_tables({"rows": rows, "settings": {"card": "a card"}})
     assert title == "a step by the kernel and by operations on a card"
     assert grid.rows == [("20-1", "9", "float32", "20.0", "80 µs", "1234 µs")]
+
+
+def test_compare_function_is_right_where_assertions_with_a_tolerance_are_not():
+    rows, left_out = assertions.measure(1)
+    for row in rows:
+        assert row["failed"]["compare_function"] == (0 if row["honest"] else 1), row
+    assert {one["assertion"] for one in left_out} <= set(assertions.ASSERTIONS)
+    result = {"rows": rows, "settings": {"draws": 1}}
+    honest, faulty = assertion_tables(result)
+    assert len(honest[1].rows) + len(faulty[1].rows) == len(rows)
+    assert honest[1].rows[0][-1] == "0 of 1"

@@ -114,7 +114,7 @@ class FunctionReport:
             return "wrong"
         if not self.of("exact", "rounding", "by design"):
             return "nothing judged"
-        return "right in part" if self.of("not judged", "leaves the arrays") else "right"
+        return "right in part" if self._missed() else "right"
 
     def _wrong_results(self) -> tuple[JudgedResult, ...]:
         return tuple(one for one in self.results if one.verdict == "wrong")
@@ -149,10 +149,15 @@ class FunctionReport:
         open_ = [f"{one.name} ({one.reason})" for one in self.results if one.verdict in _OPEN]
         return f"{text}; as a whole: {_OPEN_TEXT} {', '.join(open_[:_NAMED])}" if open_ else text
 
+    def _missed(self) -> tuple[JudgedOperation, ...]:
+        """Return what was not judged; where the results are right, so are the ways to them."""
+        whole = bool(self.results) and all(one.verdict == "right" for one in self.results)
+        return self.of("not judged") if whole else self.of("not judged", "leaves the arrays")
+
     def _not_judged(self) -> str:
         """Name the operations that were not judged, and why."""
-        missed = self.of("not judged", "leaves the arrays")
-        names = list(dict.fromkeys(f"{one.name} at {one.where} ({one.reason})" for one in missed))
+        reasons = (f"{one.name} at {one.where} ({one.reason})" for one in self._missed())
+        names = list(dict.fromkeys(reasons))
         more = f", and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         return ", ".join(names[:_NAMED]) + more
 

@@ -129,6 +129,8 @@ class Watcher:
         except Exception as error:  # bfloat16, and whatever else NumPy does not have
             trouble = words(error)
         result = function(*mapped(arguments, bare_of), **mapped(options, bare_of))
+        if not (_arrays((arguments, options)) or _arrays(result, is_library_array)):
+            return result  # a setting of the library, or what it tells of itself
         try:
             found = mapped(result, self.to_host, is_library_array)
         except Exception as error:
@@ -366,6 +368,13 @@ def is_library_array(x: object) -> bool:
     bool
     """
     return hasattr(x, "dtype") and hasattr(x, "shape") and not isinstance(x, type)
+
+
+def _arrays(value: Any, kind: Callable[[Any], bool] | None = None) -> list[Any]:
+    """List the arrays in a structure."""
+    found: list[Any] = []
+    mapped(value, found.append, kind)
+    return found
 
 
 def _place() -> tuple[str, int]:

@@ -40,7 +40,7 @@ isfinite isin isinf isnan less less_equal linalg.diagonal linalg.matrix_transpos
 logical_not logical_or logical_xor matrix_transpose max maximum meshgrid min minimum moveaxis
 negative nextafter nonzero not_equal ones ones_like permute_dims positive repeat reshape roll round
 searchsorted setitem sign signbit sort squeeze stack T mT take take_along_axis tile trunc tril triu
-unique_values unstack where zeros zeros_like asarray argsort from_dlpack
+unique_values unstack where zeros zeros_like asarray argsort from_dlpack atleast_1d atleast_2d
 """
 _ROUNDED = {
     "add": 0.5,

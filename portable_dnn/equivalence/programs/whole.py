@@ -239,5 +239,7 @@ def _named(value: Any, name: str = "result") -> dict[str, Any]:
         )
         parts = {f"{name}{key}": part for key, part in zip(keys, value, strict=True)}
     else:
+        if isinstance(value, float):  # a number that was made of an array
+            return {name: np.asarray(value)}
         return {name: value} if isinstance(value, np.ndarray | Disturbed) else {}
     return {k: x for key, part in parts.items() for k, x in _named(part, key).items()}

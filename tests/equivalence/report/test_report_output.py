@@ -129,7 +129,7 @@ def test_cells():
     probe = JUDGEMENTS[0]
     assert cells(probe)[0] == "probe: forward product"
     assert cells(replace(probe, verdict="wrong"))[0] == "probe: forward product, cancellation"
-    assert cells(JUDGEMENTS[3])[2:] == ("0", "0", "-", "-", "rounding")
+    assert cells(JUDGEMENTS[3])[2:] == ("0", "0", "-", "-", "exact")
     assert cells(judgement(tested=None, verdict="wrong"))[2:] == ("-", "-", "-", "-", "WRONG")
     assert cells(judgement(tested=errors(math.inf, ulps=math.inf)))[2] == "inf"
 
