@@ -192,7 +192,7 @@ def test_it_is_taken_or_refused_in_our_words(calls, values, tmp_path, monkeypatc
 
 
 @pytest.mark.filterwarnings("ignore")  # of kinds of tensors that PyTorch will change or remove
-def test_what_is_gone_and_what_has_no_plain_numbers_is_told():
+def test_torch_tensors_without_plain_numbers_are_told():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     said = {
         "nested": torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
