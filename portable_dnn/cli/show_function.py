@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from portable_dnn.arrays.devices import choose_device
+from portable_dnn.arrays.versions import backend_versions
 from portable_dnn.cli.console import Output
 from portable_dnn.cli.messages import fail_to_write
 from portable_dnn.cli.saving import Keeper
-from portable_dnn.equivalence import FunctionReport, compare_function
+from portable_dnn.equivalence import compare_function
 from portable_dnn.equivalence.programs.function_report import COLUMNS
+from portable_dnn.equivalence.programs.page import function_page
 from portable_dnn.errors import DataError, SettingError
 from portable_dnn.files.atomic import write_somewhere, write_text
 from portable_dnn.files.text import words
@@ -30,7 +33,7 @@ def judge_function(
     inputs: Path,
     device: str,
     dtype: str | None,
-    out: Path | None,
+    files: tuple[Path | None, Path | None],
     compiled: str | None = None,
 ) -> int:
     """Judge a function, show what was found, and save it.
@@ -47,8 +50,8 @@ def judge_function(
         Where to run it.
     dtype : str or None
         To which floating inputs are cast.
-    out : Path or None
-        Where to save the report, as JSON.
+    files : (Path or None, Path or None)
+        Where to save the report, as JSON and as a web page.
     compiled : str or None
         The same function as a compiler made it, named as `named` is.
 
@@ -73,12 +76,13 @@ def judge_function(
         output.table(COLUMNS, report.rows())
     output.line(report.headline)
     keeper, code = Keeper(), _CODES[report.outcome]
-
-    def save(path: Path) -> Iterator[str]:
-        write_somewhere(path, partial(_write, report), "the report")
-        yield f"report   {path}"
-
-    keeper.save(output, out, save)
+    versions = backend_versions(choose_device(device).backend)
+    written = (
+        ("report", lambda: json.dumps(report.as_dict(), indent=1, ensure_ascii=False) + "\n"),
+        ("page", lambda: function_page(report, versions)),
+    )
+    for path, (kind, text) in zip(files, written, strict=True):
+        keeper.save(output, path, partial(_write, kind, text))
     try:
         keeper.check()
     except OSError as error:  # the operations are judged all the same: 1 means that one is wrong
@@ -86,8 +90,10 @@ def judge_function(
     return code
 
 
-def _write(report: FunctionReport, path: Path) -> None:
-    write_text(path, json.dumps(report.as_dict(), indent=1, ensure_ascii=False) + "\n")
+def _write(kind: str, text: Callable[[], str], path: Path) -> Iterator[str]:
+    """Write one file, here or elsewhere, and say where it is."""
+    write_somewhere(path, lambda place: write_text(place, text()), f"the {kind}")
+    yield f"{kind:8} {path}"
 
 
 def _function(named: str, option: str) -> Callable[..., Any]:

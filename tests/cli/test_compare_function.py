@@ -39,10 +39,15 @@ COMMAND = ("compare", "--backend", "numpy", "--inputs", "inputs.npz", "--functio
 
 
 def test_a_function_is_judged_and_the_report_kept(succeeds, folder):
-    outcome = succeeds(*COMMAND, "ours_to_judge:centred", "--json", "report.json")
+    kept = ("--json", "report.json", "--html", "page.html")
+    outcome = succeeds(*COMMAND, "ours_to_judge:centred", *kept)
     assert outcome.lines[0].startswith("where")
     assert "right: 2 operations of centred on numpy:cpu" in outcome.out
-    assert outcome.lines[-1] == "report   report.json"
+    assert outcome.lines[-2:] == ["report   report.json", "page     page.html"]
+    page = (folder / "page.html").read_text("utf-8")
+    assert "right: 2 operations of centred" in page
+    assert "x - mean(x)" in page
+    assert np.__version__ in page
     content = json.loads((folder / "report.json").read_text("utf-8"))
     assert [one["name"] for one in content["operations"]] == ["mean", "subtract"]
     np.savez(folder / "inputs.npz", np.eye(4))

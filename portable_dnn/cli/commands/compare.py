@@ -190,11 +190,10 @@ def compare(
             "--hidden": hidden,
             "--seed": seed,
             "--against": against,
-            "--html": html,
             "--plots": plots,
         }
         functions = (function, compiled)
-        _judge_function(functions, inputs, backend, dtype, json, network, quiet=quiet)
+        _judge_function(functions, inputs, backend, dtype, (json, html), network, quiet=quiet)
     # Imported here, so that the other commands do not wait for it.
     from portable_dnn.cli.show_comparison import (
         keep_report,
@@ -270,7 +269,7 @@ def _judge_function(
     inputs: Path | None,
     backend: str | None,
     dtype: str | None,
-    json: Path | None,
+    files: tuple[Path | None, Path | None],
     network: dict[str, object],
     *,
     quiet: bool,
@@ -287,8 +286,8 @@ def _judge_function(
         raise SettingError(f"{', '.join(others)}: of the network, not of --function; leave it out")
     from portable_dnn.cli.show_function import judge_function
 
-    check_outputs({"--json": json}, {"--inputs": inputs})
-    code = judge_function(Output(quiet=quiet), function, inputs, backend, dtype, json, compiled)
+    check_outputs(dict(zip(("--json", "--html"), files, strict=True)), {"--inputs": inputs})
+    code = judge_function(Output(quiet=quiet), function, inputs, backend, dtype, files, compiled)
     raise typer.Exit(code)
 
 
