@@ -12,6 +12,7 @@ from portable_dnn.arrays.namespaces import dtype_name
 from portable_dnn.equivalence.limits.accuracy import Accuracy, accuracy_of
 from portable_dnn.equivalence.limits.distance import distance, in_bounds, is_beyond
 from portable_dnn.equivalence.limits.rounding import ROUNDINGS, bound, roundings, ulp
+from portable_dnn.equivalence.programs.rules import RULES
 from portable_dnn.equivalence.report.wording import number
 from portable_dnn.errors import DTypeError, SettingError, ShapeError
 from portable_dnn.setting_checks import FLOATS, check_choice, check_count, described
@@ -19,6 +20,10 @@ from portable_dnn.setting_checks import FLOATS, check_choice, check_count, descr
 __all__ = ["Roundings", "assert_equivalent"]
 
 _COUNTED = ("bool", "int", "uint")
+_JUDGED = (*FLOATS, "float16")
+_FUNCTIONS = tuple(name for name, rule in RULES.items() if rule.family == "function")
+# Of one element each, so that nothing cancels.
+_SINGLE = ("exact", "arithmetic", "pixels", "slope", "tanh", *_FUNCTIONS)
 
 
 @dataclass(frozen=True)
@@ -107,8 +112,8 @@ def assert_equivalent(
         one it may be as wrong as the result, and both bounds are added.
     operation : str or Roundings
         "exact" (the same numbers), "arithmetic" (one rounding), "product" or "mean" (`inner` terms
-        an element), another kind of `limits.rounding.ROUNDINGS`, or the roundings of an
-        operation of your own.
+        an element), a function of the array API such as "exp" or "sin", another kind of
+        `limits.rounding.ROUNDINGS`, or the roundings of an operation of your own.
     inner : int
         How many terms an element of a product, mean or cost sums; at least 1, and for float32 below
         2²⁴, where the bound ends.
@@ -141,15 +146,25 @@ def assert_equivalent(
     """
     __tracebackhide__ = True
     check_count(inner, "inner length")
+    operation = _of_function(operation)
     if isinstance(operation, Roundings):
         name = operation.name
     else:
-        name = check_choice(operation, ROUNDINGS, "operation")
+        name = check_choice(operation, (*ROUNDINGS, *_FUNCTIONS), "operation")
     complaint = _kind(actual, reference if like is None else like, reference)
     if not complaint:
         complaint = _values(actual, reference, operation, inner, magnitude)
     if complaint:
         raise AssertionError(f"{name}: {complaint}")
+
+
+def _of_function(operation: str | Roundings) -> str | Roundings:
+    """Count the roundings of a function of each element, by its name in the standard."""
+    if not isinstance(operation, str) or operation in ROUNDINGS or operation not in _FUNCTIONS:
+        return operation
+    if operation in ("exp", "log", "log1p"):  # the library may document another error
+        return Roundings(operation, **{operation: 1})
+    return Roundings(operation, arithmetic=math.ceil(2.0 * RULES[operation].ulps))
 
 
 def _kind(actual: Array, like: Array, reference: Array) -> str:
@@ -176,9 +191,9 @@ def _values(
             raise DTypeError(f"the result has dtype {dtype_name(actual)}; only floats are rounded")
         return _exact(to_host(actual), to_host(reference))
     for array in (actual, reference):
-        if dtype_name(array) not in FLOATS:
+        if dtype_name(array) not in _JUDGED:
             raise DTypeError(
-                f"dtype {dtype_name(array)} is not judged, only {' and '.join(FLOATS)}"
+                f"dtype {dtype_name(array)} is not judged, only {' and '.join(_JUDGED)}"
             )
     got, right = to_host(actual), to_host(reference)
     size = _magnitude(np.abs(right) if magnitude is None else magnitude, right)
@@ -188,7 +203,14 @@ def _values(
     if np.finfo(right.dtype).eps >= np.finfo(got.dtype).eps:
         limit = limit + _limit(reference, size, operation, inner)
     # By default no two terms have different signs, and no part of a sum exceeds it.
-    return _worst(got, right, limit, None if magnitude is None else size)
+    found = _worst(got, right, limit, None if magnitude is None else size)
+    name = operation.name if isinstance(operation, Roundings) else operation
+    if ", bound " in found and magnitude is None and name not in _SINGLE:
+        found += (
+            "; where terms of different signs cancel, the bound needs their sizes: magnitude=, "
+            "such as |A| @ |B| of a product"
+        )
+    return found
 
 
 def _magnitude(magnitude: Any, right: HostArray) -> HostArray:
@@ -217,7 +239,8 @@ def _magnitude(magnitude: Any, right: HostArray) -> HostArray:
 def _limit(array: Array, size: HostArray, operation: str | Roundings, inner: int) -> HostArray:
     """What rounding can explain on the device of an array, in its dtype."""
     dtype = to_host(array).dtype
-    accuracy = accuracy_of(location_of(array), dtype)
+    # Of half precision nothing is documented; functions are computed in float32.
+    accuracy = accuracy_of(location_of(array), max(dtype, np.dtype("float32")))
     if isinstance(operation, Roundings):
         # A product of inner length n makes n roundings, which is all that its bound depends on.
         kind, inner = "product", operation.count(accuracy)
