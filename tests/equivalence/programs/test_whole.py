@@ -10,7 +10,7 @@ import pytest
 from portable_dnn.arrays.devices import choose_device
 from portable_dnn.equivalence import compare_function
 from tests.equivalence.programs.loops import LOOPS, adam, momentum
-from tests.equivalence.programs.test_faults import fast_exp, tf32
+from tests.equivalence.programs.test_faults import fast_exp, rough_sqrt, tf32
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -48,6 +48,7 @@ def with_a_sample_twice(x, y, w, *, xp):
 
 FAULTS = {
     "products in TF32": ("adam", lambda *a, xp: adam(*a, xp=space(matmul=tf32))),
+    "a square root of 12 bits": ("adam", lambda *a, xp: adam(*a, xp=space(sqrt=rough_sqrt))),
     "Adam 1 % too long": ("adam", partial(adam, late=1.01)),
     "a penalty that nobody asked for": ("adam", partial(adam, decay=1e-4)),
     "a sample twice": ("adam", with_a_sample_twice),
