@@ -83,7 +83,8 @@ def test_a_backend_is_the_same_as_itself_and_everything_is_kept(succeeds, folder
     assert report.tested.device == report.reference.device == "numpy:cpu"
     assert report.tested.versions["numpy"] == np.__version__
     assert report.setup.layer_dims == (48, 3, 1)
-    assert report.setup.settings["dtype"] == "float32"
+    assert report.setup.settings["dtype"] == "float64"  # as for train
+    assert "Not looked at: float32, where products in reduced precision" in outcome.out
     assert sorted(path.name for path in (folder / "pictures").iterdir()) == list(PICTURES)
     for name in ("report.json", "report.html", *(f"pictures/{p}" for p in PICTURES)):
         assert any(line.endswith(f" {name}") for line in outcome.lines), name
@@ -107,9 +108,10 @@ def test_products_in_tf32_are_wrong_by_name(portable_dnn_command, toy, monkeypat
     in_tf32(toy, monkeypatch)
     plug_in = registry.get_backend("toy")
     monkeypatch.setattr(plug_in, "versions", lambda: {"toyarray": "1.0", "TOY_TF32": "1"})
-    options = ("--json", "report.json", "--html", "report.html")
+    options = ("--json", "report.json", "--html", "report.html", "--dtype", "float32")
     outcome = portable_dnn_command("compare", "--backend", "toy", *SMALL, *options)
     assert (outcome.code, outcome.err) == (1, "")
+    assert "Not looked at: float64 (--dtype float64)." in outcome.out
     assert verdict(outcome).startswith("Wrong at layer 1, forward product, ")
     wrong = {row[0] for row in table(outcome) if row[-1] == "WRONG"}
     assert {"layer 1, forward product", "layer 2, backward product dA"} <= wrong
@@ -319,7 +321,8 @@ def test_wrong_stays_wrong_where_nothing_can_be_written(
 ):
     in_tf32(toy, monkeypatch)
     unwritable(monkeypatch, "r.json")
-    outcome = portable_dnn_command("compare", "--backend", "toy", *SMALL, "--json", "r.json")
+    options = ("--json", "r.json", "--dtype", "float32")
+    outcome = portable_dnn_command("compare", "--backend", "toy", *SMALL, *options)
     assert outcome.code == 1
     assert "cannot write r.json" in outcome.err
 
@@ -338,7 +341,7 @@ def test_an_output_that_is_closed(portable_dnn_command, toy, monkeypatch, wrong,
 
     monkeypatch.setattr(Output, "line", closed)
     monkeypatch.setattr(os, "dup2", lambda *_: None)  # the output of the tests stays open
-    outcome = portable_dnn_command("compare", "--backend", "toy", *SMALL)
+    outcome = portable_dnn_command("compare", "--backend", "toy", *SMALL, "--dtype", "float32")
     assert outcome.code == (1 if wrong and said == "verdict  " else 2)
     assert outcome.err == ""
 

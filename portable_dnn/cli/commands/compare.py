@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["compare"]
 
-DEFAULTS = Settings(dtype="float32", iterations=200)
+DEFAULTS = Settings(iterations=200)
 """Those of the published run, but in the dtype in which most can go wrong."""
 
 
@@ -63,8 +63,8 @@ def compare(
         typer.Option(
             "--dtype",
             metavar="float64|float32",
-            help="Type of the numbers computed with. By default float32, where there is most to "
-            "go wrong.",
+            help="Type of the numbers computed with. By default float64, as for train; in float32 "
+            "there is most to go wrong.",
         ),
     ] = None,
     data: Annotated[

@@ -1,6 +1,7 @@
 """What a verdict means, for somebody who has read nothing else."""
 
 from portable_dnn.equivalence.report.report import Report, comes_apart
+from portable_dnn.setting_checks import FLOATS
 
 __all__ = ["IN_REFERENCE", "SAVED", "meaning"]
 
@@ -24,8 +25,19 @@ def meaning(report: Report) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Sentences that follow the headline.
+        Sentences that follow the headline; the last says what was not looked at.
     """
+    said = _said(report)
+    dtype = report.setup.settings.get("dtype")
+    if report.outcome == "could not be compared" or dtype not in FLOATS:
+        return said
+    (other,) = (name for name in FLOATS if name != dtype)
+    reduced = ", where products in reduced precision would show" if other == "float32" else ""
+    return (*said, f"Not looked at: {other}{reduced} (--dtype {other}).")
+
+
+def _said(report: Report) -> tuple[str, ...]:
+    """Explain the outcome alone."""
     here, there = report.tested.device, report.reference.device
     if report.outcome == "same numbers":
         return (f"Every result of {here} has exactly the bits of {there}'s.",)
