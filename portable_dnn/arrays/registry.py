@@ -150,7 +150,7 @@ def look_at(name: str) -> Backend:
         As for `get_backend`; and if loading it, or its ladder, ends the process or takes a minute.
     """
     entry = _entry_points().get(name)
-    if entry is not None and entry.module not in sys.modules and not _is_ours(entry):
+    if entry is not None and not (_is_imported(entry) or _is_ours(entry)):
         end = how_it_ends(
             "from portable_dnn.arrays.registry import first_failure, get_backend\n"
             f"first_failure(get_backend({name!r}))"
@@ -171,9 +171,17 @@ def at_hand() -> Iterator[Backend]:
     Backend
     """
     for name, entry in _entry_points().items():
-        if name in sys.modules or entry.module in sys.modules:
-            with suppress(BackendError):  # one that does not load owns no array
+        if name in sys.modules or _is_imported(entry):
+            try:
                 yield get_backend(name)
+            except BackendError:  # one that does not load owns no array
+                continue
+
+
+def _is_imported(entry: EntryPoint) -> bool:
+    """Whether a plug-in's module has been imported."""
+    # Not `entry.module`, which parses its value anew at each call.
+    return entry.value.partition(":")[0].rstrip() in sys.modules
 
 
 def contract_members() -> tuple[str, ...]:

@@ -200,7 +200,7 @@ def test_what_is_not_used_is_not_imported(monkeypatch):
     def load():
         raise KeyboardInterrupt("it was imported")
 
-    bomb = SimpleNamespace(load=load, module="bomb_of_a_stranger", value="bomb_of_a_stranger")
+    bomb = SimpleNamespace(load=load, value="bomb_of_a_stranger")
     known = registry._entry_points()
     monkeypatch.setattr(registry, "_entry_points", lambda: {**known, "bomb": bomb})
     x = arguments()

@@ -34,7 +34,7 @@ def register(monkeypatch):
 
     def put(module, name="toy"):
         load = module if callable(module) else lambda: module
-        fake = SimpleNamespace(value="toy_module", module=__name__, load=load)
+        fake = SimpleNamespace(value=__name__, load=load)
         found = {**registry._entry_points(), name: fake}
         monkeypatch.setattr(registry, "_entry_points", lambda: found)
         registry.get_backend.cache_clear()

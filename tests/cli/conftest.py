@@ -239,7 +239,7 @@ def register(monkeypatch):
 
     def put(**backends):
         found = {
-            name: SimpleNamespace(value=name, module=__name__, load=lambda module=module: module)
+            name: SimpleNamespace(value=__name__, load=lambda module=module: module)
             for name, module in backends.items()
         }
         monkeypatch.setattr(registry, "_entry_points", lambda: found)

@@ -161,7 +161,7 @@ def test_all_of_them(portable_dnn_command, toy, register, monkeypatch, folder):
 
     backends = {name: registry.get_backend(name) for name in ("numpy", "toy")}
     register(**backends)
-    broken = SimpleNamespace(value="broken", module=__name__, load=load)
+    broken = SimpleNamespace(value=__name__, load=load)
     found = {**registry._entry_points(), "broken": broken}
     monkeypatch.setattr(registry, "_entry_points", lambda: found)
     options = ("--json", "report.json", "--html", "page.html", "--plots", "pictures")
@@ -173,7 +173,7 @@ def test_all_of_them(portable_dnn_command, toy, register, monkeypatch, folder):
         rows = [re.split(r" {2,}", line) for line in summary if line.startswith("toy:cpu  ")]
         assert [row[:3] for row in rows] == [["toy:cpu", dtype, result]]
         assert outcome.lines[-1] == (
-            "not compared: the backend 'broken' (broken) does not load: out of order"
+            f"not compared: the backend 'broken' ({__name__}) does not load: out of order"
         )
         name = f"toy-cpu-{dtype}"
         assert json.loads((folder / f"report-{name}.json").read_text())["outcome"] == result

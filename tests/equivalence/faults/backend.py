@@ -175,7 +175,7 @@ def registered(device: Device) -> Iterator[Device]:
     It is asked first, for its arrays are NumPy's too.
     """
     backend = device.backend
-    entry = SimpleNamespace(value="faulty", module=__name__, load=lambda: backend)
+    entry = SimpleNamespace(value=__name__, load=lambda: backend)
     found = {backend.name: entry, **registry._entry_points()}
     registry.get_backend.cache_clear()
     try:
