@@ -259,7 +259,7 @@ def owner_of(array: object) -> Backend | None:
     if isinstance(array, type):  # a class of arrays is none itself
         return None
     for backend in at_hand():
-        with suppress(Exception):  # a stranger's may raise anything
+        with suppress(Exception, SystemExit):  # a stranger's may raise anything
             if backend.owns(array):
                 return backend
     if not array_api_compat.is_array_api_obj(array):
@@ -272,7 +272,7 @@ def _owner_not_at_hand(array: object) -> Backend | None:
     at_hand_already = [backend.name for backend in at_hand()]
     for name in backend_names():
         # A broken plug-in of somebody else's must not stop work on other arrays.
-        with suppress(Exception):
+        with suppress(Exception, SystemExit):
             if name not in at_hand_already and (backend := look_at(name)).owns(array):
                 return backend
     return None

@@ -20,6 +20,8 @@ from portable_dnn.equivalence.programs.function_report import COLUMNS
 from portable_dnn.equivalence.programs.page import function_page
 from portable_dnn.errors import DataError, SettingError
 from portable_dnn.files.atomic import write_somewhere, write_text
+from portable_dnn.files.paths import existing_file
+from portable_dnn.files.signatures import what_it_is
 from portable_dnn.files.text import words
 
 __all__ = ["judge_function"]
@@ -109,7 +111,7 @@ def _function(named: str, option: str) -> Callable[..., Any]:
     except AttributeError as error:
         raise SettingError(f"{option}: {module_name} has no {name}") from error
     # A module of somebody else's may raise anything.
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SettingError(f"{option}: {module_name} cannot be imported: {words(error)}") from error
     if not callable(found):
         raise SettingError(f"{option}: {named} is a {type(found).__name__}, not a function")
@@ -124,6 +126,8 @@ def _named_by(named: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*arguments: Any, **options: Any) -> Any:
         try:
             return function(*arguments, **options)
+        except SystemExit as error:
+            raise SettingError(f"{named} ends the program: exit code {error.code}") from error
         except Exception as error:  # a function of somebody else's may raise anything
             raise SettingError(f"{named} fails with these inputs: {words(error)}") from error
 
@@ -132,15 +136,19 @@ def _named_by(named: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _arguments(path: Path) -> tuple[list[Any], dict[str, Any]]:
     """Read arrays: those that `numpy.savez` named itself, in their order, and the others."""
+    path = existing_file(path, "a file of arrays, as numpy.savez writes it")
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except OSError as error:
         raise DataError(f"{path} cannot be read: {words(error)}") from error
     except Exception as error:  # whatever a damaged archive makes NumPy raise
-        raise DataError(
-            f"{path} is no file of arrays: {words(error)}; numpy.savez makes one"
-        ) from error
+        kind = what_it_is(path) or f": {words(error)}"
+        if "pickle" in kind:
+            kind = ", or holds objects"
+        raise DataError(f"{path} is no file of arrays{kind}; numpy.savez makes one") from error
+    if not arrays:
+        raise DataError(f"{path} holds no arrays; numpy.savez writes some")
     numbered = [f"arr_{i}" for i in range(len(arrays)) if f"arr_{i}" in arrays]
     return [arrays[name] for name in numbered], {
         name: array for name, array in arrays.items() if name not in numbered

@@ -22,6 +22,9 @@ def compiled(x):
 def carelessly(x):
     return x - x.mean(axis=0) * 1.001
 
+def ends(x):
+    raise SystemExit(0)
+
 def fails(x):
     raise ValueError("not today")
 
@@ -75,6 +78,7 @@ def test_a_compiled_function_is_judged_as_a_whole(portable_dnn_command):
         ("ours_to_judge:none", "ours_to_judge has no none"),
         ("ours_to_judge:number", "is a int, not a function"),
         ("ours_to_judge:fails", "ours_to_judge:fails fails with these inputs: not today"),
+        ("ours_to_judge:ends", "ours_to_judge:ends ends the program: exit code 0"),
         ("ours_to_judge:wrong", "ours_to_judge:wrong fails with these inputs: "),
     ],
 )
@@ -86,10 +90,14 @@ def test_what_does_not_go_together_is_refused(refused, folder):
     assert "all three are needed" in refused("compare", "--function", "a:b", "--backend", "cpu")
     message = refused(*COMMAND, "ours_to_judge:centred", "--reference", "torch", "--layers", "3")
     assert "--reference, --layers: of the network, not of --function" in message
+    (folder / "inputs.npz").write_text("version https://git-lfs.github.com/spec/v1\n")
+    assert "pickle" not in refused(*COMMAND, "ours_to_judge:centred")
+    np.savez(folder / "inputs.npz")
+    assert "inputs.npz holds no arrays" in refused(*COMMAND, "ours_to_judge:centred")
     (folder / "inputs.npz").write_bytes(b"PK no archive")
     assert "is no file of arrays" in refused(*COMMAND, "ours_to_judge:centred")
     (folder / "inputs.npz").unlink()
-    assert "cannot be read" in refused(*COMMAND, "ours_to_judge:centred")
+    assert "inputs.npz does not exist" in refused(*COMMAND, "ours_to_judge:centred")
 
 
 def test_a_wrong_operation_ends_with_1_though_nothing_can_be_written(

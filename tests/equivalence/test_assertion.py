@@ -272,3 +272,9 @@ def test_a_missing_magnitude_is_named(random):
     )
     assert_equivalent(a @ b, exact, "product", magnitude=np.abs(a) @ np.abs(b), **options)
     assert "magnitude=" not in complaint(a, a * np.float32(1.1), "arithmetic")
+
+
+def test_what_numpy_is_told_to_raise_changes_nothing():
+    x = np.exp(-np.linspace(0.0, 700.0, 30))
+    with np.errstate(all="raise"):
+        assert_equivalent(x, x, "arithmetic")

@@ -118,10 +118,12 @@ def compare_function(
     random = np.random.RandomState(1)
     accuracies = {name: accuracy_of(backend, np.dtype(name)) for name in ("float32", "float64")}
     operations: list[JudgedOperation] = []
+    dtypes: list[str] = []
 
     def see(operation: Operation, arguments: Any, named: Any, result: Any) -> None:
         kind = result.dtype.name if isinstance(result, np.ndarray) else "float32"
         accuracy = accuracies.get(kind, accuracies["float32"])
+        mapped(result, lambda x: dtypes.append(x.dtype.name), is_library_array)
         said = judged(operation.name, arguments, named, result, accuracy, random)
         operations.append(told(operation, said))
 
@@ -150,7 +152,8 @@ def compare_function(
         return call.run(function, run.array, run.namespace)
 
     name = getattr(function, "__qualname__", type(function).__qualname__).rpartition(".")[2]
-    results = _whole(noisy, found, call.dtypes, flushes=accuracies["float32"].flushes)
+    flushes = accuracies["float32"].flushes
+    results = _whole(noisy, found, call.dtypes, there=dtypes, flushes=flushes)
     return FunctionReport(name, str(backend), tuple(operations), results, found)
 
 
@@ -194,14 +197,17 @@ class _Call:
 
 
 def _whole(
-    noisy: Callable[[NoisyRun], Any], found: Any, dtypes: list[np.dtype], *, flushes: bool
+    noisy: Callable[[NoisyRun], Any],
+    found: Any,
+    dtypes: list[np.dtype],
+    **known: Any,
 ) -> tuple[JudgedResult, ...]:
     """Judge results as a whole, if NumPy can hold them."""
     try:
-        there = mapped(found, to_host, is_library_array)
+        result = mapped(found, to_host, is_library_array)
     except Exception as error:  # bfloat16, and whatever else NumPy does not have
         return (JudgedResult("result", "not judged", words(error)),)
-    return judge_whole(noisy, there, dtypes, flushes=flushes)
+    return judge_whole(noisy, result, dtypes, **known)
 
 
 def _signature(function: Callable[..., Any]) -> list[str]:

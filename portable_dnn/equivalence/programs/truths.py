@@ -117,6 +117,11 @@ def _elementwise(
         if name in ("divide", "reciprocal"):
             most = max(most, accuracy.divide)
     limit = most * ulp(value.hi, result.dtype)
+    numbers = [abs(x) for x in arguments if isinstance(x, int | float)]
+    if numbers and result.dtype == np.float16:  # some libraries take the number as it is
+        size = np.abs(value.hi)
+        size = np.maximum(size, max(numbers)) if name in ("add", "subtract") else size
+        limit = limit + unit_roundoff(result.dtype) * size
     return Truth(
         kind="arithmetic",
         shape=result.shape,

@@ -64,6 +64,7 @@ def judge_whole(
     found: Any,
     dtypes: Sequence[np.dtype],
     *,
+    there: Sequence[str] = (),
     flushes: bool = False,
 ) -> tuple[JudgedResult, ...]:
     """Judge what a program gave, by running it with noise.
@@ -76,6 +77,8 @@ def judge_whole(
         What the program gave on the device, with NumPy's arrays, in any structure.
     dtypes : sequence of numpy.dtype
         The floating dtypes of its inputs.
+    there : sequence of str
+        Dtypes of what the operations gave on the device, in their order, if they are known.
     flushes : bool
         Whether the library takes subnormal numbers for 0.
 
@@ -86,11 +89,13 @@ def judge_whole(
     """
     given = _named(found)
     try:
-        double = any(dtype.itemsize == 8 for dtype in dtypes)
-        exact, runs, scale = _runs(program, double, flushes)
+        exact, runs, scale = _runs(program, dtypes, flushes)
     except Exception as error:  # it is the user's, and may need the library that it was written for
         reason = f"it does not run on NumPy's arrays: {words(error)}"
         return tuple(JudgedResult(name, "not judged", reason) for name in given)
+    other = _other_dtype(there, exact.noisy.dtypes)
+    if other:
+        return tuple(JudgedResult(name, "not judged", other) for name in given)
     unknown = sorted({name for run in (exact, *runs) for name in run.noisy.unknown})
     if unknown:
         reason = f"the size of the error of {', '.join(unknown)} is not known"
@@ -102,7 +107,7 @@ def judge_whole(
 
 
 def _runs(
-    program: Callable[[NoisyRun], Any], double: bool, flushes: bool
+    program: Callable[[NoisyRun], Any], dtypes: Sequence[np.dtype], flushes: bool
 ) -> tuple[_Run, list[_Run], dict[str, HostArray]]:
     """Run without noise, with it, and with all decisions turned that no run has turned.
 
@@ -116,6 +121,9 @@ def _runs(
         return _Run({name: _wide_of(x) for name, x in results.items()}, noisy)
 
     exact = run(0.0, 0)
+    # Of a program that computes in float32 as well, that decides; its noise is of the true size.
+    floats = {name for name in exact.noisy.dtypes if name.startswith("float")}
+    double = floats <= {"float64"} and any(dtype.itemsize == 8 for dtype in dtypes)
     small = _UNITS[0] if double else None
     runs = [run(small, seed) for seed in range(1, RUNS + 1)]
     scale = {name: np.ones_like(x, dtype=np.float64) for name, x in exact.results.items()}
@@ -126,6 +134,15 @@ def _runs(
     if flips:
         runs.append(run(small, RUNS + 1, flips))
     return exact, runs, scale
+
+
+def _other_dtype(there: Sequence[str], here: Sequence[str]) -> str:
+    """Say that operations give other dtypes on the device than on the host, as defaults may."""
+    pairs = zip(there, here, strict=False) if there else ()
+    for place, (device, host) in enumerate(pairs, start=1):
+        if device != host and "float" in device + host:
+            return f"its operation {place} gives {device} there, and {host} on the host"
+    return ""
 
 
 def _taken_back(name: str, exact: _Run, small: list[_Run], large: list[_Run]) -> HostArray:

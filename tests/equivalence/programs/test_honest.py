@@ -81,3 +81,12 @@ def test_every_function_of_the_standard_has_a_rule():
     missing = {name for name in names if name not in RULES} - set(about.split())
     assert not missing
     assert all(rule.reason for rule in RULES.values() if rule.family == "not judged")
+
+
+def test_a_number_in_half_precision_may_be_taken_as_it_is(default_device):
+    if not hasattr(choose_device(default_device).backend.namespace(), "float16"):
+        pytest.skip("the library has no float16")
+    x = np.random.RandomState(6).randn(12, 30).astype(np.float16)
+    for program in (lambda a: a * 3.14159, lambda a: a + 1000.3, lambda a: 3.9 / a):
+        report = compare_function(program, x, backend=default_device)
+        assert report.outcome == "right", str(report)

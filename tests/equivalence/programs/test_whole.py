@@ -117,6 +117,31 @@ def test_whole_numbers_that_rounding_may_turn_are_undecided():
     assert "not decided or not judged result" in report.headline
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_program_that_casts_to_float32_has_its_errors(default_device, seed):
+    def program(a, *, xp):
+        b = xp.astype(a, xp.float32)
+        total = xp.astype(xp.sum(b * b, axis=0), xp.float64)
+        return {"scaled": b * 3.0, "product": xp.matmul(b, b.T), "exp": xp.exp(b), "sum": total}
+
+    x = np.random.RandomState(seed).randn(5, 5)
+    report = compare_function(program, x, backend=default_device)
+    assert report.outcome == "right", str(report)
+    assert {one.verdict for one in report.results} == {"right"}, str(report)
+
+
+def test_another_default_dtype_is_not_called_wrong():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+
+    def program(x, *, xp):
+        return x * 0.1 + xp.linspace(0.0, 1.0, 5)
+
+    assert torch.get_default_dtype() == torch.float32
+    report = compare_function(program, np.ones(5), backend="torch")
+    (one,) = report.results
+    assert (one.verdict, "gives float32 there" in one.reason) == ("not judged", True)
+
+
 def test_what_cannot_be_judged_as_a_whole_is_said():
     x = np.random.RandomState(2).randn(4, 4)
     determinant = whole(lambda x, xp: xp.linalg.det(x), None, x)
