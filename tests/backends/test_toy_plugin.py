@@ -77,7 +77,7 @@ def test_it_trains_to_the_same_numbers(python):
 
 
 def test_it_is_compared(python):
-    options = ("--layers", "4", "--iterations", "2", "--quiet")
+    options = ("--layers", "4", "--iterations", "2", "--quiet", "--dtype", "float32")
     assert python("portable_dnn", "compare", "--backend", "toy", *options).startswith(
         "verdict  The same numbers: "
     )

@@ -208,5 +208,5 @@ def test_logistic_regression(succeeds, data, folder):
     (line,) = (line for line in outcome.lines if line.startswith("network "))
     assert line.startswith("network  48-1, no hidden layers, learning rate ")
     compared = succeeds("compare", "--backend", "numpy", "--data", data, "--layers", "")
-    assert "network  48-1, no hidden layers, float32" in compared.lines
+    assert "network  48-1, no hidden layers, float64" in compared.lines
     assert load_model(folder / "m.h5").layer_dims == (48, 1)
