@@ -27,6 +27,7 @@ from portable_dnn.equivalence.programs.recorded import (
     is_library_array,
     mapped,
 )
+from portable_dnn.equivalence.programs.rules import ALIASES
 from portable_dnn.equivalence.programs.whole import JudgedResult, judge_whole
 from portable_dnn.errors import SettingError
 from portable_dnn.files.text import words
@@ -118,12 +119,13 @@ def compare_function(
     random = np.random.RandomState(1)
     accuracies = {name: accuracy_of(backend, np.dtype(name)) for name in ("float32", "float64")}
     operations: list[JudgedOperation] = []
-    dtypes: list[str] = []
+    dtypes: list[tuple[str, str]] = []
 
     def see(operation: Operation, arguments: Any, named: Any, result: Any) -> None:
         kind = result.dtype.name if isinstance(result, np.ndarray) else "float32"
         accuracy = accuracies.get(kind, accuracies["float32"])
-        mapped(result, lambda x: dtypes.append(x.dtype.name), is_library_array)
+        name = ALIASES.get(operation.name, operation.name)
+        mapped(result, lambda x: dtypes.append((name, x.dtype.name)), is_library_array)
         said = judged(operation.name, arguments, named, result, accuracy, random)
         operations.append(told(operation, said))
 

@@ -87,8 +87,8 @@ class NoisyRun(Watcher):
     Attributes
     ----------
     comparisons : list of Comparison
-    dtypes : list of str
-        Of what the operations gave, in their order.
+    dtypes : list of (str, str)
+        The operations by name, and the dtypes of what they gave, in their order.
     unknown : list of str
         Operations whose size of error is not known: of what comes after one, nothing is told.
     """
@@ -105,7 +105,7 @@ class NoisyRun(Watcher):
         self._unit, self._random, self._flips = unit, random, flips or {}
         self._flushes = flushes
         self.comparisons: list[Comparison] = []
-        self.dtypes: list[str] = []
+        self.dtypes: list[tuple[str, str]] = []
         self.unknown: list[str] = []
         self.namespace = RecordingNamespace(on_host, self)
 
@@ -161,7 +161,7 @@ class NoisyRun(Watcher):
         if not isinstance(narrow, np.ndarray | np.generic):
             return narrow
         narrow, wide = np.asarray(narrow), np.asarray(wide)
-        self.dtypes.append(narrow.dtype.name)
+        self.dtypes.append((name, narrow.dtype.name))
         if narrow.dtype.kind == "f" and wide.dtype.kind == "f":
             wide = self._disturb(name, wide, magnitude, narrow.dtype, before)
         elif name in _COMPARISONS and before is not None:

@@ -64,7 +64,7 @@ def judge_whole(
     found: Any,
     dtypes: Sequence[np.dtype],
     *,
-    there: Sequence[str] = (),
+    there: Sequence[tuple[str, str]] = (),
     flushes: bool = False,
 ) -> tuple[JudgedResult, ...]:
     """Judge what a program gave, by running it with noise.
@@ -77,8 +77,8 @@ def judge_whole(
         What the program gave on the device, with NumPy's arrays, in any structure.
     dtypes : sequence of numpy.dtype
         The floating dtypes of its inputs.
-    there : sequence of str
-        Dtypes of what the operations gave on the device, in their order, if they are known.
+    there : sequence of (str, str)
+        The operations on the device by name, and the dtypes of what they gave, in their order.
     flushes : bool
         Whether the library takes subnormal numbers for 0.
 
@@ -122,7 +122,7 @@ def _runs(
 
     exact = run(0.0, 0)
     # Of a program that computes in float32 as well, that decides; its noise is of the true size.
-    floats = {name for name in exact.noisy.dtypes if name.startswith("float")}
+    floats = {dtype for _, dtype in exact.noisy.dtypes if dtype.startswith("float")}
     double = floats <= {"float64"} and any(dtype.itemsize == 8 for dtype in dtypes)
     small = _UNITS[0] if double else None
     runs = [run(small, seed) for seed in range(1, RUNS + 1)]
@@ -136,12 +136,13 @@ def _runs(
     return exact, runs, scale
 
 
-def _other_dtype(there: Sequence[str], here: Sequence[str]) -> str:
-    """Say that operations give other dtypes on the device than on the host, as defaults may."""
-    pairs = zip(there, here, strict=False) if there else ()
-    for place, (device, host) in enumerate(pairs, start=1):
+def _other_dtype(there: Sequence[tuple[str, str]], here: Sequence[tuple[str, str]]) -> str:
+    """Say that an operation gives another dtype on the device than on the host, as defaults may."""
+    for (name, device), (other, host) in zip(there, here, strict=False):
+        if name != other:  # the program goes another way there: which is which is not known
+            break
         if device != host and "float" in device + host:
-            return f"its operation {place} gives {device} there, and {host} on the host"
+            return f"{name} gives {device} there, and {host} on the host"
     return ""
 
 
