@@ -109,7 +109,6 @@ def refuses(array: Array) -> str:
         return f"a tensor of {array.dtype}, in which PyTorch only stores; cast it first"
     if array.is_quantized:
         return "a quantized tensor; tensor.dequantize() makes a plain one of it"
-
     if array.device.type == "meta":
         return "a tensor on the device meta, which holds no numbers; make one on the CPU or a card"
     if array.layout != torch.strided:

@@ -195,7 +195,7 @@ def _place_array(x: Array, target: Device, dtype: str | None, label: str) -> Arr
     if dtype is not None and (not isinstance(dtype, str) or dtype not in _DTYPES):
         raise DTypeError(f"unknown dtype {described(dtype)}; use one of {', '.join(_DTYPES)}")
     if owner != target.backend or owner.device_of(x) != target.name:
-        host = _travelling(_to_host(x, label), target, label)
+        host = _travelling(_fetched(x, owner, label), target, label)
         x = target.backend.from_host(_narrowed(host, dtype), target.name)
     if dtype is None:
         return x
@@ -269,13 +269,12 @@ def to_host(x: Any) -> Any:
     {'W1': array([[1., 1.]]), 'b1': array([[0.]])}
     """
     if isinstance(x, Mapping):
-        return {key: _to_host(value, key) for key, value in x.items()}
-    return _to_host(x, "the argument")
+        return {key: _fetched(value, backend_of(value, key), key) for key, value in x.items()}
+    return _fetched(x, backend_of(x), "the argument")
 
 
-def _to_host(x: Array, label: str) -> Any:
+def _fetched(x: Array, owner: Backend, label: str) -> Any:
     """Fetch one array, and refuse what a plug-in gives instead of one."""
-    owner = backend_of(x, label)
     try:
         host: object = owner.to_host(x)
     except TypeError as error:  # such as bfloat16

@@ -131,7 +131,7 @@ def get_backend(name: str) -> Backend:
 
 
 def look_at(name: str) -> Backend:
-    """Load a plug-in that nobody asked for by name, to see whether it can be used here.
+    """Load a plug-in to see whether it can be used here, and hurt nobody if it cannot.
 
     A stranger's is tried in a process of its own first: it may end the process, or never return.
 
@@ -151,13 +151,19 @@ def look_at(name: str) -> Backend:
     """
     entry = _entry_points().get(name)
     if entry is not None and not (_is_imported(entry) or _is_ours(entry)):
-        end = how_it_ends(
-            "from portable_dnn.arrays.registry import first_failure, get_backend\n"
-            f"first_failure(get_backend({name!r}))"
-        )
+        end = _end_of(name, entry.value)
         if end:
             raise BackendError(f"the backend {name!r} ({entry.value}) {end}")
     return get_backend(name)
+
+
+@cache  # it takes a process, and is asked for at each array of a library without a plug-in
+def _end_of(name: str, value: str) -> str:
+    """Try a plug-in in a process of its own, and say how it ended that, if it did."""
+    return how_it_ends(
+        "from portable_dnn.arrays.registry import first_failure, get_backend\n"
+        f"first_failure(get_backend({name!r}))"
+    )
 
 
 def at_hand() -> Iterator[Backend]:

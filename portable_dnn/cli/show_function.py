@@ -78,10 +78,9 @@ def judge_function(
         output.table(COLUMNS, report.rows())
     output.line(report.headline)
     keeper, code = Keeper(), _CODES[report.outcome]
-    versions = backend_versions(choose_device(device).backend)
     written = (
         ("report", lambda: json.dumps(report.as_dict(), indent=1, ensure_ascii=False) + "\n"),
-        ("page", lambda: function_page(report, versions)),
+        ("page", lambda: function_page(report, backend_versions(choose_device(device).backend))),
     )
     for path, (kind, text) in zip(files, written, strict=True):
         keeper.save(output, path, partial(_write, kind, text))

@@ -13,7 +13,7 @@ from portable_dnn.arrays.devices import Device, choose_device, place, to_host
 from portable_dnn.arrays.process_settings import undisturbed
 from portable_dnn.arrays.versions import versions
 from portable_dnn.equivalence.data_checks import check_data
-from portable_dnn.equivalence.exact.pairs import check_products
+from portable_dnn.equivalence.exact.pairs import check_arithmetic
 from portable_dnn.equivalence.judged import check_judged
 from portable_dnn.equivalence.limits.accuracy import accuracy_of, loosest
 from portable_dnn.equivalence.memory import check_memory_for
@@ -239,8 +239,8 @@ class _Comparison:
     def _stages(self, made: Sequence[Judgement]) -> Iterator[tuple[str, Judgement | None]]:
         """Make the judgements, one stage after the other; `made` are those so far."""
         yield "probes", None
-        with during("the judge's own float64 products", REFERENCE):
-            check_products()
+        with during("the judge's own float64 arithmetic", REFERENCE):
+            check_arithmetic()
         yield from (("probes", j) for j in self._probes())
         yield from (("probes", j) for j in self._scaling())
         x, y = self._input(), self.Y.astype(self.dtype)

@@ -96,6 +96,7 @@ def stranger(monkeypatch, folder):
     yield install
     monkeypatch.undo()
     registry._entry_points.cache_clear()
+    registry._end_of.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -114,6 +115,21 @@ def test_a_strangers_plug_in_hurts_itself_only(succeeds, stranger, source, said)
     outcome = succeeds("devices")
     assert sentence in outcome.out
     assert re.search("^numpy:cpu ", outcome.out, re.MULTILINE)
+
+
+def test_a_stranger_is_tried_once(stranger, monkeypatch):
+    """Not at each array of a library without a plug-in: that would take a process each time."""
+    strict = pytest.importorskip("array_api_strict", reason="array-api-strict is not installed")
+    tried = []
+    monkeypatch.setattr(registry, "how_it_ends", lambda statements: tried.append(1) or "ends")
+    registry._end_of.cache_clear()
+    stranger("raise KeyboardInterrupt")
+    known = {name: e for name, e in registry._entry_points().items() if name != "strict"}
+    monkeypatch.setattr(registry, "_entry_points", lambda: known)
+    for _ in range(3):
+        assert registry.owner_of(strict.ones(2)).name == "array_api_strict"
+    registry._end_of.cache_clear()
+    assert tried == [1]
 
 
 def test_one_that_does_not_answer(monkeypatch):

@@ -461,4 +461,4 @@ def test_a_judge_that_cannot_multiply_does_not_judge(data, monkeypatch):
     monkeypatch.setattr(precise, "_slices", lambda x, bits: (x, x, x))
     report = compare("numpy", *data, settings=SMALL, many=0)
     assert report.outcome == "could not be compared"
-    assert "the judge's own float64 products" in report.headline
+    assert "the judge's own float64 arithmetic" in report.headline

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["compare"]
 
-DEFAULTS = Settings(iterations=200)
 """Those of the published run, but in the dtype in which most can go wrong."""
 
 
@@ -201,6 +200,7 @@ def compare(
         show_report,
         show_summary,
     )
+    from portable_dnn.equivalence import DEFAULTS
     from portable_dnn.equivalence.memory import check_memory_for
     from portable_dnn.equivalence.report.against import (
         check_same_settings,

@@ -23,7 +23,7 @@ __all__ = [
     "DIGITS",
     "Pair",
     "add",
-    "check_products",
+    "check_arithmetic",
     "decimals",
     "divide",
     "from_decimals",
@@ -224,14 +224,20 @@ def _added_up(x: Pair, y: Pair) -> Pair:
     return Pair(hi, np.where(np.isfinite(hi), lo, 0.0))
 
 
-def check_products() -> None:
-    """Make sure that the host's float64 products, on which all judgements rest, are right.
+def check_arithmetic() -> None:
+    """Make sure that the host's float64 arithmetic, on which all judgements rest, is right.
 
     Raises
     ------
     ArithmeticError
-        If an element differs from exact fractions by more than the deterministic bound.
+        If a subnormal number is taken for 0, as a library can have a processor do, or an element of
+        a product differs from exact fractions by more than the deterministic bound.
     """
+    if not np.any(np.full(8, 1e-310) * 0.5):
+        raise ArithmeticError(
+            "this process takes subnormal numbers for 0, so nothing can be judged in it; is "
+            "torch.set_flush_denormal on?"
+        )
     random = np.random.RandomState(0)
     A, B = random.standard_normal((4, 100)), random.standard_normal((100, 4))
     plain, better = A @ B, product(pair(A), pair(B))

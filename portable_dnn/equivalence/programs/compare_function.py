@@ -9,7 +9,7 @@ import numpy as np
 from portable_dnn.arrays.contract import HostArray, Namespace
 from portable_dnn.arrays.devices import Device, choose_device, place, to_host
 from portable_dnn.arrays.process_settings import undisturbed
-from portable_dnn.equivalence.exact.pairs import check_products
+from portable_dnn.equivalence.exact.pairs import check_arithmetic
 from portable_dnn.equivalence.limits.accuracy import accuracy_of
 from portable_dnn.equivalence.programs.disturbed import NoisyRun
 from portable_dnn.equivalence.programs.function_report import (
@@ -84,15 +84,17 @@ def compare_function(
     DeviceError
         If the device cannot be used here.
     SettingError
-        If the dtype is unknown, or the function's arguments hold no array.
+        If the dtype is unknown, the function's arguments hold no array, or the host's own
+        arithmetic cannot be the judge.
 
     Notes
     -----
-    As a whole, results are held against 34 runs of `function` on the host in better arithmetic, in
-    which each operation is disturbed by noise of its own rounding's size; so the function should
-    change nothing but its arrays. Where it cannot be run there, or has an operation of which the
-    size of the error is not known, that is said. Numbers that leave the arrays (`float(x)`, `if x >
-    0`) are named in the verdict, since what becomes of them is not seen.
+    As a whole, results are held against some tens of runs of `function` on the host in better
+    arithmetic, in which each operation is disturbed by noise of its own rounding's size; so the
+    function should change nothing but its arrays. Where it cannot be run there, or has an operation
+    of which the size of the error is not known, that is said. Numbers that leave the arrays
+    (`float(x)`, `if x > 0`) are followed by those runs; where these decide nothing, the verdict
+    names them.
 
     Examples
     --------
@@ -113,7 +115,10 @@ def compare_function(
     check_callable(function, "function")
     if dtype is not None:
         check_choice(dtype, DTYPES, "dtype")
-    check_products()
+    try:
+        check_arithmetic()
+    except ArithmeticError as error:
+        raise SettingError(str(error)) from error
     if not isinstance(backend, Device):
         backend = choose_device("cpu" if backend is None else backend)
     random = np.random.RandomState(1)
@@ -143,8 +148,7 @@ def compare_function(
     def recorded(array: HostArray, text: str) -> Recorded:
         return Recorded(place(array, backend), watcher, text)
 
-    result = mapped(call.run(function, recorded, watcher.namespace), bare_of)
-    found = result
+    found = mapped(call.run(function, recorded, watcher.namespace), bare_of)
     if compiled is not None:
         check_callable(compiled, "compiled function")
         namespace = backend.backend.namespace()
@@ -155,7 +159,7 @@ def compare_function(
 
     name = getattr(function, "__qualname__", type(function).__qualname__).rpartition(".")[2]
     flushes = accuracies["float32"].flushes
-    results = _whole(noisy, found, call.dtypes, there=dtypes, flushes=flushes)
+    results = _whole(noisy, found, dtypes, flushes=flushes)
     return FunctionReport(name, str(backend), tuple(operations), results, found)
 
 
@@ -177,7 +181,6 @@ class _Call:
         mapped((self._inputs, self._options), arrays.append, _is_array)
         if not arrays:
             raise SettingError("the function was given no array; there would be nothing to judge")
-        self.dtypes = [x.dtype for x in arrays if x.dtype.kind == "f"]
 
     def run(
         self,
@@ -199,17 +202,14 @@ class _Call:
 
 
 def _whole(
-    noisy: Callable[[NoisyRun], Any],
-    found: Any,
-    dtypes: list[np.dtype],
-    **known: Any,
+    noisy: Callable[[NoisyRun], Any], found: Any, there: list[tuple[str, str]], *, flushes: bool
 ) -> tuple[JudgedResult, ...]:
     """Judge results as a whole, if NumPy can hold them."""
     try:
         result = mapped(found, to_host, is_library_array)
     except Exception as error:  # bfloat16, and whatever else NumPy does not have
         return (JudgedResult("result", "not judged", words(error)),)
-    return judge_whole(noisy, result, dtypes, **known)
+    return judge_whole(noisy, result, there=there, flushes=flushes)
 
 
 def _signature(function: Callable[..., Any]) -> list[str]:

@@ -21,7 +21,7 @@ __all__ = ["Comparison", "Disturbed", "NoisyRun"]
 
 _COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 _SOLVERS = ("linalg.solve", "linalg.inv", "linalg.cholesky")
-_MADE = ("arange", "linspace", "prod")
+_MADE = ("arange", "linspace")
 """Not judged by themselves, but of a known size of error."""
 
 

@@ -34,7 +34,7 @@ def function_page(report: FunctionReport, versions: Mapping[str, str]) -> str:
     True
     """
     title = f"{report.function} on {report.device}"
-    shown = [(row, "WRONG" in row[-1]) for row in report.rows()]
+    shown = [(row, row[-1].startswith("WRONG")) for row in report.rows()]
     parts = [
         f"<h1>{escape(title)}</h1>",
         verdict(report.headline, bad=report.outcome in ("wrong", "nothing judged")),

@@ -14,8 +14,7 @@ from portable_dnn.files.text import words
 __all__ = ["JudgedResult", "judge_whole"]
 
 RUNS = 16
-"""With 8, an honest computation takes up to 0.16 of its limit, with 16 a tenth; with 3 or 4 it may
-be beyond."""
+"""Fewer tell the deviation badly: a run that happens to lie near makes the limit too small."""
 _UNITS = (2.0**-40, 2.0**-34)
 """Of float64, which has nothing better here: errors that grow with the noise as its power p are
 taken back to 2⁻⁵³ by that power, found from two sizes."""
@@ -32,8 +31,8 @@ class JudgedResult(NamedTuple):
     name : str
         Where it is in what the function returned: "result", "result['loss']", "result[0]".
     verdict : str
-        "right", "wrong", "undecided" (a whole number or a decision that rounding may turn), or
-        "not judged".
+        "right", "wrong", "undecided" (a whole number or a decision that rounding may turn, or a
+        number that may leave the range of its dtype on the way), or "not judged".
     reason : str
         What is wrong, or why it is not judged.
     share : float
@@ -62,7 +61,6 @@ class _Run(NamedTuple):
 def judge_whole(
     program: Callable[[NoisyRun], Any],
     found: Any,
-    dtypes: Sequence[np.dtype],
     *,
     there: Sequence[tuple[str, str]] = (),
     flushes: bool = False,
@@ -75,8 +73,6 @@ def judge_whole(
         Runs the program on arrays that a `NoisyRun` has begun, and returns its result.
     found : object
         What the program gave on the device, with NumPy's arrays, in any structure.
-    dtypes : sequence of numpy.dtype
-        The floating dtypes of its inputs.
     there : sequence of (str, str)
         The operations on the device by name, and the dtypes of what they gave, in their order.
     flushes : bool
@@ -89,7 +85,7 @@ def judge_whole(
     """
     given = _named(found)
     try:
-        exact, runs, scale = _runs(program, dtypes, flushes)
+        exact, runs, scale = _runs(program, flushes)
     except Exception as error:  # it is the user's, and may need the library that it was written for
         reason = f"it does not run on NumPy's arrays: {words(error)}"
         return tuple(JudgedResult(name, "not judged", reason) for name in given)
@@ -107,11 +103,11 @@ def judge_whole(
 
 
 def _runs(
-    program: Callable[[NoisyRun], Any], dtypes: Sequence[np.dtype], flushes: bool
+    program: Callable[[NoisyRun], Any], flushes: bool
 ) -> tuple[_Run, list[_Run], dict[str, HostArray]]:
     """Run without noise, with it, and with all decisions turned that no run has turned.
 
-    The powers are what the deviations are to be multiplied with.
+    Last comes what the deviations of each result are to be multiplied with.
     """
 
     def run(unit: float | None, seed: int, flips: dict[int, HostArray] | None = None) -> _Run:
@@ -122,8 +118,7 @@ def _runs(
 
     exact = run(0.0, 0)
     # Of a program that computes in float32 as well, that decides; its noise is of the true size.
-    floats = {dtype for _, dtype in exact.noisy.dtypes if dtype.startswith("float")}
-    double = floats <= {"float64"} and any(dtype.itemsize == 8 for dtype in dtypes)
+    double = {dtype for _, dtype in exact.noisy.dtypes if "float" in dtype} == {"float64"}
     small = _UNITS[0] if double else None
     runs = [run(small, seed) for seed in range(1, RUNS + 1)]
     scale = {name: np.ones_like(x, dtype=np.float64) for name, x in exact.results.items()}
@@ -157,7 +152,7 @@ def _taken_back(name: str, exact: _Run, small: list[_Run], large: list[_Run]) ->
 def _deviation(name: str, exact: _Run, runs: Sequence[_Run]) -> HostArray:
     """Return the root mean square of the distances from the run without noise."""
     middle = exact.results[name].astype(np.float64)
-    total = np.zeros(middle.shape)
+    distances = []
     for run in runs:
         other = run.results[name]
         if other.shape != middle.shape:  # a decision has changed how much there is
@@ -165,8 +160,17 @@ def _deviation(name: str, exact: _Run, runs: Sequence[_Run]) -> HostArray:
         with np.errstate(all="ignore"):
             distance = np.abs(other.astype(np.float64) - middle)
         same = (other == middle) | ((other != other) & (middle != middle))
-        total += np.where(same, 0.0, np.where(np.isnan(distance), np.inf, distance)) ** 2
-    return np.sqrt(total / max(len(runs), 1))
+        distances.append(np.where(same, 0.0, np.where(np.isnan(distance), np.inf, distance)))
+    return _root_mean_square(np.stack(distances))
+
+
+def _root_mean_square(distances: HostArray) -> HostArray:
+    """Take it over the first axis, of numbers whose squares may leave the range of float64."""
+    largest = np.max(np.abs(distances), axis=0)
+    with np.errstate(all="ignore"):
+        shares = np.where(largest > 0, distances / largest, 0.0)
+        root: HostArray = largest * np.sqrt(np.mean(shares * shares, axis=0))
+    return np.where(np.isinf(largest), np.inf, root)
 
 
 def _undecided(exact: _Run, runs: Sequence[_Run]) -> dict[int, HostArray]:
@@ -182,7 +186,7 @@ def _undecided(exact: _Run, runs: Sequence[_Run]) -> dict[int, HostArray]:
         if len(others) < len(runs):
             break  # the runs have gone different ways
         margins = np.stack([one.margin for one in others])
-        reach = _reach(first.said.size) * np.sqrt(np.mean((margins - first.margin) ** 2, axis=0))
+        reach = _reach(first.said.size) * _root_mean_square(margins - first.margin)
         turned = np.any(np.stack([one.said for one in others]) != first.said, axis=0)
         open_ = (np.abs(first.margin) <= reach) & (reach > 0) & ~turned
         if open_.any():
@@ -215,11 +219,16 @@ def _judged(
             limit = limit + 1.5 * _deviation(name, exact, [run])
         error = np.abs(found.astype(np.float64) - right)
         same = (found == right) | ((found != found) & (right != right))
-        same |= np.isinf(found) & (np.abs(right) + limit > float(info.max))
-        share = np.where(same, 0.0, np.where(np.isnan(error), np.inf, error) / limit)
-        share = np.where(np.isnan(share), 0.0, share)  # of a limit that is infinite
-    if not share.size or (share <= 1).all():
-        return JudgedResult(name, "right", "", float(share.max(initial=0.0)))
+        unknown = ~same & ~np.isfinite(limit)
+        same |= np.isinf(found) & (np.abs(right) + limit > float(info.max)) & ~unknown
+        share = np.where(np.isnan(error), np.inf, error) / limit
+        share = np.where(same | unknown, 0.0, share)
+    if (share <= 1).all():
+        most = float(share.max(initial=0.0))
+        if unknown.any():
+            reason = f"of {int(unknown.sum())} elements rounding may make anything"
+            return JudgedResult(name, "undecided", reason, most)
+        return JudgedResult(name, "right", "", most)
     index = tuple(int(i) for i in np.unravel_index(int(share.argmax()), share.shape))
     reason = (
         f"element {index} is {found[index]!s} where {right[index]:.9g} is right; rounding explains "

@@ -9,6 +9,7 @@ import pytest
 
 from portable_dnn.arrays.devices import choose_device
 from portable_dnn.equivalence import compare_function
+from portable_dnn.errors import SettingError
 from tests.equivalence.programs.loops import LOOPS, adam, momentum
 from tests.equivalence.programs.test_faults import fast_exp, rough_sqrt, tf32
 
@@ -160,3 +161,44 @@ def test_what_the_function_writes_to_is_a_copy():
     (one,) = compare_function(program, x).results
     assert one.verdict == "right"
     np.testing.assert_array_equal(x, 1.0)
+
+
+def test_a_process_that_takes_subnormal_numbers_for_0_judges_nothing():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    if not torch.set_flush_denormal(True):
+        pytest.skip("the processor has no such mode")
+    try:
+        with pytest.raises(SettingError, match="takes subnormal numbers for 0"):
+            compare_function(lambda x: x * 1e-310, np.ones(3), backend="torch")
+    finally:
+        torch.set_flush_denormal(False)
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
+def test_numbers_that_leave_the_range_on_the_way_are_undecided():
+    def program(x, *, xp):
+        return xp.linalg.vector_norm(x)
+
+    x = np.asarray([1e30, 1e30], np.float32)
+    (one,) = whole(program, lambda x, xp: program(x, xp=xp) * np.float32(0.5), x).results
+    assert (one.verdict, "may make anything" in one.reason) == ("undecided", True)
+
+
+def test_a_product_of_many_numbers_is_not_judged_by_two_roundings():
+    (one,) = whole(lambda x, xp: xp.prod(x), None, np.linspace(0.9, 1.1, 400)).results
+    assert (one.verdict, "prod" in one.reason) == ("not judged", True)
+
+
+@pytest.mark.parametrize("size", [1e-308, 1e-200, 1e200, 1e305])
+def test_very_small_and_very_large_numbers(default_device, size):
+    """The squares of their errors are 0, or infinite."""
+
+    def program(x, *, xp):
+        return xp.log1p(x) if size < 1 else x / 3.0
+
+    x = size * np.linspace(1.0, 1.2, 7)
+    report = compare_function(program, x, backend=default_device)
+    assert {one.verdict for one in report.results} == {"right"}, str(report)
+    if size != 1e-308:  # where numbers have few digits, and some libraries none
+        (one,) = whole(program, lambda x, xp: program(x, xp=xp) * (1 + 1e-9), x, dtype=None).results
+        assert one.verdict == "wrong"
