@@ -153,8 +153,8 @@ class Backend(Protocol):
     def owns(self, array: object) -> bool:
         """Whether an array is of this library; answered without importing it.
 
-        Backends are asked in the order of `registry.backend_names`, and the first that says yes
-        has it.
+        This package's backends are asked first, then those of others, each in the order of
+        `registry.backend_names`; the first that says yes has it.
         """
 
     def device_of(self, array: Array) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import cast
+from typing import Any, cast
 
 import array_api_compat
 
+from portable_dnn.arrays.answers import CheckedAnswers
 from portable_dnn.arrays.contract import CONTRACT, Backend, Check
 from portable_dnn.arrays.contract_1 import ADDED, FirstContract
 from portable_dnn.arrays.generic import GenericBackend
@@ -36,6 +37,7 @@ RESERVED = ("auto", "cpu", "cuda")
 
 # The reference comes first wherever backends are listed, and the pretend devices last.
 _ORDER = ("numpy", "cupy", "torch", "jax", "dpnp")
+_OURS = (*_ORDER, "strict")  # names that nobody else's plug-in is found under
 
 
 @cache
@@ -83,13 +85,14 @@ def get_backend(name: str) -> Backend:
     Returns
     -------
     Backend
-        The plug-in's module, or what makes one of version 1 into one of version 2.
+        The plug-in's module, or what makes one of version 1 into one of version 2. A stranger's
+        has its answers checked.
 
     Raises
     ------
     BackendError
-        If the name is not registered, or the plug-in does not load or lacks a member of the
-        contract.
+        If the name is not registered, or the plug-in does not load, lacks a member of the
+        contract, or takes whatever there is for an array of its library.
     """
     try:
         entry = _entry_points()[name]
@@ -102,7 +105,8 @@ def get_backend(name: str) -> Backend:
         version = getattr(plug_in, "contract", 1)
         calls_itself = getattr(plug_in, "name", None)
         needed = [m for m in contract_members() if version == CONTRACT or m not in ADDED]
-        missing = [member for member in needed if not hasattr(plug_in, member)]
+        missing = [member for member in needed if not _has(plug_in, member)]
+        owns_all = not missing and name not in _OURS and _owns_all(plug_in)
     except StoppedBySignal:
         raise
     # Whatever a third party's module raises is its reason, an exit too.
@@ -127,7 +131,26 @@ def get_backend(name: str) -> Backend:
             f"the backend {name!r} ({entry.value}) calls itself {calls_itself!r}; both names must "
             f"be the same, and none of {', '.join(RESERVED)}"
         )
-    return cast(Backend, plug_in if version == CONTRACT else FirstContract(plug_in))
+    if owns_all:
+        raise BackendError(
+            f"the backend {name!r} ({entry.value}) says that it owns whatever it is shown, what is "
+            "no array too; owns must be true of its own library's arrays alone"
+        )
+    backend = cast(Backend, plug_in if version == CONTRACT else FirstContract(plug_in))
+    return backend if name in _OURS else cast(Backend, CheckedAnswers(backend))
+
+
+def _has(plug_in: object, member: str) -> bool:
+    """Whether a plug-in has a member of the contract, a function where it is one there."""
+    is_value = isinstance(vars(Backend)[member], property)
+    return hasattr(plug_in, member) and (is_value or callable(getattr(plug_in, member)))
+
+
+def _owns_all(plug_in: Any) -> bool:
+    """Whether a plug-in takes for its own what is no array."""
+    with suppress(Exception):  # one that looks closer at arrays, and finds none
+        return bool(plug_in.owns(object()))
+    return False
 
 
 def look_at(name: str) -> Backend:
@@ -150,7 +173,7 @@ def look_at(name: str) -> Backend:
         As for `get_backend`; and if loading it, or its ladder, ends the process or takes a minute.
     """
     entry = _entry_points().get(name)
-    if entry is not None and not (_is_imported(entry) or _is_ours(entry)):
+    if entry is not None and not (_is_imported(entry) or name in _OURS):
         end = _end_of(name, entry.value)
         if end:
             raise BackendError(f"the backend {name!r} ({entry.value}) {end}")
@@ -167,7 +190,7 @@ def _end_of(name: str, value: str) -> str:
 
 
 def at_hand() -> Iterator[Backend]:
-    """List the backends whose plug-in has been imported, or a module of the backend's name.
+    """List the backends whose plug-in has been imported, or a module of their name, ours first.
 
     Whatever arrays there are belong to one of these, so that no other plug-in need be imported to
     compute with them: that takes time, and a stranger's may do anything.
@@ -176,7 +199,9 @@ def at_hand() -> Iterator[Backend]:
     ------
     Backend
     """
-    for name, entry in _entry_points().items():
+    entries = _entry_points()
+    for name in sorted(entries, key=lambda name: name not in _OURS):
+        entry = entries[name]
         if name in sys.modules or _is_imported(entry):
             try:
                 yield get_backend(name)
@@ -259,8 +284,9 @@ def owner_of(array: object) -> Backend | None:
     Returns
     -------
     Backend or None
-        The plug-in that owns it, asked in the order of `backend_names`; for an array of a library
-        without a plug-in, what the standard alone can tell; None for what is no array.
+        The plug-in that owns it, this package's asked first, in the order of `backend_names`; for
+        an array of a library without a plug-in, what the standard alone can tell; None for what is
+        no array.
     """
     if isinstance(array, type):  # a class of arrays is none itself
         return None

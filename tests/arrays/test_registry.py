@@ -105,3 +105,63 @@ def test_nothing_is_asked_after_a_failed_rung(register):
     failed = Check("toy-import", "failed", "not there")
     register(plug_in(checks=lambda: iter([failed]), devices=fails))
     assert list(registry.climb(registry.get_backend("toy"))) == [failed]
+
+
+@pytest.mark.parametrize(
+    ("member", "answer"),
+    [
+        ("checks", [("toy-import", "ok", "there")]),
+        ("checks", [Check("toy-import", "well", "there")]),
+        ("checks", 3),
+        ("devices", (0, 1)),
+        ("devices", "cpu"),
+        ("devices", ("",)),
+        ("devices", None),
+    ],
+)
+def test_a_wrong_answer_is_said_by_its_ladder(register, member, answer):
+    register(plug_in(**{member: lambda *_: answer}))
+    failure = registry.first_failure(registry.get_backend("toy"))
+    assert failure.detail.startswith(f"its own checks fail: {member} of the backend 'toy' gave ")
+    assert failure.detail.endswith(" would be right")
+
+
+@pytest.mark.parametrize(
+    ("member", "answer", "asked"),
+    [
+        ("free_memory", "much", ("cpu",)),
+        ("free_memory", -1, ("cpu",)),
+        ("free_memory", 1e9, ("cpu",)),
+        ("namespace", None, ()),
+        ("device_of", 0, (1,)),
+        ("repeat", None, (1,)),
+        ("compile", "fast", (1,)),
+        ("versions", [("toy", "1")], ()),
+        ("refuses", None, (1,)),
+        ("undisturbed", None, ()),
+        ("fragments", "yes", ("cpu",)),
+    ],
+)
+def test_a_wrong_answer_is_said_where_it_is_given(register, member, answer, asked):
+    register(plug_in(**{member: lambda *_: answer}))
+    with pytest.raises(BackendError, match=f"^{member} of the backend 'toy' gave .* would be right$"):
+        getattr(registry.get_backend("toy"), member)(*asked)
+
+
+def test_one_that_owns_everything_owns_nothing(register):
+    register(plug_in(owns=lambda array: True))
+    with pytest.raises(BackendError, match="owns whatever it is shown"):
+        registry.get_backend("toy")
+
+
+def test_one_that_takes_our_libraries_arrays_does_not_get_them(register):
+    strict = pytest.importorskip("array_api_strict")
+    register(plug_in(owns=lambda array: hasattr(array, "shape")))
+    assert registry.owner_of(np.ones(1)).name == "numpy"
+    assert registry.owner_of(strict.ones(1)).name == "strict"
+
+
+def test_a_member_that_is_no_function_is_lacking(register):
+    register(plug_in(devices=("cpu",)))
+    with pytest.raises(BackendError, match="lacks devices of the contract"):
+        registry.get_backend("toy")
