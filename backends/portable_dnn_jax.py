@@ -20,7 +20,7 @@ import os
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,13 +135,19 @@ def refuses(array: Array) -> str:
 
 
 def undisturbed() -> AbstractContextManager[object]:
-    """Allow transfers, where a process has JAX refuse them: numbers of steps travel unasked."""
-    jax = sys.modules.get("jax")
+    """Allow what a process may have JAX refuse: transfers, NaN and infinity.
+
+    Numbers of steps travel unasked, and a cost may be infinite in between.
+    """
+    jax: Any = sys.modules.get("jax")
     config = getattr(jax, "config", None)
-    if jax is None or {getattr(config, guard, None) for guard in _GUARDS} <= {None, "allow"}:
-        return nullcontext()
-    allowed: AbstractContextManager[object] = jax.transfer_guard("allow")
-    return allowed
+    stack = ExitStack()
+    if not {getattr(config, guard, None) for guard in _GUARDS} <= {None, "allow"}:
+        stack.enter_context(jax.transfer_guard("allow"))
+    for kind in ("debug_nans", "debug_infs"):
+        if getattr(config, f"jax_{kind}", False):
+            stack.enter_context(getattr(jax, kind)(False))
+    return stack
 
 
 def device_of(array: Array) -> str:

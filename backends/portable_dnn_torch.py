@@ -100,9 +100,13 @@ def owns(array: object) -> bool:
 
 
 def refuses(array: Array) -> str:
-    """Refuse tensors without numbers, and those that are not laid out one after the other."""
+    """Refuse tensors without numbers, of another layout, and with arithmetic of their own."""
     import torch
 
+    kind = type(array)
+    if kind not in (torch.Tensor, torch.nn.Parameter):
+        own = f"a {kind.__module__}.{kind.__qualname__}, which has arithmetic of its own"
+        return f"{own}; give a plain tensor, such as tensor.as_subclass(torch.Tensor)"
     if array.is_nested:
         return "a nested tensor, whose rows have different lengths; one of one shape would be right"
     if array.dtype.is_floating_point and array.dtype.itemsize == 1:

@@ -1,5 +1,8 @@
 """Computing as if the user's process had set nothing: NumPy to raise, JAX to copy nothing."""
 
+# Else PyTorch's compiler, where it meets a public function, cannot trace the annotations below.
+from __future__ import annotations
+
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import wraps

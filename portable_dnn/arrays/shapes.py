@@ -172,6 +172,8 @@ def check_input(X: Any, n_x: int, name: str = "X", first: str = "W1") -> None:
             hint = "; samples are columns here: transpose it"
         elif X.ndim > 2:
             hint = "; flatten pictures with flatten_images()"
+        elif X.ndim == 2 and X.shape[0] == n_x:
+            hint = "; here is none"
         features = f"{n_x} feature{'s' * (n_x != 1)}"
         raise ShapeError(
             f"{name} has shape {tuple(X.shape)}, but {first} takes {features}: ({n_x}, m) would be "

@@ -79,9 +79,11 @@ def output_file(text: str) -> Path:
     Raises
     ------
     OutputError
-        If it ends as a folder's does.
+        If it is empty, or ends as a folder's does.
     """
-    if text and os.path.basename(text) in ("", "."):  # noqa: PTH119 - Path forgets the end
+    if not text:
+        raise OutputError("the name of the file to write is empty; give one")
+    if os.path.basename(text) in ("", "."):  # noqa: PTH119 - Path forgets the end
         raise OutputError(f"cannot write {text}: it is a folder; name a file in it")
     return Path(text)
 

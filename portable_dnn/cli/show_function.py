@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import chdir
 from functools import partial, wraps
 from pathlib import Path
 from pkgutil import resolve_name
@@ -19,7 +20,7 @@ from portable_dnn.equivalence import compare_function
 from portable_dnn.equivalence.programs.function_report import COLUMNS
 from portable_dnn.equivalence.programs.page import function_page
 from portable_dnn.errors import DataError, SettingError
-from portable_dnn.files.atomic import write_somewhere, write_text
+from portable_dnn.files.atomic import check_distinct, write_somewhere, write_text
 from portable_dnn.files.paths import existing_file
 from portable_dnn.files.signatures import what_it_is
 from portable_dnn.files.text import words
@@ -64,11 +65,14 @@ def judge_function(
 
     Raises
     ------
-    SettingError, DataError
-        If there is no such function, if it fails, or if the file cannot be used.
+    SettingError, DataError, OutputError
+        If there is no such function, if it fails, if the file cannot be used, or a report would
+        take the place of the function's module.
     """
     function = _named_by(named, _function(named, "--function"))
     made = None if compiled is None else _named_by(compiled, _function(compiled, "--compiled"))
+    modules = {"the module of --function": _file_of(named)}
+    check_distinct(dict(zip(("--json", "--html"), files, strict=True)), modules)
     positional, by_name = _arguments(inputs)
     with output.working(lambda: f"judging {named}"):
         report = compare_function(
@@ -118,13 +122,20 @@ def _function(named: str, option: str) -> Callable[..., Any]:
     return function
 
 
+def _file_of(named: str) -> Path | None:
+    """Return the file of a function's module, if it has one."""
+    file = getattr(sys.modules.get(named.partition(":")[0]), "__file__", None)
+    return None if file is None else Path(file)
+
+
 def _named_by(named: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """Say of an error that it is the function's."""
 
     @wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
         try:
-            return function(*arguments, **options)
+            with chdir("."):  # back to where the report is to be, wherever the function goes
+                return function(*arguments, **options)
         except SystemExit as error:
             raise SettingError(f"{named} ends the program: exit code {error.code}") from error
         except Exception as error:  # a function of somebody else's may raise anything

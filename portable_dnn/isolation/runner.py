@@ -231,7 +231,8 @@ def _refusal(folder: Path, code: int, said: Path) -> str:
         end = f"failed ({_last_line(said) or hex(code)})"
     return (
         f"{{subject}} was not read: the process that read it {_quoted(end)}, within the limits of "
-        "--isolate, {limits}; the file is damaged or malicious, and nothing in it was used"
+        "--isolate, {limits}; either they are too narrow for the file, or it is damaged or "
+        "malicious; nothing in it was used"
     )
 
 

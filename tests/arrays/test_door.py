@@ -1,6 +1,7 @@
 """What no public function can compute with is refused by each of them, in a sentence of ours."""
 
 import sys
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -255,3 +256,43 @@ def test_programs_are_not_kept_for_ever():
     kept = module._program.cache_info()
     assert kept.currsize <= kept.maxsize == module._PROGRAMS
     assert jax.devices()
+
+
+@pytest.mark.parametrize("setting", ["jax_debug_nans", "jax_debug_infs"])
+def test_jax_computes_what_is_infinite_or_no_number(setting):
+    jax = pytest.importorskip("jax", reason="JAX is not installed")
+    W, b = np.array([[1e300, -1e300]]), np.zeros((1, 1))
+    X = np.array([[1e300, 1e300, 0.0], [1e300, 0.0, 1e300]])
+    on_jax = [place(array, "jax") for array in (X, W, b)]
+    jax.config.update(setting, True)
+    try:
+        Z, _ = portable_dnn.linear_forward(*on_jax)
+        assert not np.isfinite(to_host(Z)).any()
+        assert getattr(jax.config, setting)  # the process has its setting back
+    finally:
+        jax.config.update(setting, False)
+
+
+def test_tensors_with_arithmetic_of_their_own_are_refused():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+
+    class Doubling(torch.Tensor):
+        def __add__(self, other):
+            return 2 * super().__add__(other)
+
+    plain = torch.ones(2, 3)
+    parameter = torch.nn.Parameter(plain)
+    assert torch.equal(portable_dnn.relu(parameter)[0], plain)
+    with warnings.catch_warnings(action="ignore"):  # a prototype, it says
+        masked = torch.masked.masked_tensor(plain, plain > 0)
+    for tensor in (plain.as_subclass(Doubling), masked):
+        with pytest.raises(DTypeError, match=r"which has arithmetic of its own; .*as_subclass"):
+            portable_dnn.relu(tensor)
+
+
+@pytest.mark.filterwarnings("ignore")  # the compiler warns of caches, ours and others'
+def test_torch_compile_takes_public_functions():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    Z = torch.linspace(-3.0, 3.0, 12).reshape(3, 4)
+    compiled = torch.compile(lambda Z: portable_dnn.sigmoid(Z)[0] + 1.0, backend="eager")
+    assert torch.equal(compiled(Z), portable_dnn.sigmoid(Z)[0] + 1.0)

@@ -144,7 +144,9 @@ def test_a_wrong_answer_is_said_by_its_ladder(register, member, answer):
 )
 def test_a_wrong_answer_is_said_where_it_is_given(register, member, answer, asked):
     register(plug_in(**{member: lambda *_: answer}))
-    with pytest.raises(BackendError, match=f"^{member} of the backend 'toy' gave .* would be right$"):
+    with pytest.raises(
+        BackendError, match=f"^{member} of the backend 'toy' gave .* would be right$"
+    ):
         getattr(registry.get_backend("toy"), member)(*asked)
 
 

@@ -69,7 +69,7 @@ def test_the_path_of_a_folder(refused, command, path):
 
 
 @pytest.mark.parametrize("option", ["--out", "--history"])
-@pytest.mark.parametrize("path", ["sub", ".", ""])
+@pytest.mark.parametrize("path", ["sub", "."])
 def test_a_folder_is_in_the_place(refused, folder, option, path):
     (folder / "sub").mkdir()
     assert "it is a folder" in refused(*TRAIN, option, path)
@@ -80,6 +80,12 @@ def test_a_folder_is_in_the_place(refused, folder, option, path):
 def test_plots_and_a_file_in_one_place(refused, command, option):
     said = refused(*command, option, "same", "--plots", "./same")
     assert said == f"--plots same is also {option}; name another file"
+
+
+@pytest.mark.parametrize("option", ["--out", "--history"])
+def test_an_empty_name(refused, option):
+    said = refused(*TRAIN, option, "")
+    assert said == "the name of the file to write is empty; give one"
 
 
 def test_plots_into_a_file(refused):

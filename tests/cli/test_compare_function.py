@@ -115,3 +115,20 @@ def test_a_wrong_operation_ends_with_1_though_nothing_can_be_written(
     assert outcome.code == 1
     assert "the first is add at f.py:3, x + y: 9 where 8 is right" in outcome.out
     assert "no space left" in outcome.err
+
+
+def test_a_report_takes_the_place_of_no_module(refused, folder):
+    (folder / "that_stays.py").write_text(SOURCE)
+    said = refused(*COMMAND, "that_stays:centred", "--json", "that_stays.py")
+    assert "--json that_stays.py is also the module of --function; name another file" in said
+    assert (folder / "that_stays.py").read_text() == SOURCE
+
+
+def test_a_function_that_changes_the_folder_moves_no_report(succeeds, folder):
+    (folder / "elsewhere").mkdir()
+    (folder / "that_moves.py").write_text(
+        "import os\n\ndef moves(x):\n    os.chdir('elsewhere')\n    return x + 1\n"
+    )
+    # It is called more than once, each time from the same folder.
+    succeeds(*COMMAND, "that_moves:moves", "--json", "report.json")
+    assert (folder / "report.json").is_file()

@@ -483,7 +483,11 @@ def test_links(path, tmp_path, link):
     with h5py.File(path, "w") as file:
         file["train_set_x"] = link
         file["train_set_y"] = [0, 1, 1]
-    refused(path, f"{path}: train_set_x is a link to {link.path}; the data must be in the file")
+    refused(
+        path,
+        f"{path}: train_set_x is a link to {link.path}; the data themselves must be there, as "
+        "h5copy puts them",
+    )
 
 
 def test_soft_link_through_an_external_one(path, tmp_path):

@@ -156,7 +156,10 @@ def _open(file: h5py.Group, key: str, path: Path) -> h5py.HLObject:
         raise DataError(f"{path} is a damaged HDF5 file: {key} is listed but cannot be found")
     if not isinstance(link, h5py.HardLink):
         # A soft link may end in an external one, so neither is followed.
-        raise DataError(f"{path}: {key} is a link to {link.path}; the data must be in the file")
+        raise DataError(
+            f"{path}: {key} is a link to {link.path}; the data themselves must be there, as h5copy "
+            "puts them"
+        )
     return file[key]
 
 
