@@ -17,7 +17,7 @@ from portable_dnn.cli.console import Output
 from portable_dnn.cli.messages import fail_to_write
 from portable_dnn.cli.saving import Keeper
 from portable_dnn.equivalence import compare_function
-from portable_dnn.equivalence.programs.function_report import COLUMNS
+from portable_dnn.equivalence.programs.function_report import COLUMNS, JudgingStopped
 from portable_dnn.equivalence.programs.page import function_page
 from portable_dnn.errors import DataError, SettingError
 from portable_dnn.files.atomic import check_distinct, write_somewhere, write_text
@@ -61,7 +61,8 @@ def judge_function(
     Returns
     -------
     int
-        The exit code: 0, 1 if an operation or a result is wrong, 2 if nothing was judged.
+        The exit code: 0, 1 if an operation or a result is wrong, 2 if nothing was judged, 130 if
+        Ctrl-C came; then what was judged until then is shown and saved.
 
     Raises
     ------
@@ -74,14 +75,17 @@ def judge_function(
     modules = {"the module of --function": _file_of(named)}
     check_distinct(dict(zip(("--json", "--html"), files, strict=True)), modules)
     positional, by_name = _arguments(inputs)
-    with output.working(lambda: f"judging {named}"):
-        report = compare_function(
-            function, *positional, backend=device, dtype=dtype, compiled=made, **by_name
-        )
+    try:
+        with output.working(lambda: f"judging {named}"):
+            report = compare_function(
+                function, *positional, backend=device, dtype=dtype, compiled=made, **by_name
+            )
+    except JudgingStopped as stop:
+        report = stop.report
     if not output.quiet:
         output.table(COLUMNS, report.rows())
     output.line(report.headline)
-    keeper, code = Keeper(), _CODES[report.outcome]
+    keeper, code = Keeper(), 130 if report.stopped else _CODES[report.outcome]
     written = (
         ("report", lambda: json.dumps(report.as_dict(), indent=1, ensure_ascii=False) + "\n"),
         ("page", lambda: function_page(report, backend_versions(choose_device(device).backend))),

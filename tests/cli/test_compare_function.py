@@ -28,6 +28,10 @@ def ends(x):
 def fails(x):
     raise ValueError("not today")
 
+def waits(x):
+    y = x - 1.0
+    raise KeyboardInterrupt  # as Ctrl-C would
+
 number = 3
 """
 
@@ -132,3 +136,14 @@ def test_a_function_that_changes_the_folder_moves_no_report(succeeds, folder):
     # It is called more than once, each time from the same folder.
     succeeds(*COMMAND, "that_moves:moves", "--json", "report.json")
     assert (folder / "report.json").is_file()
+
+
+def test_what_was_judged_before_ctrl_c_is_kept(portable_dnn_command, folder):
+    outcome = portable_dnn_command(*COMMAND, "ours_to_judge:waits", "--json", "report.json")
+    assert outcome.code == 130
+    said = "stopped before its end; until then right: 1 operation of waits on numpy:cpu"
+    assert said in outcome.out
+    content = json.loads((folder / "report.json").read_text("utf-8"))
+    assert content["stopped"]
+    assert content["outcome"] == "right in part"
+    assert [one["name"] for one in content["operations"]] == ["subtract"]

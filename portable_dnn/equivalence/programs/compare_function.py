@@ -15,6 +15,7 @@ from portable_dnn.equivalence.programs.disturbed import NoisyRun
 from portable_dnn.equivalence.programs.function_report import (
     FunctionReport,
     JudgedOperation,
+    JudgingStopped,
     told,
 )
 from portable_dnn.equivalence.programs.judging import Said, judged
@@ -86,6 +87,8 @@ def compare_function(
     SettingError
         If the dtype is unknown, the function's arguments hold no array, or the host's own
         arithmetic cannot be the judge.
+    JudgingStopped
+        If Ctrl-C comes: a KeyboardInterrupt, whose `report` holds what was judged until then.
 
     Notes
     -----
@@ -148,18 +151,22 @@ def compare_function(
     def recorded(array: HostArray, text: str) -> Recorded:
         return Recorded(place(array, backend), watcher, text)
 
-    found = mapped(call.run(function, recorded, watcher.namespace), bare_of)
-    if compiled is not None:
-        check_callable(compiled, "compiled function")
-        namespace = backend.backend.namespace()
-        found = call.run(compiled, lambda array, _: place(array, backend), namespace)
-
     def noisy(run: NoisyRun) -> Any:
         return call.run(function, run.array, run.namespace)
 
     name = getattr(function, "__qualname__", type(function).__qualname__).rpartition(".")[2]
     flushes = accuracies["float32"].flushes
-    results = _whole(noisy, found, dtypes, flushes=flushes)
+    found: Any = None
+    try:
+        found = mapped(call.run(function, recorded, watcher.namespace), bare_of)
+        if compiled is not None:
+            check_callable(compiled, "compiled function")
+            namespace = backend.backend.namespace()
+            found = call.run(compiled, lambda array, _: place(array, backend), namespace)
+        results = _whole(noisy, found, dtypes, flushes=flushes)
+    except KeyboardInterrupt as stop:
+        seen = FunctionReport(name, str(backend), tuple(operations), (), found, stopped=True)
+        raise JudgingStopped(seen) from stop
     return FunctionReport(name, str(backend), tuple(operations), results, found)
 
 

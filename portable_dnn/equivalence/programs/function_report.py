@@ -87,6 +87,8 @@ class FunctionReport:
         Each array that the function returned, judged as a whole.
     result : object
         What the function returned, arrays of the device's library.
+    stopped : bool, default False
+        Whether Ctrl-C came before everything was judged.
 
     Examples
     --------
@@ -102,6 +104,7 @@ class FunctionReport:
     operations: tuple[JudgedOperation, ...]
     results: tuple[JudgedResult, ...]
     result: Any
+    stopped: bool = False
 
     def of(self, *verdicts: str) -> tuple[JudgedOperation, ...]:
         """Return the operations with one of these verdicts."""
@@ -114,7 +117,7 @@ class FunctionReport:
             return "wrong"
         if not self.of("exact", "rounding", "by design"):
             return "nothing judged"
-        return "right in part" if self._missed() else "right"
+        return "right in part" if self.stopped or self._missed() else "right"
 
     def _wrong_results(self) -> tuple[JudgedResult, ...]:
         return tuple(one for one in self.results if one.verdict == "wrong")
@@ -122,6 +125,11 @@ class FunctionReport:
     @property
     def headline(self) -> str:
         """The verdict in one sentence."""
+        found = self._verdict()
+        return f"stopped before its end; until then {found}" if self.stopped else found
+
+    def _verdict(self) -> str:
+        """Say what was found of what was judged."""
         count = len(self.operations)
         wrong = self.of("wrong")
         here = f"{self.function} on {self.device}"
@@ -175,6 +183,7 @@ class FunctionReport:
             "device": self.device,
             "outcome": self.outcome,
             "headline": self.headline,
+            "stopped": self.stopped,
             "operations": [asdict(one) | {"source": one.source} for one in self.operations],
             "results": [one._asdict() for one in self.results],
         }
@@ -184,6 +193,20 @@ class FunctionReport:
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         table = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
         return "\n".join((*table, self.headline))
+
+
+class JudgingStopped(KeyboardInterrupt):
+    """Ctrl-C while a function was judged.
+
+    Attributes
+    ----------
+    report : FunctionReport
+        What was judged until then.
+    """
+
+    def __init__(self, report: FunctionReport) -> None:
+        super().__init__(report.headline)
+        self.report = report
 
 
 def _row(calls: list[JudgedOperation]) -> tuple[str, ...]:
