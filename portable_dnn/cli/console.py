@@ -28,6 +28,7 @@ __all__ = ["LOOK_SECONDS", "Bar", "Output"]
 
 LOOK_SECONDS = 0.1
 """How often a live bar is moved."""
+_NARROW = 60  # below that many cells a whole bar does not fit into a line
 
 
 class _Console(Console):
@@ -246,10 +247,13 @@ class Output:
             yield Bar(progress, progress.add_task("", total=total, cost="cost -"))
 
     def _bar(self, unit: str, *columns: ProgressColumn) -> Progress:
-        """Make a bar that counts something, with columns of its own."""
+        """Make a bar that counts something, with columns of its own; numbers alone if narrow."""
+        numbers = (MofNCompleteColumn(), *columns)
+        if self._console.width < _NARROW:
+            return Progress(*numbers, console=self._console, transient=True)
         return Progress(
             TextColumn(unit),
-            MofNCompleteColumn(),
+            numbers[0],
             BarColumn(),
             *columns,
             TimeElapsedColumn(),

@@ -60,6 +60,14 @@ def test_training_shows_a_bar_and_draws_a_table(in_a_terminal, data):
     assert len(re.findall("pictures +┃", plain)) == 1
 
 
+def test_the_bar_keeps_its_digits_where_it_is_narrow(in_a_terminal, data):
+    narrow = ("--layers", "2", "--iterations", 201, "--device", "cpu")
+    shown = in_a_terminal("train", data, *narrow, columns=24)
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+    assert re.search(r"\d+/201 cost \d\.\d{6}", plain)
+    assert "…" not in plain
+
+
 def test_quiet_is_plain_in_a_terminal(in_a_terminal, data):
     shown = in_a_terminal("train", data, "--layers", "2", "--iterations", 2, "-q")
     assert ESCAPE not in shown
