@@ -293,10 +293,16 @@ def owner_of(array: object) -> Backend | None:
     for backend in at_hand():
         with suppress(Exception, SystemExit):  # a stranger's may raise anything
             if backend.owns(array):
-                return backend
+                return backend if backend.name in _OURS else _first_owner(array) or backend
     if not array_api_compat.is_array_api_obj(array):
         return None
     return _owner_not_at_hand(array) or GenericBackend(array)
+
+
+def _first_owner(array: object) -> Backend | None:
+    """Find the backend of this package, at hand or not, that has what a stranger's claims."""
+    ours = (get_backend(name) for name in backend_names() if name in _OURS)
+    return next((backend for backend in ours if backend.owns(array)), None)
 
 
 def _owner_not_at_hand(array: object) -> Backend | None:

@@ -66,7 +66,7 @@ def test_the_message_names_the_layer(changes, message, default_device):
         ((5, 12), "; samples are columns here: transpose it"),
         ((5, 2, 2, 3), "; flatten pictures with flatten_images()"),
         ((12,), ""),
-        ((12, 0), ""),
+        ((12, 0), "; here is none"),
         ((11, 5), ""),
     ],
 )

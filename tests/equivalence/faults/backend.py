@@ -172,14 +172,17 @@ def faulty_device(fault: Fault) -> Device:
 def registered(device: Device) -> Iterator[Device]:
     """Make a faulty backend a plug-in, so that `train` finds it by its arrays and compiles with it.
 
-    It is asked first, for its arrays are NumPy's too.
+    It is asked first, as one of this package's is, for its arrays are NumPy's too.
     """
     backend = device.backend
     entry = SimpleNamespace(value=__name__, load=lambda: backend)
     found = {backend.name: entry, **registry._entry_points()}
     registry.get_backend.cache_clear()
     try:
-        with mock.patch.object(registry, "_entry_points", return_value=found):
+        with (
+            mock.patch.object(registry, "_entry_points", return_value=found),
+            mock.patch.object(registry, "_OURS", (backend.name, *registry._OURS)),
+        ):
             yield device
     finally:
         registry.get_backend.cache_clear()
