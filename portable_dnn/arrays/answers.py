@@ -52,8 +52,8 @@ class CheckedAnswers:
         """Return a member whose answers are checked."""
         is_right, right = _RIGHT[member]
 
-        def ask(*arguments: Any) -> Any:
-            answer = has(*arguments)
+        def ask(*arguments: Any, **named: Any) -> Any:
+            answer = has(*arguments, **named)
             if not is_right(answer):
                 raise self._wrong(member, answer, right)
             return answer
@@ -75,15 +75,15 @@ def _texts(answer: object) -> bool:
 
 def _bytes(answer: object) -> bool:
     """Whether an answer is a number of bytes, or None."""
-    whole = isinstance(answer, int) and not isinstance(answer, bool)
-    return answer is None or (whole and answer >= 0)  # type: ignore[operator]
+    if answer is None:
+        return True
+    return isinstance(answer, int) and not isinstance(answer, bool) and answer >= 0
 
 
 _RIGHT: dict[str, tuple[Callable[[Any], bool], str]] = {
     "devices": (lambda names: _texts(names) and all(names), "a tuple of the devices' names"),
     "free_memory": (_bytes, "a number of bytes, or None,"),
     "namespace": (lambda xp: hasattr(xp, "asarray"), "a namespace of the array API standard"),
-    "owns": (lambda yes: isinstance(yes, bool), "True or False"),
     "device_of": (lambda name: isinstance(name, str) and bool(name), "a device's name"),
     "repeat": (callable, "a function"),
     "compile": (callable, "a function"),
@@ -95,5 +95,5 @@ _RIGHT: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "fragments": (lambda yes: isinstance(yes, bool), "True or False"),
 }
-"""By member, which answers are right, and how that is said. `to_host` and `accuracy` are looked at
-where they are used, since what is right depends on what was asked."""
+"""By member, which answers are right, and how that is said. Of `owns` only its truth counts;
+`to_host` and `accuracy` are looked at where they are used, for it depends on what was asked."""

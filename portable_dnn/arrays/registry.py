@@ -102,11 +102,8 @@ def get_backend(name: str) -> Backend:
     streams = sys.stdin, sys.stdout, sys.stderr
     try:
         plug_in = entry.load()
+        objection = _objection(name, plug_in)
         version = getattr(plug_in, "contract", 1)
-        calls_itself = getattr(plug_in, "name", None)
-        needed = [m for m in contract_members() if version == CONTRACT or m not in ADDED]
-        missing = [member for member in needed if not _has(plug_in, member)]
-        owns_all = not missing and name not in _OURS and _owns_all(plug_in)
     except StoppedBySignal:
         raise
     # Whatever a third party's module raises is its reason, an exit too.
@@ -116,28 +113,35 @@ def get_backend(name: str) -> Backend:
         ) from error
     finally:
         sys.stdin, sys.stdout, sys.stderr = streams  # not a plug-in's to change
-    if version not in (1, CONTRACT):
-        raise BackendError(
-            f"the backend {name!r} ({entry.value}) keeps to version {version!r} of the contract; "
-            f"this release of portable_dnn knows 1 and {CONTRACT}"
-        )
-    if missing:
-        raise BackendError(
-            f"the backend {name!r} ({entry.value}) lacks {', '.join(missing)} of the contract in "
-            "portable_dnn.arrays.contract.Backend"
-        )
-    if calls_itself != name or name in RESERVED:
-        raise BackendError(
-            f"the backend {name!r} ({entry.value}) calls itself {calls_itself!r}; both names must "
-            f"be the same, and none of {', '.join(RESERVED)}"
-        )
-    if owns_all:
-        raise BackendError(
-            f"the backend {name!r} ({entry.value}) says that it owns whatever it is shown, what is "
-            "no array too; owns must be true of its own library's arrays alone"
-        )
+    if objection:
+        raise BackendError(f"the backend {name!r} ({entry.value}) {objection}")
     backend = cast(Backend, plug_in if version == CONTRACT else FirstContract(plug_in))
     return backend if name in _OURS else cast(Backend, CheckedAnswers(backend))
+
+
+def _objection(name: str, plug_in: Any) -> str:
+    """Say in what a plug-in does not keep to the contract; or nothing."""
+    version = getattr(plug_in, "contract", 1)
+    if version not in (1, CONTRACT):
+        return (
+            f"keeps to version {version!r} of the contract; this release of portable_dnn knows 1 "
+            f"and {CONTRACT}"
+        )
+    needed = [m for m in contract_members() if version == CONTRACT or m not in ADDED]
+    missing = [member for member in needed if not _has(plug_in, member)]
+    if missing:
+        return f"lacks {', '.join(missing)} of the contract in portable_dnn.arrays.contract.Backend"
+    if plug_in.name != name or name in RESERVED:
+        return (
+            f"calls itself {plug_in.name!r}; both names must be the same, and none of "
+            f"{', '.join(RESERVED)}"
+        )
+    if name not in _OURS and _owns_all(plug_in):
+        return (
+            "says that it owns whatever it is shown, even what is no array; owns must be true of "
+            "its own library's arrays alone"
+        )
+    return ""
 
 
 def _has(plug_in: object, member: str) -> bool:

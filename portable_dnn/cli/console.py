@@ -248,12 +248,12 @@ class Output:
 
     def _bar(self, unit: str, *columns: ProgressColumn) -> Progress:
         """Make a bar that counts something, with columns of its own; numbers alone if narrow."""
-        numbers = (MofNCompleteColumn(), *columns)
+        count = MofNCompleteColumn()
         if self._console.width < _NARROW:
-            return Progress(*numbers, console=self._console, transient=True)
+            return Progress(count, *columns, console=self._console, transient=True)
         return Progress(
             TextColumn(unit),
-            numbers[0],
+            count,
             BarColumn(),
             *columns,
             TimeElapsedColumn(),

@@ -72,7 +72,10 @@ def judge_function(
     """
     function = _named_by(named, _function(named, "--function"))
     made = None if compiled is None else _named_by(compiled, _function(compiled, "--compiled"))
-    modules = {"the module of --function": _file_of(named)}
+    modules = {
+        "the module of --compiled": None if compiled is None else _file_of(compiled),
+        "the module of --function": _file_of(named),
+    }
     check_distinct(dict(zip(("--json", "--html"), files, strict=True)), modules)
     positional, by_name = _arguments(inputs)
     try:

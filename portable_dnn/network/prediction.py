@@ -56,8 +56,8 @@ def predict_probabilities(X: Array, parameters: Parameters, hidden: Hidden = "re
 def predict(X: Array, parameters: Parameters, hidden: Hidden = "relu") -> Array:
     """Class of each sample: 1 where the probability is above 0.5, else 0.
 
-    That is 0 too where it is NaN, as it is if X or the parameters hold NaN: the standard has no
-    class for that. `predict_probabilities` shows it.
+    NaN is not above 0.5, so that the class is 0 where X or the parameters hold NaN.
+    `predict_probabilities` shows where that is.
 
     Parameters
     ----------

@@ -126,6 +126,11 @@ def test_a_report_takes_the_place_of_no_module(refused, folder):
     said = refused(*COMMAND, "that_stays:centred", "--json", "that_stays.py")
     assert "--json that_stays.py is also the module of --function; name another file" in said
     assert (folder / "that_stays.py").read_text() == SOURCE
+    (folder / "compiled_that_stays.py").write_text(SOURCE)
+    both = ("that_stays:centred", "--compiled", "compiled_that_stays:compiled")
+    said = refused(*COMMAND, *both, "--html", "compiled_that_stays.py")
+    assert "is also the module of --compiled; name another file" in said
+    assert (folder / "compiled_that_stays.py").read_text() == SOURCE
 
 
 def test_a_function_that_changes_the_folder_moves_no_report(succeeds, folder):
